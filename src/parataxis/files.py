@@ -1,0 +1,83 @@
+"""Files that are either whole or absent, and logs that survive a kill in the middle of a line."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def write_atomic(path: Path | str, content: str | bytes) -> Path:
+    """Write `content` to `path` so that a reader, or a kill -9, never meets half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class JsonLines:
+    """An append-only log of JSON objects, one a line: what was appended is on disk before the next begins.
+
+    A kill can cut the last line short. Opening the log again drops that stump, so that the log always holds whole
+    objects and appending goes on after the last whole one.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._drop_stump()
+        self._stream = open(self.path, "ab")  # noqa: SIM115  (kept open for the log's whole life)
+
+    def _drop_stump(self) -> None:
+        if not self.path.exists():
+            return
+        data = self.path.read_bytes()
+        end = data.rfind(b"\n") + 1
+        if end < len(data):
+            with open(self.path, "r+b") as stream:
+                stream.truncate(end)
+
+    def append(self, row: dict[str, Any]) -> None:
+        self._stream.write(json.dumps(row, separators=(",", ":"), allow_nan=False).encode() + b"\n")
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return read_json_lines(self.path)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __enter__(self) -> "JsonLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_json_lines(path: Path | str) -> Iterator[dict[str, Any]]:
+    """The whole objects of a log, in order; a stump at its end is passed over."""
+    with open(path, "rb") as stream:
+        for line in stream:
+            if line.endswith(b"\n") and line.strip():
+                yield json.loads(line)
