@@ -1,0 +1,1 @@
+"""Finding the methods, running their studies, keeping and showing the evidence."""

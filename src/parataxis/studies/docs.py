@@ -1,0 +1,149 @@
+"""What the repository shows of the methods, rendered: the README's table and a page a method."""
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+from parataxis.claims import Claim, DataFile, Paper
+from parataxis.errors import BadInput
+from parataxis.files import write_atomic
+from parataxis.studies.registry import Method
+from parataxis.studies.render import counts, findings, findings_markdown, markdown_table, read_evidence, table_markdown
+from parataxis.studies.store import Run
+
+BEGIN, END = "<!-- papers:begin -->", "<!-- papers:end -->"
+
+
+def rendered(root: Path, methods: Iterable[Method]) -> dict[Path, str]:
+    """Every file that is rendered, with what it should hold: README.md and docs/methods/<name>.md under `root`."""
+    methods = list(methods)
+    readme = root / "README.md"
+    if not readme.exists() or not (root / "pyproject.toml").exists():
+        raise BadInput(f"{root}: no README.md and pyproject.toml here; run this in the repository's folder")
+    runs = {each.name: read_evidence(root / "evidence", each.paper) for each in methods}
+    pages = {readme: _readme(readme, papers_markdown([(each.paper, runs[each.name]) for each in methods]))}
+    for method in methods:
+        pages[root / "docs" / "methods" / f"{method.name}.md"] = page(method, runs[method.name])
+    return pages
+
+
+def stale(pages: dict[Path, str]) -> list[Path]:
+    """The files that do not hold what they should."""
+    return [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
+
+
+def write(pages: dict[Path, str]) -> list[Path]:
+    """Write what is stale; which that was."""
+    return [write_atomic(path, pages[path]) for path in stale(pages)]
+
+
+def _readme(path: Path, table: str) -> str:
+    text = path.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise BadInput(
+            f"{path}: expected one line {BEGIN!r} and after it one line {END!r}; put them where the table goes"
+        )
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}"
+
+
+def papers_markdown(papers: Iterable[tuple[Paper, Run | None]]) -> str:
+    """The README's table: a row a paper."""
+    rows = [
+        [
+            f"[{paper.title}](docs/methods/{paper.name}.md) ({paper.year})",
+            ", ".join(paper.verbs),
+            f"`parataxis {paper.command}`",
+            paper.summary,
+            counts(findings(paper, run)) if run else "not measured",
+        ]
+        for paper, run in papers
+    ]
+    return markdown_table(("Paper", "Verbs", "Command", "What for", "Claims and symmetries"), rows)
+
+
+def page(method: Method, run: Run | None) -> str:
+    """A method's page, from its docstring, paper.toml and evidence."""
+    paper = method.paper
+    parts = [
+        f"# {paper.title}",
+        f"{', '.join(paper.authors)}. {paper.venue}, {paper.year}. {paper.identifier}.",
+        docstring(method.folder / "__init__.py"),
+        f"Command: `parataxis {paper.command} --help`. Install: `pip install {_extra(paper)}`.",
+        "## Claims and symmetries",
+        _measured_where(paper, run),
+        findings_markdown(findings(paper, run)),
+        *(table_markdown(each) for each in (run.tables if run else ())),
+        "## What each claim is checked against",
+        *(_claim(each) for each in paper.claims),
+        "## Data",
+        "\n".join(f"- `{each.file}`: {each.what}. {_origin(each)}" for each in paper.data) or "None is read.",
+        "## Limitations",
+        "\n".join(f"- {line}" for line in _limitations(paper)) or "None is known.",
+        "## Cite",
+        f"```bibtex\n{bibtex(paper)}\n```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def docstring(path: Path) -> str:
+    """A module's docstring, read without importing it."""
+    return ast.get_docstring(ast.parse(path.read_text())) or ""
+
+
+def _extra(paper: Paper) -> str:
+    return f"'parataxis[{paper.extra}]'" if paper.extra else "parataxis"
+
+
+def _measured_where(paper: Paper, run: Run | None) -> str:
+    if run is None:
+        return f"Not measured yet: `parataxis run {paper.name} --scale full`."
+    machine = run.machine
+    return (
+        f"Measured by `parataxis run {paper.name} --scale {run.scale} --seed {run.seed}` "
+        f"with parataxis {run.parataxis} on {machine.get('cpu')}, {machine.get('cores')} cores, "
+        f"finished {run.finished}."
+    )
+
+
+def _claim(claim: Claim) -> str:
+    facts = {
+        "published": "figure",
+        "where": "where",
+        "measure": "measure",
+        "null": "null",
+        "left open by the paper": "silent",
+        "why our scale is not the paper's": "scale_reason",
+    }
+    lines = [f"- {name}: {getattr(claim, key)}" for name, key in facts.items() if getattr(claim, key)]
+    return f"### {claim.id}\n\n{claim.says}\n\n" + "\n".join(lines)
+
+
+def _origin(data: DataFile) -> str:
+    origin = f"From <{data.url}>" if data.url else "No public address"
+    return f"{'Real' if data.real else 'Made'}. {origin}; licence: {data.licence}."
+
+
+def _limitations(paper: Paper) -> list[str]:
+    scales = [f"{claim.id}: {claim.scale_reason}" for claim in paper.claims if claim.scale_reason]
+    known = [f"{each.test} fails: {each.reason} ({each.issue})" for each in paper.known_failures]
+    return scales + known
+
+
+def bibtex(paper: Paper) -> str:
+    """A BibTeX entry; an arXiv identifier as eprint, a DOI as doi."""
+    kind, _, value = paper.identifier.partition(":")
+    number = {"arXiv": f"eprint = {{{value}}},\n  archiveprefix = {{arXiv}}", "doi": f"doi = {{{value}}}"}
+    fields = [
+        f"title = {{{{{paper.title}}}}}",
+        f"author = {{{' and '.join(paper.authors)}}}",
+        f"year = {{{paper.year}}}",
+        f"booktitle = {{{paper.venue}}}",
+        number.get(kind, f"note = {{{paper.identifier}}}"),
+    ]
+    key = paper.authors[0].split()[-1].lower() + str(paper.year)
+    return "@inproceedings{" + key + ",\n" + "".join(f"  {field},\n" for field in fields) + "}"
+
+
+def citation(paper: Paper) -> str:
+    return f"{', '.join(paper.authors)} ({paper.year}). {paper.title}. {paper.venue}. {paper.identifier}."

@@ -1,0 +1,125 @@
+"""One method under the common checks: what it declares, and the processes in which it is tried."""
+
+import functools
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from parataxis.studies.context import Context
+from parataxis.studies.registry import Method, load_study
+from parataxis.studies.runner import Task, measure
+from parataxis.studies.store import Run, Store
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One method under test. common: its common.py. folders: where the registry looks beside our own.
+
+    root: of the repository with README.md, docs/ and evidence/. folder: an empty one for this check.
+    """
+
+    method: Method
+    common: Path
+    folders: tuple[Path, ...]
+    root: Path
+    folder: Path
+
+    def declared(self, name: str) -> Any:
+        """What common.py says under a name; None if it gives a reason why that does not apply."""
+        assert self.common.exists(), f"{self.common.name} is missing"
+        values = read_common(self.common, self.method)
+        assert name in values, f"common.py declares no {name}, nor a reason why it does not apply"
+        value = values[name]
+        if isinstance(value, str):
+            assert len(value) > 10, f"{name}={value!r} in common.py is no reason"
+            return None
+        assert value, f"{name} in common.py is empty"
+        return value
+
+    def context(self, seed: int = 0) -> Context:
+        return Context(self.method.paper, "toy", seed, self.folder)
+
+    def inputs(self) -> Any:
+        return load_study(self.method).toy(self.context().rng("toy"))
+
+    def task(self, store: str, seed: int = 0) -> Task:
+        return Task(self.method, "toy", seed, self.folder / store)
+
+    def run(self, store: str = "run.sqlite", seed: int = 0) -> Run:
+        """The method measured on its toy, in this process."""
+        task = self.task(store, seed)
+        identity = measure(task)
+        with Store(task.store) as opened:
+            run = opened.run(identity)
+        assert run.finished, f"the study failed: {run.error}"
+        return run
+
+    def call(self, *argv: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`parataxis <argv>` in a fresh process, as in a pipe."""
+        code = f"from parataxis.cli import main; main(folders={[str(each) for each in self.folders]})"
+        return self.python(code, *argv, cwd=cwd, **environment)
+
+    def python(
+        self, code: str, *argv: str, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        own = {
+            "COLUMNS": "200",
+            "XDG_DATA_HOME": str(self.folder / "data-home"),
+            "XDG_CACHE_HOME": str(self.folder / "cache-home"),
+            "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib")),
+            "PYTHONPATH": os.pathsep.join([str(HERE), *map(str, self.folders), *filter(None, sys.path)]),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-c", code, *argv],
+            cwd=cwd or self.folder,
+            env={**os.environ, **own, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def fresh(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function of this module returns in a fresh process; it is given the case first."""
+        sent = pickle.dumps((self, arguments)).hex()
+        code = (
+            "import sys, pickle, json, checks\n"
+            f"case, arguments = pickle.loads(bytes.fromhex({sent!r}))\n"
+            f"print(json.dumps(checks.{function.__name__}(case, *arguments)))"
+        )
+        done = self.python(code)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+@functools.cache
+def read_common(path: Path, method: Method) -> dict[str, Any]:
+    values: dict[str, Any] = {"__name__": "common", "__file__": str(path)}
+    method.load("study")  # puts a package outside ours on the path
+    exec(compile(path.read_text(), str(path), "exec"), values)
+    return values
+
+
+def facts(run: Run) -> list[Any]:
+    """All of a run that must be the same when it is repeated: everything but times and machine."""
+    rows = [(replace(row.measurement, seconds=0.0), row.claim_version, row.files) for row in run.rows]
+    return [rows, list(run.figures), [asdict(table) for table in run.tables]]
+
+
+def refused(done: subprocess.CompletedProcess[str], fragment: str) -> None:
+    """Bad input as it should be told: exit 2, one line on stderr, with the fragment, and no traceback."""
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == 2, f"exit status {done.returncode}, not 2: {done.args[4:]}: {done.stderr or done.stdout}"
+    assert "Traceback" not in done.stderr
+    assert len(lines) == 1, f"{len(lines)} lines on stderr, not 1: {done.stderr}"
+    assert lines[0].startswith("parataxis: "), lines[0]
+    assert fragment in lines[0], f"{fragment!r} is not in {lines[0]!r}"

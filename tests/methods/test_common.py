@@ -1,0 +1,39 @@
+"""The common checks over every method of the registry. What a method is known to fail is in its paper.toml."""
+
+from pathlib import Path
+
+import pytest
+from cases import Case
+from checks import CHECKS
+
+from parataxis.studies.registry import methods
+
+HERE = Path(__file__).parent
+METHODS = methods()
+
+
+def cases():
+    for method in METHODS.values():
+        known = {each.test: each for each in method.paper.known_failures}
+        for check in CHECKS:
+            failure = known.get(check.__name__)
+            reason = f"{failure.reason} ({failure.issue})" if failure else ""
+            marks = [pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True)] if failure else []
+            yield pytest.param(method, check, marks=marks, id=f"{method.name}-{check.__name__}")
+
+
+@pytest.mark.parametrize(("method", "check"), list(cases()))
+def test_every_method(method, check, tmp_path):
+    common = HERE / method.folder.name / "common.py"
+    check(Case(method, common, (), HERE.parent.parent, tmp_path))
+
+
+def test_there_are_sixteen_checks_and_a_method():
+    assert [check.__name__[6:8] for check in CHECKS] == [f"{k:02}" for k in range(1, 17)]
+    assert METHODS
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_known_failures_name_a_check(name):
+    known = {each.test for each in METHODS[name].paper.known_failures}
+    assert known <= {check.__name__ for check in CHECKS}

@@ -1,0 +1,270 @@
+import json
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from parataxis.studies.docs import BEGIN, END
+from planted import NUMBERS, plant
+
+CALL = "import sys; from parataxis.cli import main; main(folders=[sys.argv.pop(1)])"
+
+
+@pytest.fixture
+def call(planted, tmp_path, monkeypatch):
+    """`parataxis <argv>` in a fresh process and an own folder, with the planted method."""
+    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("COLUMNS", raising=False)  # as in a pipe
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data-home"))
+    (tmp_path / "data" / "planted-gap").mkdir(parents=True)
+    (tmp_path / "data" / "planted-gap" / "numbers.txt").write_text(NUMBERS)
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+
+    def call(*argv, folder=planted):
+        command = [sys.executable, "-W", "error", "-c", CALL, str(folder), *argv]
+        environment = dict(os.environ)  # said, as readline puts COLUMNS into what is inherited unsaid
+        return subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    call.cwd = cwd
+    return call
+
+
+def test_help_lists_the_house_and_the_methods(call):
+    done = call("--help")
+    assert done.returncode == 0
+    for word in ("papers", "run", "report", "cite", "docs", "evidence", "audit", "gap", "Say how far the mean of some"):
+        assert word in done.stdout
+    assert call("-h").stdout == done.stdout
+    assert call("--version").stdout == "parataxis 0.1.0\n"
+    bare = call()
+    assert (bare.returncode, bare.stderr) == (2, "")
+    assert "Usage" in bare.stdout
+
+
+HEAVY = ("pandas", "torch", "jax", "scipy.stats", "matplotlib", "joblib")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["papers"], ["--version"], ["cite", "planted-gap"], ["gap", "--help"]])
+def test_light_commands_load_nothing_heavy(planted, argv):
+    code = (
+        "import sys, atexit\n"
+        f"atexit.register(lambda: print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr))\n"
+        f"{CALL}"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(planted), *argv], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["papers"]])
+def test_light_commands_take_less_than_half_a_second(call, argv):
+    call(*argv)  # fills the disk's cache
+
+    def seconds():
+        begun = time.perf_counter()
+        assert call(*argv).returncode == 0
+        return time.perf_counter() - begun
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_a_method_that_cannot_be_imported_hurts_no_other_command(call, tmp_path):
+    folder = plant(tmp_path / "broken", ("cli.py", "import json\n", "raise RuntimeError('imported')\n"))
+    assert call("--help", folder=folder).returncode == 0
+    assert call("papers", folder=folder).returncode == 0
+    assert "RuntimeError: imported" in call("gap", "--help", folder=folder).stderr
+
+
+def test_a_methods_command_runs(call):
+    (call.cwd / "numbers.txt").write_text("1\n2\n6\n")
+    assert call("gap", "mean", "numbers.txt").stdout == "mean 3.0\n"
+    assert json.loads(call("gap", "mean", "numbers.txt", "--json").stdout) == {"mean": 3.0}
+
+
+BAD = [
+    (["nonsense"], "no command is named 'nonsense'; there: papers, run, report, cite, docs, evidence, audit, "),
+    (["run", "nonsense"], "no method is named 'nonsense'; there: "),
+    (["run", "--scale", "huge"], "'huge' is not one of 'toy', 'quick', 'full', 'paper'; see `parataxis run --help`"),
+    (["run", "--jobs", "0"], "--jobs"),
+    (["run", "--seed", "x"], "--seed"),
+    (["run", "--what"], "No such option: --what"),
+    (["run", "planted-gap", "--store", "."], "--store="),
+    (["run", "planted-gap", "--backend", "threads"], "'loky', 'threading', 'ray', 'dask'"),
+    (["cite"], "see `parataxis cite --help`"),
+    (["cite", "nonsense"], "no method is named 'nonsense'"),
+    (["docs"], "expected one of --write and --check"),
+    (["docs", "--write", "--check"], "expected one of --write and --check"),
+    (["docs", "--check"], "no README.md and pyproject.toml here"),
+    (["report"], "nothing has been measured yet; `parataxis run` does"),
+    (
+        ["evidence", "export", "planted-gap"],
+        "planted-gap: has no finished full run; `parataxis run planted-gap --scale full`",
+    ),
+    (["gap", "mean", "absent.txt"], "absent.txt: can't be read: No such file or directory"),
+    (["gap", "nonsense"], "nonsense"),
+]
+
+
+@pytest.mark.parametrize(("argv", "said"), BAD)
+def test_bad_input_is_told_in_one_line(call, argv, said):
+    done = call(*argv)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("parataxis: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_a_mistake_in_a_paper_toml_is_told_in_one_line(call, tmp_path):
+    folder = plant(tmp_path / "broken", ("paper.toml", 'expect = ""', 'expct = ""'))
+    done = call("papers", folder=folder)
+    assert done.returncode == 2
+    assert done.stderr.startswith("parataxis: planted_gap/paper.toml: claim[2].expct: unknown key; known: id, version")
+
+
+def test_a_run_ends_in_a_table_and_can_be_reported_and_exported(call):
+    done = call("run", "planted-gap", "--scale", "full", "--jobs", "2")
+    assert done.returncode == 0
+    assert "planted-gap, full: 4 hold, 1 reported" in done.stdout
+    assert "│ gap          │ 0.995 [0.9585, 1.032] points" in done.stdout
+    assert [line.split("  ")[1] for line in done.stderr.splitlines()] == [
+        "gap", "spread", "any-order", "own-score", "running-mean",
+    ]  # fmt: skip
+    assert "\x1b" not in done.stdout + done.stderr
+    again = call("run", "planted-gap", "--scale", "full")
+    assert (again.stdout, again.stderr) == (done.stdout, "")  # kept, not measured again
+
+    assert call("report").stdout == f"{call.cwd / 'parataxis-report.html'}\n"
+    assert "A Gap That Is There" in (call.cwd / "parataxis-report.html").read_text()
+    assert call("evidence", "export", "planted-gap").stdout == "evidence/planted-gap.json\n"
+    (found,) = [each for each in json.loads(call("papers", "--json").stdout) if each["name"] == "planted-gap"]
+    assert found["standing"] == "4 hold, 1 reported"
+    assert "4 hold, 1" in call("papers").stdout
+
+    (call.cwd / "README.md").write_text(f"{BEGIN}\n{END}\n")
+    (call.cwd / "pyproject.toml").write_text("")
+    checked = call("docs", "--check")
+    assert checked.returncode == 1
+    assert "not as rendered: docs/methods/planted-gap.md" in checked.stdout
+    assert "written: README.md" in call("docs", "--write").stdout
+    assert call("docs", "--check").returncode == 0
+    assert "4 hold, 1 reported" in (call.cwd / "README.md").read_text()
+
+
+def test_run_as_json_agrees_with_the_table(call):
+    done = call("run", "planted-gap", "--scale", "toy", "--seed", "3", "--json")
+    (run,) = json.loads(done.stdout)
+    assert (run["scale"], run["seed"], run["error"]) == ("toy", 3, "")
+    table = call("run", "planted-gap", "--scale", "toy", "--seed", "3").stdout
+    for row in run["rows"]:
+        assert row["low"] <= row["value"] <= row["high"]
+        assert f"{row['value']:.4g}" in table
+        assert row["standing"] in table
+
+
+def test_a_failed_method_is_told_in_one_line_and_the_others_are_measured(call, tmp_path):
+    folder = plant(
+        tmp_path / "two", ("study.py", "    spread = float", "    raise ValueError('no luck')\n    spread = float")
+    )
+    plant(folder, name="other-gap")
+    done = call("run", "planted-gap", "other-gap", "--scale", "toy", "--json", folder=folder)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "parataxis: planted-gap: ValueError: no luck"
+    assert [bool(run["finished"]) for run in json.loads(done.stdout)] == [False, True]
+
+
+def test_a_claim_that_fails_is_a_result(call, tmp_path):
+    folder = plant(tmp_path / "failing", ("paper.toml", 'expect = ">= 0.5"', 'expect = ">= 5"'))
+    done = call("run", "planted-gap", "--scale", "toy", folder=folder)
+    assert done.returncode == 0
+    assert "1 fails" in done.stdout
+
+
+def test_citations_are_printed(call):
+    assert call("cite", "planted-gap").stdout.startswith("Ada Example, Bo Sample (2020). A Gap That Is There.")
+    assert call("cite", "planted-gap", "--bibtex").stdout.startswith("@inproceedings{example2020,")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_stops_reading_ends_it_quietly(call, planted, unbuffered):
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", CALL, str(planted), "papers", "--json"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(command, cwd=call.cwd, stdout=write, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+WAITING = (
+    "study.py",
+    "    spread = float",
+    "    import time; (ctx.work / 'here').touch(); time.sleep(60)\n    spread = float",
+)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(call, tmp_path, jobs):
+    name = f"waiting-{jobs}"
+    folder = plant(tmp_path / "waiting", WAITING, name=name)
+    command = [
+        sys.executable,
+        "-c",
+        CALL,
+        str(folder),
+        "run",
+        name,
+        "--scale",
+        "toy",
+        "--jobs",
+        jobs,
+        "--store",
+        "w.sqlite",
+    ]
+    process = subprocess.Popen(
+        command, cwd=call.cwd, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 30
+    while not list(call.cwd.glob("w.sqlite.work/1/here")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.splitlines()[-1] == "parataxis: stopped"
+    assert "Traceback" not in err
+    with sqlite3.connect(call.cwd / "w.sqlite") as file:
+        assert file.execute("SELECT id FROM measurement").fetchall() == [("gap",)]
+    file.close()
+    study = folder / name.replace("-", "_") / "study.py"
+    assert "time.sleep(60)" in study.read_text()
+
+
+def test_a_terminal_gets_bars(call, planted):
+    master, slave = pty.openpty()
+    command = [sys.executable, "-c", CALL, str(planted), "run", "planted-gap", "--scale", "toy", "--store", "t.sqlite"]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    with subprocess.Popen(command, cwd=call.cwd, stdout=subprocess.PIPE, stderr=slave, env=environment) as process:
+        process.communicate(timeout=60)
+    os.close(slave)
+    shown = b""
+    while chunk := _read(master):
+        shown += chunk
+    os.close(master)
+    assert b"planted-gap" in shown
+    assert b"5/5" in shown
+    assert b"\x1b[" in shown
+
+
+def _read(master):
+    try:
+        return os.read(master, 65536)
+    except OSError:  # the other end is closed: Linux's way to say so
+        return b""
