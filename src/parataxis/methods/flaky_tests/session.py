@@ -1,0 +1,252 @@
+"""One pytest process of the suite's own environment that collects once and then runs order after order."""
+
+import contextlib
+import hashlib
+import json
+import os
+import selectors
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.suite import Suite
+
+WORKER = Path(__file__).parent / "worker"
+# Numerical libraries start threads when imported, and a process with threads can't be forked safely.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+OF_OUR_OWN_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTHONHOME")
+COLLECTION_LIMIT = 1800.0
+
+
+class SessionDied(RuntimeError):
+    """The suite's process is gone: a test or a plugin killed it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds after which a test or an order is ended: one test, single slow tests by place, all tests together."""
+
+    test: float
+    tests: dict[int, float]
+    order: float
+    start: float = 600.0
+
+    def for_order(self, order: tuple[int, ...]) -> dict[str, Any]:
+        slow = {str(position): self.tests[i] for position, i in enumerate(order) if i in self.tests}
+        return {"test": self.test, "tests": slow, "order": self.order, "start": self.start}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be run: `kind` and `index` name it, `order` lists places in the hunt's list of tests.
+
+    fresh: in an interpreter of its own, not in a fork; only: that interpreter collects nothing but these tests;
+    of: for a repetition, the name of the order that it repeats.
+    """
+
+    kind: str
+    index: int
+    order: tuple[int, ...]
+    fresh: bool = False
+    only: bool = False
+    of: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}/{self.index}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of an order; `outcomes` and `durations` by position in the order."""
+
+    order: Order
+    outcomes: str
+    durations: list[float]
+    messages: dict[int, str]
+    leaving: list[int]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What the session found; see the worker for each field."""
+
+    ids: list[str]
+    missing: list[int]
+    declared: list[int]
+    errors: list[list[str]]
+    threads: int
+    fork: bool
+    overlay: str
+    fingerprints: list[str]
+    root: str
+    python: str
+    pytest: str
+
+
+class Session:
+    """Use as a context manager: leaving it ends every process that it started.
+
+    iteration: gives the session its hash seed, HOME and TMPDIR; ids: the node ids that orders refer to, none for the
+    first session of a hunt; hash_of: the iteration whose hash seed to take instead of its own.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        iteration: int,
+        *,
+        seed: int,
+        ids: list[str] | None = None,
+        jobs: int = 1,
+        hash_of: int | None = None,
+        keep_home: bool = False,
+    ) -> None:
+        self.suite, self.iteration, self.jobs = suite, iteration, jobs
+        self._folder = Path(tempfile.mkdtemp(prefix="parataxis-"))
+        self._log = self._folder / "pytest.log"
+        self._rest = b""
+        self._next = 0
+        hash_seed = hash_seed_of(seed, iteration if hash_of is None else hash_of)
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(
+                [suite.python, WORKER],
+                cwd=suite.root,
+                env=self._environment(hash_seed, keep_home),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches the hunt alone, which then ends this
+            )
+        settings = {
+            "arguments": [*suite.arguments, "-o", f"cache_dir={self._folder / 'cache'}"],
+            "folder": str(self._folder / "orders"),
+            "jobs": jobs,
+            "seed": f"{seed}/{iteration}",
+            "ids": ids or [],
+        }
+        self._send(settings)
+
+    def _environment(self, hash_seed: int, keep_home: bool) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if name not in OF_OUR_OWN_RUN}
+        for name in ONE_THREAD:
+            environment.setdefault(name, "1")
+        own = {name: self._folder / name for name in ("home", "tmp", "orders")}
+        for folder in own.values():
+            folder.mkdir()
+        if not keep_home:
+            environment["HOME"] = str(own["home"])
+        binaries = self.suite.python.parent
+        environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
+        if (binaries.parent / "pyvenv.cfg").exists():
+            environment["VIRTUAL_ENV"] = str(binaries.parent)
+        return {**environment, "PYTHONHASHSEED": str(hash_seed), "TMPDIR": str(own["tmp"])}
+
+    # -- talking to the process ------------------------------------------------------------------------------------
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise SessionDied(self._last_words()) from None
+
+    def _receive(self, limit: float) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        until = time.monotonic() + limit
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._rest:
+                if not selector.select(max(0.0, until - time.monotonic())):
+                    raise SessionDied(f"no answer within {limit:.0f} s")
+                data = os.read(self._process.stdout.fileno(), 1 << 20)
+                if not data:
+                    raise SessionDied(self._last_words())
+                self._rest += data
+        line, self._rest = self._rest.split(b"\n", 1)
+        return json.loads(line)
+
+    def _last_words(self) -> str:
+        """The line of pytest's own output that says most about why it ended."""
+        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        errors = [line for line in lines if "error" in line.lower()]
+        return (errors or lines or ["it said nothing"])[-1]
+
+    # -- what a hunt uses ------------------------------------------------------------------------------------------
+
+    def collected(self) -> Collected:
+        """Wait for the collection. Raises BadInput, naming the reason, if there is nothing to run."""
+        try:
+            answer = self._receive(COLLECTION_LIMIT)
+        except SessionDied as error:
+            raise BadInput(f"{self.suite.root}: pytest ended while it collected: {error}") from None
+        if answer.pop("event") == "failed":
+            reason = answer["reason"]
+            said = f": {self._last_words()}" if reason.startswith("pytest ended") else ""
+            remedy = "; install pytest>=7.4 there or pass --python" if " pytest" in reason and not said else ""
+            raise BadInput(f"{self.suite.root}: {reason}{said}{remedy}")
+        found = Collected(**answer)
+        if not found.ids:
+            because = f" ({found.errors[0][0]}: {found.errors[0][1]})" if found.errors else ""
+            raise BadInput(f"{self.suite.root}: pytest collected no tests{because}; name the folder that holds them")
+        return found
+
+    def run(self, orders: Iterable[Order], limits: Limits, *, seeded: list[str], isolate: bool) -> Iterator[Done]:
+        """Run the orders, up to `jobs` at once; each is yielded when it is done. Raises SessionDied."""
+        under_way: dict[int, Order] = {}
+        waiting = iter(orders)
+        while True:
+            while len(under_way) < self.jobs and (order := next(waiting, None)) is not None:
+                self._send({"command": "run", "id": self._next, "seeded": seeded, "isolate": isolate, **_fields(order, limits)})
+                under_way[self._next] = order
+                self._next += 1
+            if not under_way:
+                return
+            answer = self._receive(limits.start + limits.order + 60)
+            order = under_way.pop(answer["id"])
+            messages = {int(position): text for position, text in answer["messages"].items()}
+            yield Done(
+                order, answer["outcomes"], answer["durations"], messages, answer["leaving"], answer["seconds"]
+            )
+
+    def close(self) -> None:
+        """End the process and all that runs below it, and remove what was temporary."""
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with contextlib.suppress(OSError):
+                stream.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _fields(order: Order, limits: Limits) -> dict[str, Any]:
+    return {
+        "name": order.name,
+        "order": order.order,
+        "fresh": order.fresh,
+        "only": order.only,
+        "limits": limits.for_order(order.order),
+    }
+
+
+def hash_seed_of(seed: int, iteration: int) -> int:
+    """PYTHONHASHSEED of an iteration: another one in each, the same in each repetition of the hunt."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/hash/{iteration}".encode()).digest()[:4], "big")

@@ -1,0 +1,95 @@
+"""The suite under test: where it lives, which interpreter runs it, and what it is called."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from parataxis.errors import BadInput
+
+CONFIGURATION = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py", ".git")
+ENVIRONMENTS = (".venv", "venv")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A pytest suite.
+
+    root: the folder in which pytest is started; arguments: what stands on pytest's command line, paths and options;
+    python: the interpreter of the suite's own environment.
+    """
+
+    root: Path
+    arguments: tuple[str, ...]
+    python: Path
+
+    def command(self, *ids: str) -> str:
+        """A line for the shell that runs the given tests, in that order, as a stranger would."""
+        from shlex import join
+
+        quiet = ("-p", "no:randomly", "-p", "no:random_order", "-p", "no:cacheprovider")
+        return join([self._python_word(), "-m", "pytest", *quiet, *self.options(), *ids])
+
+    def options(self) -> tuple[str, ...]:
+        """The arguments without those that name a file or folder of the project."""
+        kept: list[str] = []
+        for before, argument in zip(("", *self.arguments), self.arguments, strict=False):
+            names_path = not argument.startswith("-") and (self.root / argument.split("::")[0]).exists()
+            if not names_path or before in ("-c", "-o", "-p", "--rootdir", "--confcutdir"):
+                kept.append(argument)
+        return tuple(kept)
+
+    def _python_word(self) -> str:
+        found = shutil.which("python")
+        return "python" if found and os.path.realpath(found) == os.path.realpath(self.python) else str(self.python)
+
+
+def find_suite(paths: list[Path], options: tuple[str, ...] = (), python: Path | None = None) -> Suite:
+    """The suite that `paths` (folders, files or node ids) belong to.
+
+    Its root is the nearest folder above the first path that holds pytest's or Python's project configuration, as pytest
+    itself finds it; a path that is the root needs no mention on the command line. The interpreter is `python`, else
+    that of a `.venv` or `venv` in the root, else the one that runs us.
+    """
+    for path in paths:
+        if not Path(str(path).split("::")[0]).exists():
+            raise BadInput(f"PATH={path}: there is no such file or folder")
+    first = Path(str(paths[0]).split("::")[0]).resolve()
+    root = _project_root(first)
+    arguments = [_relative(path, root) for path in paths if Path(path).resolve() != root]
+    return Suite(root, (*arguments, *options), _interpreter(root, python))
+
+
+def _project_root(path: Path) -> Path:
+    folder = path if path.is_dir() else path.parent
+    for candidate in (folder, *folder.parents):
+        if any((candidate / name).exists() for name in CONFIGURATION):
+            return candidate
+    return folder
+
+
+def _relative(path: Path, root: Path) -> str:
+    file, separator, test = str(path).partition("::")
+    return os.path.relpath(Path(file).resolve(), root) + separator + test
+
+
+def _interpreter(root: Path, python: Path | None) -> Path:
+    if python is not None:
+        if not os.access(python, os.X_OK) or python.is_dir():
+            raise BadInput(f"--python {python}: not an interpreter; name the python of the suite's own environment")
+        return Path(os.path.abspath(python))
+    for name in ENVIRONMENTS:
+        inside = root / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        if inside.exists():
+            return inside
+    return Path(sys.executable)
+
+
+def check_python(suite: Suite) -> None:
+    """Refuse an interpreter that can't start, before a hunt waits for it."""
+    try:
+        subprocess.run([suite.python, "-c", ""], check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BadInput(f"--python {suite.python}: it does not start ({error})") from None
