@@ -14,7 +14,7 @@ from jaxtyping import Bool, UInt8
 
 from parataxis.methods.flaky_tests.outcomes import BITS, VERDICTS, Run, outcome_bits
 
-Protocol = Literal["paper", "default"]
+Rules = Literal["paper", "default"]
 SHUFFLED = ("random", "reverse", "tuscan")  # every other kind than these, `same` and `replay` is diagnosis
 
 _FLAKY = np.array([verdict == "Flaky" for verdict in VERDICTS])
@@ -83,7 +83,7 @@ def _decide(
     return [(Kind.NOT_FLAKY, Kind.NOD, Kind.OD, Kind.INFRA)[kind] for kind in kinds]
 
 
-def classify(runs: Sequence[Run], n_tests: int, protocol: Protocol = "default") -> list[Kind]:
+def classify(runs: Sequence[Run], n_tests: int, rules: Rules = "default") -> list[Kind]:
     """The class of each of `n_tests` tests. The order in which the runs are given changes nothing.
 
     paper: the paper's rules on all `same` runs and all random, reverse and Tuscan orders, single runs without replays.
@@ -95,7 +95,7 @@ def classify(runs: Sequence[Run], n_tests: int, protocol: Protocol = "default") 
     shuffled: dict[int, UInt8[np.ndarray, " test"]] = defaultdict(lambda: np.zeros(n_tests, np.uint8))
     repeats: dict[tuple[int, str], UInt8[np.ndarray, " test"]] = defaultdict(lambda: np.zeros(n_tests, np.uint8))
     for run in runs:
-        name = run.of if run.kind == "replay" and run.of and protocol == "default" else run.name
+        name = run.of if run.kind == "replay" and run.of and rules == "default" else run.name
         kind = name.partition("/")[0]
         if kind != "same" and kind not in SHUFFLED:
             continue
@@ -106,5 +106,5 @@ def classify(runs: Sequence[Run], n_tests: int, protocol: Protocol = "default") 
     iterations = same.keys() | shuffled.keys()
     if not iterations:
         return [Kind.NOT_FLAKY] * n_tests
-    groups = np.stack(list(repeats.values())) if protocol == "default" else None
+    groups = np.stack(list(repeats.values())) if rules == "default" else None
     return _decide(np.stack([same[i] for i in iterations]), np.stack([shuffled[i] for i in iterations]), groups)

@@ -17,6 +17,8 @@ from parataxis.errors import BadInput
 PASS, FAIL, ERROR, SKIP = 1, 2, 4, 8  # a set of outcomes is a sum of these
 # A crash or a time-out is a failure of the test that ran, and says nothing about those that were still to come.
 BITS = {".": PASS, "F": FAIL, "C": FAIL, "T": FAIL, "E": ERROR, "s": SKIP, "-": 0}
+PASSING, FAILING = ".", "FECT"  # a skip is neither
+ENDING = "CT"  # of the process, so that what was to come did not run
 _BIT_OF = np.zeros(256, dtype=np.uint8)
 for _character, _bit in BITS.items():
     _BIT_OF[ord(_character)] = _bit

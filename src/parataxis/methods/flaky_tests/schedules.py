@@ -41,7 +41,9 @@ def shuffle(ids: Sequence[str], seed: int, index: int, level: Level = "class") -
         "class": lambda nodeid: (key(class_of(nodeid)),),
         "nested": lambda nodeid: (key(module_of(nodeid)), key(class_of(nodeid))),
     }
-    return tuple(place for place, nodeid in sorted(_named(ids), key=lambda item: (*outer[level](item[1]), key(item[1]))))
+    return tuple(
+        place for place, nodeid in sorted(_named(ids), key=lambda item: (*outer[level](item[1]), key(item[1])))
+    )
 
 
 def _named(ids: Sequence[str]) -> list[tuple[int, str]]:
@@ -63,7 +65,7 @@ def tuscan_rows(ids: Sequence[str], seed: int) -> Iterator[tuple[int, ...]]:
     """Orders in which every test, or every group of tests, directly follows every other once, and is first once.
 
     Under 100 tests: a Tuscan square over all of them. Above: over the classes, or if they are 100 or more over the
-    files, with a Tuscan square or, in large groups, shuffles within. None if the files are too many as well, or but one.
+    files, with a Tuscan square or, in large groups, shuffles within. None if there is one file, or too many.
     """
     names = dict(_named(ids))
     if len(ids) < TUSCAN_LIMIT:

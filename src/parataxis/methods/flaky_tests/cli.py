@@ -1,0 +1,209 @@
+"""The hunt for flaky tests in the user's own suite."""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from parataxis.errors import BadInput
+
+if TYPE_CHECKING:
+    from parataxis.methods.flaky_tests.report import Report
+
+app = typer.Typer(no_args_is_help=True, help="Find flaky tests in a pytest suite, say why, and how sure that is.")
+
+
+class ProtocolName(StrEnum):
+    """How much is run: a first look, until 95% of flaky tests should have shown themselves, or as in the paper."""
+
+    quick = "quick"
+    thorough = "thorough"
+    paper = "paper"
+
+
+class LevelName(StrEnum):
+    """What a shuffle keeps together."""
+
+    klass = "class"
+    module = "module"
+    nested = "nested"
+    all = "global"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("hunt")
+def hunt_command(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH... [-- PYTEST OPTIONS]",
+            help="Folders, files or node ids of one suite, then options for pytest.",
+        ),
+    ],
+    protocol: Annotated[ProtocolName, typer.Option(help="How much is run.")] = ProtocolName.quick,
+    python: Annotated[
+        Path | None,
+        typer.Option(
+            help="Interpreter of the suite's own environment; by default that of its .venv or venv.", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Orders at a time; tests that share a port or a server want 1.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")] = 0,
+    level: Annotated[
+        LevelName | None, typer.Option(help="What a shuffle keeps together; by default the class.", show_default=False)
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(min=0.01, help="Seconds that a test is given, unless 10 times its time in file order are more."),
+    ] = 10.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of record and reports; by default .parataxis in the suite.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the hunt recorded there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a suite in many orders and name its flaky tests.
+
+    Exit status 0 if none is flaky, 1 if some are, 2 if the suite could not be measured.
+
+    Example: parataxis tests hunt . --protocol quick -- -o addopts=
+    """
+    from parataxis.methods.flaky_tests.hunt import hunt, own_folder
+    from parataxis.methods.flaky_tests.suite import find_suite
+
+    paths, options = _split(arguments)
+    folder = out or own_folder(find_suite([Path(path) for path in paths], options, python).root)
+    try:
+        with _watching() as watch:
+            report = hunt(
+                paths,
+                options,
+                protocol=protocol.value,
+                seed=seed,
+                jobs=jobs,
+                level=level.value if level else None,
+                python=python,
+                out=folder,
+                resume=resume,
+                timeout=timeout,
+                watch=watch,
+            )
+    except KeyboardInterrupt:
+        print("parataxis: the same command with --resume goes on", file=sys.stderr)
+        raise
+    files = report.write(folder)
+    _show(report, as_json)
+    if not as_json:
+        print(f"\nreport: {_shortest(files[1])}")
+    raise typer.Exit(report.exit_status)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Paths, and pytest's options: what begins with the first word that begins with a hyphen."""
+    first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    if first == 0:
+        raise BadInput(f"PATH={arguments[0]!r}: expected a folder, file or node id before pytest's options")
+    return arguments[:first], tuple(arguments[first:])
+
+
+def _shortest(path: Path) -> str:
+    path = path.absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _watching() -> Any:
+    from parataxis.methods.flaky_tests.watch import watching
+
+    return watching()
+
+
+def _show(report: "Report", as_json: bool) -> None:
+    if report.counts()["never ran"] == len(report.head.ids):
+        raise BadInput(f"{report.head.root}: none of its {len(report.head.ids)} tests ran; see `pytest` in that folder")
+    print(json.dumps(report.to_json(), indent=1) if as_json else report)
+
+
+@app.command("report")
+def report_command(
+    folder: Annotated[Path, typer.Argument(help="The folder of a hunt, finished or not.")] = Path(".parataxis"),
+    html: Annotated[Path | None, typer.Option(help="Write the HTML page there.", show_default=False)] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML there.", show_default=False)] = None,
+    flapy: Annotated[
+        Path | None, typer.Option(help="Write FlaPy's two tables into that folder.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a hunt has found, again or while it runs.
+
+    Exit status 0 if no test is flaky, 1 if some are.
+
+    Example: parataxis tests report .parataxis
+    """
+    from parataxis.files import write_atomic
+    from parataxis.methods.flaky_tests.report import Report
+
+    report = Report.read(folder)
+    if html:
+        write_atomic(html, report.to_html())
+    if junit:
+        write_atomic(junit, report.to_junit())
+    if flapy:
+        report.to_flapy_csv(flapy)
+    _show(report, as_json)
+    raise typer.Exit(report.exit_status)
+
+
+@app.command("runs-needed")
+def runs_needed_command(
+    p: Annotated[float | None, typer.Option("--p", help="Failure rate to be excluded.", show_default=False)] = None,
+    after_passes: Annotated[int | None, typer.Option(help="Clean runs so far.", show_default=False)] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Measured rates: the folder of a hunt, or a file with a rate a line.", show_default=False),
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="Between 0 and 1.")] = 0.95,
+    prior: Annotated[float, typer.Option(help="Share of tests that are flaky; Gruber et al.: 0.86%.")] = 0.0086,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many clean runs it takes before a test may be called sound.
+
+    Example: parataxis tests runs-needed --p 0.05 --after-passes 20
+    """
+    from dataclasses import asdict
+
+    from parataxis.methods.flaky_tests.reruns import runs_needed
+
+    rates = None if data is None else _rates(data)
+    answer = runs_needed(p=p, after_passes=after_passes, rates=rates, confidence=confidence, prior=prior)
+    print(json.dumps(asdict(answer), indent=1) if as_json else answer)
+
+
+def _rates(path: Path) -> Any:
+    import numpy as np
+
+    if path.is_dir():
+        from parataxis.methods.flaky_tests.report import Report
+
+        found = [
+            each.shuffled.failures / each.shuffled.runs for each in Report.read(path).flaky if each.shuffled.failures
+        ]
+        if not found:
+            raise BadInput(f"--data {path}: no test of this hunt failed when shuffled; give measured rates in a file")
+        return np.array(found)
+    try:
+        lines = path.read_text().split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--data {path}: can't be read ({error}); give a file with a rate a line") from None
+    rates = []
+    for place, line in enumerate(lines, 1):
+        try:
+            rates.append(float(line))
+        except ValueError:
+            raise BadInput(f"{path}:{place}: {line!r} must be a number; drop the line") from None
+    return np.array(rates)

@@ -1,0 +1,138 @@
+"""A hunt's report as one HTML page: what is flaky and why, and a matrix of the flaky tests in every order."""
+
+from collections.abc import Sequence
+from html import escape
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.outcomes import Run
+from parataxis.methods.flaky_tests.text import headline, notes, summary
+from parataxis.page import page
+
+if TYPE_CHECKING:
+    from parataxis.methods.flaky_tests.report import Finding, Rate, Report
+
+ROWS = 300  # tests in the matrix, at most
+LONGEST = 60  # characters of a name beside it
+CELL, GAP = 11, 5  # pixels: a cell; between kinds of orders
+WORDS = {
+    ".": ("passed", "var(--pass)"),
+    "F": ("failed", "var(--bad)"),
+    "E": ("error in setup or teardown", "var(--open)"),
+    "C": ("crashed", "var(--ink)"),
+    "T": ("timed out", "#7b4ea8"),
+    "s": ("skipped", "var(--skip)"),
+    "-": ("not run", "none"),
+}
+CLASSES = {Kind.OD: "bad", Kind.NOD: "bad", Kind.INFRA: "open"}
+
+
+def html(report: "Report") -> str:
+    flaky = report.flaky
+    body = [
+        f"<h1>{escape(headline(report))}</h1><p class=soft>{escape(summary(report))}</p>",
+        _classes(report),
+        *(_matrix(report, flaky) if flaky else []),
+        *map(_section, flaky),
+        *(f"<p class=soft>{escape(note)}</p>" for note in notes(report)),
+    ]
+    return page(headline(report), "".join(body))
+
+
+def _classes(report: "Report") -> str:
+    counts = report.counts()
+    rows = "".join(
+        f"<tr><td>{kind.value}<td>{counts[kind.value]:,}<td class=soft>{escape(kind.sentence)}</tr>"
+        for kind in (Kind.OD, Kind.NOD, Kind.INFRA)
+    )
+    for name in ("passes every run", "fails every run", "never ran"):
+        if counts[name]:
+            rows += f"<tr><td>{name}<td>{counts[name]:,}<td></tr>"
+    return f"<table><tr><th>Class<th>Tests<th></tr>{rows}</table>"
+
+
+def _section(each: "Finding") -> str:
+    chance = f" By chance: p = {each.p:.2g}." if each.p is not None else ""
+    lines = [f"{each.sure}.{chance}"] if each.sure else []
+    lines += [f"Cause: {each.cause}."] if each.cause else []
+    lines += [f"First shown in {each.shown_in}."] if each.shown_in else []
+    said = "".join(f"<p>{escape(line[:1].upper() + line[1:])}</p>" for line in lines)
+    message = f"<p><code>{escape(each.message)}</code></p>" if each.message else ""
+    return (
+        f'<h2 id="{escape(each.nodeid, quote=True)}"><code>{escape(each.nodeid)}</code></h2>'
+        f"<p class={CLASSES[each.kind]}>{each.kind.value}</p>{said}{message}<table>"
+        f"<tr><td>fails in file order<td class=figure>{escape(str(each.same))}<td>{_strip(each.same)}</tr>"
+        f"<tr><td>fails shuffled<td class=figure>{escape(str(each.shuffled))}<td>{_strip(each.shuffled)}</tr></table>"
+    )
+
+
+def _strip(rate: "Rate") -> str:
+    """The rate and its interval on a line from 0 to 1."""
+    if not rate.runs:
+        return ""
+    width, middle = 240, 7
+    value = rate.failures / rate.runs
+    return (
+        f'<svg width="{width + 8}" height="14" role="img" aria-label="failure rate from 0 to 1"><g '
+        f'transform="translate(4 0)"><path d="M0 {middle}H{width}" stroke="var(--line)"/>'
+        f'<path d="M{rate.low * width:.1f} {middle}H{rate.high * width:.1f}" stroke="currentColor" stroke-width="2"/>'
+        f'<circle cx="{value * width:.1f}" cy="{middle}" r="3.5" fill="currentColor"/></g></svg>'
+    )
+
+
+def _matrix(report: "Report", flaky: Sequence["Finding"]) -> list[str]:
+    """Rows are flaky tests, columns the orders as they were run, kept apart by environment and kind."""
+    place = {nodeid: i for i, nodeid in enumerate(report.head.ids)}
+    runs = sorted(report.runs, key=lambda run: run.iteration)
+    columns: list[tuple[Run, int]] = []
+    labels: list[tuple[str, int]] = []
+    x = 0
+    for (iteration, kind), group in groupby(runs, key=lambda run: (run.iteration, run.kind)):
+        labels.append((f"{kind} {iteration + 1}", x))
+        for run in group:
+            columns.append((run, x))
+            x += CELL
+        x += GAP
+    shown = flaky[:ROWS]
+    rows = "".join(_row(columns, place[each.nodeid], top * CELL) for top, each in enumerate(shown))
+    names = "".join(
+        f'<text x="{x + 4}" y="{top * CELL + 9}"><a href="#{escape(each.nodeid, quote=True)}">'
+        f"<title>{escape(each.nodeid)}</title>{escape(_short(each.nodeid))}</a></text>"
+        for top, each in enumerate(shown)
+    )
+    heads = "".join(
+        f'<text transform="translate({at + 8} -4) rotate(-50)">{escape(label)}</text>' for label, at in labels
+    )
+    legend = ", ".join(
+        f'<span style="color:{colour}">&#9632;</span> {word}' if colour != "none" else f"&#9633; {word}"
+        for word, colour in WORDS.values()
+    )
+    more = f" The first {ROWS} of {len(flaky)}." if len(flaky) > ROWS else ""
+    longest = max(len(_short(each.nodeid)) for each in shown)
+    height = len(shown) * CELL + 62
+    return [
+        f'<figure><div class=wide><svg width="{x + 10 + 6.1 * longest:.0f}" height="{height}" font-size="10" '
+        'fill="currentColor" '
+        f'font-family="ui-monospace, monospace" role="img" aria-label="outcomes of the flaky tests in every order">'
+        f'<g transform="translate(0 58)">{heads}{rows}{names}</g></svg></div>'
+        f"<figcaption>Every order in which the flaky tests ran; the number is the environment. {legend}.{more}"
+        "</figcaption></figure>"
+    ]
+
+
+def _row(columns: Sequence[tuple[Run, int]], test: int, top: int) -> str:
+    cells = []
+    for run, x in columns:
+        word, colour = WORDS[run.outcomes[test]]
+        if colour != "none":
+            cells.append(
+                f'<rect x="{x}" y="{top}" width="{CELL - 1}" height="{CELL - 1}" fill="{colour}">'
+                f"<title>{escape(run.name)}: {word}</title></rect>"
+            )
+    return "".join(cells)
+
+
+def _short(nodeid: str) -> str:
+    bare, bracket, parameters = nodeid.partition("[")
+    return (bare.rpartition("::")[2] + bracket + parameters)[:LONGEST]

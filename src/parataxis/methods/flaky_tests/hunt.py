@@ -1,0 +1,378 @@
+"""The hunt: a suite, run in one order after another, until it shows which of its tests are flaky.
+
+Every iteration is a process of its own that collects once; every order is a fork of it, or an interpreter of its own
+where a fork is not safe. What an order showed is on disk before the next begins, so that a hunt goes on after a kill.
+"""
+
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from parataxis import __version__
+from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.classify import Kind, classify
+from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same
+from parataxis.methods.flaky_tests.outcomes import ENDING, FAILING, Run
+from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
+from parataxis.methods.flaky_tests.report import Report
+from parataxis.methods.flaky_tests.schedules import Level
+from parataxis.methods.flaky_tests.session import Collected, Done, Limits, Order, Session, SessionDied
+from parataxis.methods.flaky_tests.suite import Suite, check_python, find_suite
+
+TIMEOUT = 10.0  # seconds a test may take at least
+PATIENCE = 12  # times that, as long as it is not known how long the suite's tests take
+DAY = 86_400.0  # seconds that file order may take at first
+SLOWER = 10  # times its time in file order, a test may take in another
+RETRIES = 5  # of an order that a crash or a time-out cut short, each without the test that did it
+AGAIN = 1000  # is added to the index of an order that is tried again without a test
+ASIDE = 3  # different orders that a test may end before it is left out
+DEATHS = 2  # of the whole session, before an order is given up
+ALONE = 50  # tests that always fail, at most, are run alone
+HASH_SEEDS, ENVIRONMENTS = 4, 2  # to tell a dependence on the hash seed from one on the environment
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a hunt is: orders run and planned, the tests found flaky so far, seconds since it began."""
+
+    done: int
+    planned: int
+    tests: int
+    flaky: int
+    seconds: float
+
+
+def hunt(
+    paths: Sequence[Path | str],
+    options: Sequence[str] = (),
+    *,
+    protocol: str = "quick",
+    seed: int = 0,
+    jobs: int = 1,
+    level: Level | None = None,
+    python: Path | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    timeout: float = TIMEOUT,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Report:
+    """Run the suite that `paths` belong to by a protocol; which of its tests are flaky, and why.
+
+    paths: folders, files or node ids of one suite; options: for its pytest; protocol: quick, thorough or paper; jobs:
+    orders at a time; level: what a shuffle keeps together, by default as the protocol says; python: the interpreter of
+    the suite's own environment; out: the folder of the record, by default .parataxis in the suite's root; resume: go on
+    with the hunt that is recorded there; timeout: the least number of seconds that a test is given. Raises BadInput.
+    """
+    suite = find_suite([Path(path) for path in paths], tuple(options), python)
+    check_python(suite)
+    plan = find_protocol(protocol)
+    folder = out or own_folder(suite.root)
+    with Journal(folder, resume) as journal:
+        _Hunt(suite, plan, seed, jobs, level or plan.level, timeout, journal, watch).go()
+        assert journal.head is not None
+        return Report(journal.head, journal.entries)
+
+
+def own_folder(root: Path) -> Path:
+    """`.parataxis` in the suite's root: git and pytest both pass it over."""
+    folder = root / ".parataxis"
+    if not folder.exists():
+        try:
+            folder.mkdir()
+            (folder / ".gitignore").write_text("*\n")
+        except OSError:  # the journal says what to do
+            pass
+    return folder
+
+
+class _Hunt:
+    def __init__(
+        self,
+        suite: Suite,
+        protocol: Protocol,
+        seed: int,
+        jobs: int,
+        level: Level,
+        timeout: float,
+        journal: Journal,
+        watch: Callable[[Progress], None],
+    ) -> None:
+        self.suite, self.protocol, self.seed, self.jobs, self.level = suite, protocol, seed, jobs, level
+        self.timeout, self.journal, self.watch = timeout, journal, watch
+        self.began = time.monotonic()
+        self.ahead: dict[int, Session] = {}
+        self.ended: defaultdict[int, set[tuple[int, ...]]] = defaultdict(set)
+        for entry in journal.entries:
+            self.ended[_ender(entry.run)].add(entry.run.order)
+        self.done = {(run.iteration, run.name) for run in self.runs()}
+        self.planned = 0
+        self.goes_on = journal.head is not None
+
+    def runs(self) -> list[Run]:
+        return [entry.run for entry in self.journal.entries]
+
+    def head(self) -> Head:
+        assert self.journal.head is not None
+        return self.journal.head
+
+    # -- sessions --------------------------------------------------------------------------------------------------
+
+    def _open(self, iteration: int, hash_of: int | None = None) -> Session:
+        ids = self.journal.head.ids if self.journal.head else None
+        return Session(self.suite, iteration, seed=self.seed, ids=ids, jobs=self.jobs, hash_of=hash_of)
+
+    def check(self, found: Collected) -> None:
+        """Refuse to go on with a suite that has lost tests since. One that collects other tests each time may."""
+        if self.goes_on and found.missing:
+            lost = self.head().ids[found.missing[0]]
+            raise BadInput(f"{self.journal.path}: {lost} is no longer collected; start anew without --resume")
+        self.goes_on = False
+
+    def _begin(self) -> None:
+        """Collect in two processes: what the suite seeds itself is alike in both."""
+        asked: dict[str, Any] = {
+            "root": str(self.suite.root),
+            "arguments": list(self.suite.arguments),
+            "protocol": self.protocol.name,
+            "level": self.level,
+            "seed": self.seed,
+        }
+        if self.journal.head is not None:
+            check_same(self.journal.head, asked, self.journal.path)
+            return
+        first = self.ahead[0] = self._open(0)
+        found = first.collected()
+        second = self.ahead[1] = Session(self.suite, 1, seed=self.seed, ids=found.ids, jobs=self.jobs)
+        seeded = sorted(set(found.fingerprints) & set(second.collected().fingerprints))
+        forks, isolated = found.fork and found.threads == 1, not found.overlay
+        self.journal.begin(
+            Head(
+                **asked,
+                timeout=self.timeout,
+                ids=found.ids,
+                declared=found.declared,
+                seeded=seeded,
+                forks=forks,
+                isolated=isolated,
+                because=_because(found),
+                errors=found.errors,
+                interpreter=str(self.suite.python),
+                python=found.python,
+                pytest=found.pytest,
+                parataxis=__version__,
+            )
+        )
+
+    # -- the course of a hunt --------------------------------------------------------------------------------------
+
+    def go(self) -> None:
+        try:
+            self._begin()
+            self.planned = planned(self.protocol, self.head().ids, self.seed)
+            for iteration in range(self.protocol.environments):
+                self._iterate(iteration)
+            if self.protocol.rules == "default":
+                self._alone()
+                self._hash_seeds()
+        finally:
+            for session in self.ahead.values():
+                session.close()
+
+    def _iterate(self, iteration: int) -> None:
+        head = self.head()
+        orders = schedule(self.protocol, head.ids, head.declared, iteration, self.seed, self.level)
+        with _Place(self, iteration) as place:
+            place.run(orders)
+            again = replays(self.protocol, self.runs(), iteration)
+            self.planned += len(again)
+            place.run(again)
+
+    def _alone(self) -> None:
+        """Tests that fail in every run: some pass when nothing else is collected, let alone run."""
+        kinds = classify(self.runs(), len(self.head().ids))
+        never = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY and _always_fails(self.runs(), test)]
+        orders = [Order("alone", test, (test,), fresh=True, only=True) for test in never[:ALONE]]
+        self.planned += len(orders)
+        with _Place(self, self.protocol.environments) as place:
+            place.run(orders)
+
+    def _hash_seeds(self) -> None:
+        """Tests constant within each environment: the hash seeds of some iterations, each in new environments."""
+        kinds = classify(self.runs(), len(self.head().ids))
+        suspects = [test for test, kind in enumerate(kinds) if kind is Kind.INFRA]
+        if not suspects:
+            return
+        order = tuple(range(suspects[-1] + 1))
+        iterations = _telling(self.runs(), suspects)
+        self.planned += len(iterations) * ENVIRONMENTS
+        number = self.protocol.environments
+        for hash_of in iterations:
+            for _ in range(ENVIRONMENTS):
+                number += 1
+                with _Place(self, number, hash_of) as place:
+                    place.run([Order("hash", hash_of, order)])
+
+    # -- what a place tells ----------------------------------------------------------------------------------------
+
+    def limits(self) -> Limits:
+        known = [entry for entry in self.journal.entries if entry.durations]
+        if not known:
+            return Limits(test=self.timeout * PATIENCE, tests={}, order=DAY)
+        taken: dict[int, float] = {}
+        for entry in known:
+            for test, seconds in zip(entry.run.order, entry.durations, strict=True):
+                taken[test] = max(seconds, taken.get(test, 0.0))
+        slow = {test: SLOWER * seconds for test, seconds in taken.items() if SLOWER * seconds > self.timeout}
+        return Limits(self.timeout, slow, order=SLOWER * sum(taken.values()) + PATIENCE * self.timeout)
+
+    def aside(self) -> set[int]:
+        return {test for test, orders in self.ended.items() if len(orders) >= ASIDE and test >= 0}
+
+    def keep(self, iteration: int, order: Order, done: Done | None) -> Run:
+        """On disk with it. None: the session died under it, twice."""
+        outcomes = ["-"] * len(self.head().ids)
+        messages: dict[int, str] = {}
+        durations: list[float] = []
+        leaving: list[int] = []
+        seconds = 0.0
+        if done is not None:
+            for test, outcome in zip(order.order, done.outcomes, strict=True):
+                outcomes[test] = outcome
+            messages = {order.order[position]: text for position, text in done.messages.items()}
+            durations = done.durations if iteration == 0 and order.kind == "same" and order.index % AGAIN == 0 else []
+            leaving = [order.order[position] for position in done.leaving]
+            seconds = done.seconds
+        run = Run(iteration, order.kind, order.index, order.order, "".join(outcomes), round(seconds, 4), order.of)
+        self.journal.add(Entry(run, messages, durations, leaving))
+        self.done.add((iteration, run.name))
+        self.ended[_ender(run)].add(run.order)
+        self._tell()
+        return run
+
+    def _tell(self) -> None:
+        kinds = classify(self.runs(), len(self.head().ids), self.protocol.rules)
+        flaky = sum(kind is not Kind.NOT_FLAKY for kind in kinds)
+        done = len(self.journal.entries)
+        seconds = time.monotonic() - self.began
+        self.watch(Progress(done, max(done, self.planned), len(kinds), flaky, seconds))
+
+
+class _Place:
+    """One iteration's environment. Its session is opened when an order needs it, and opened again if it dies."""
+
+    def __init__(self, hunt: _Hunt, iteration: int, hash_of: int | None = None) -> None:
+        self.hunt, self.iteration, self.hash_of = hunt, iteration, hash_of
+        self.session: Session | None = None
+        self.under_way: dict[str, Order] = {}
+        self.deaths: Counter[str] = Counter()
+
+    def __enter__(self) -> "_Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self.session is not None:
+            self.session.close()
+            self.session = None
+
+    def _opened(self) -> Session:
+        if self.session is None:
+            ahead = self.hunt.ahead.pop(self.iteration, None)
+            self.session = ahead or self.hunt._open(self.iteration, self.hash_of)
+            if ahead is None:
+                self.hunt.check(self.session.collected())
+        return self.session
+
+    def run(self, orders: Iterable[Order]) -> None:
+        """Run those that have not been run yet."""
+        queue = deque(order for order in orders if (self.iteration, order.name) not in self.hunt.done)
+        while queue:
+            try:
+                if not self.deaths:
+                    self._run(queue, queue)
+                else:  # one of them is to blame: one by one
+                    self._run(deque([queue.popleft()]), queue)
+            except SessionDied:
+                self._close()
+                for order in self.under_way.values():
+                    self.deaths[order.name] += 1
+                    if self.deaths[order.name] < DEATHS:
+                        queue.append(order)
+                    else:
+                        self.hunt.keep(self.iteration, order, None)
+                self.under_way.clear()
+
+    def _run(self, queue: deque[Order], later: deque[Order]) -> None:
+        """Run what is in `queue`; what is to be tried again goes to the front of `later`."""
+        head, session, limits = self.hunt.head(), self._opened(), self.hunt.limits()
+        first = not any(entry.durations for entry in self.hunt.journal.entries)
+
+        def feed() -> Iterator[Order]:
+            while queue and not (first and self.under_way):
+                order = self._without_aside(queue.popleft())
+                self.under_way[order.name] = order
+                yield order
+                if first:
+                    return
+
+        for done in session.run(feed(), limits, seeded=head.seeded, isolate=head.isolated):
+            del self.under_way[done.order.name]
+            run = self.hunt.keep(self.iteration, done.order, done)
+            if (again := _again(run)) is not None:
+                later.appendleft(again)
+
+    def _without_aside(self, order: Order) -> Order:
+        aside = self.hunt.aside()
+        kept = tuple(test for test in order.order if test not in aside)
+        return replace(order, order=kept, fresh=order.fresh or not self.hunt.head().forks)
+
+
+def _because(found: Collected) -> list[str]:
+    reasons = []
+    if not found.fork:
+        reasons.append("this system has no safe fork: each order runs in an interpreter of its own")
+    elif found.threads > 1:
+        reasons.append(
+            f"{found.threads} threads run once the suite is collected, and a process with threads can't be forked "
+            "safely: each order runs in an interpreter of its own"
+        )
+    if found.overlay:
+        reasons.append(f"files that a test leaves are seen by later orders: no overlay can be had ({found.overlay})")
+    return reasons
+
+
+def _ender(run: Run) -> int:
+    """The test that ended its order by a crash or a time-out; -1 if none did."""
+    return next((test for test, outcome in enumerate(run.outcomes) if outcome in ENDING), -1)
+
+
+def _again(run: Run) -> Order | None:
+    """The order once more without the test that cut it short, so that those behind it are run as well."""
+    ender = _ender(run)
+    if ender < 0 or ender == run.order[-1] or run.index >= RETRIES * AGAIN:
+        return None
+    return Order(run.kind, run.index + AGAIN, tuple(test for test in run.order if test != ender), of=run.of)
+
+
+def _always_fails(runs: Sequence[Run], test: int) -> bool:
+    outcomes = {run.outcomes[test] for run in runs if run.kind not in ("alone", "hash")} - {"-", "s"}
+    return bool(outcomes) and outcomes <= set(FAILING)
+
+
+def _telling(runs: Sequence[Run], suspects: list[int]) -> list[int]:
+    """Iterations that between them show each suspect both ways, in file order."""
+    chosen: list[int] = []
+    for test in suspects:
+        shown = {}
+        for run in runs:
+            if run.kind == "same" and run.outcomes[test] not in "-s":
+                shown[run.iteration] = run.outcomes[test] in FAILING
+        for way in (True, False):
+            if not any(shown.get(iteration) is way for iteration in chosen):
+                chosen += [iteration for iteration, failed in shown.items() if failed is way][:1]
+    return sorted(chosen[:HASH_SEEDS])

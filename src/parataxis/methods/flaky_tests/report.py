@@ -1,0 +1,289 @@
+"""What a hunt found: a class a test with its reason, failure rates with intervals, and how sure that is."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parataxis.audit.statistics import clopper_pearson, zero_failure_bound
+from parataxis.files import write_atomic
+from parataxis.methods.flaky_tests.classify import SHUFFLED, Kind, classify
+from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
+from parataxis.methods.flaky_tests.order_test import same_against_shuffled
+from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
+from parataxis.methods.flaky_tests.protocol import PROTOCOLS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORM = 1
+ALPHA = 0.05
+FLAKY = (Kind.OD, Kind.NOD, Kind.INFRA)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Failures in so many runs, with the 95% interval of Clopper and Pearson."""
+
+    failures: int
+    runs: int
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        span = f" [{100 * self.low:.0f}, {100 * self.high:.0f}]%" if self.runs else ""
+        return f"{self.failures}/{self.runs}{span}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test.
+
+    cause: what is known of the mechanism, or ""; sure: what speaks for the class; p: the probability that chance alone
+    would show this, where the class is a matter of probability; message: of its first failure; shown_in: the first
+    order in which it came out otherwise than in file order; rate_below: a rate of failure excluded with 95%, for a test
+    that passed every run.
+    """
+
+    nodeid: str
+    kind: Kind
+    same: Rate
+    shuffled: Rate
+    cause: str = ""
+    sure: str = ""
+    p: float | None = None
+    message: str = ""
+    shown_in: str = ""
+    rate_below: float | None = None
+
+    def to_row(self) -> dict[str, Any]:
+        row = {"nodeid": self.nodeid, "class": self.kind.value, **asdict(self)}
+        del row["kind"]
+        for order in ("same", "shuffled"):
+            row |= {f"{order}_{name}": value for name, value in row.pop(order).items()}
+        return row
+
+
+class Report:
+    """The result of a hunt, finished or not. Printing it gives a table by class and a paragraph a flaky test."""
+
+    def __init__(self, head: Head, entries: Sequence[Entry]) -> None:
+        self.head, self.entries = head, list(entries)
+        self.runs = [entry.run for entry in self.entries]
+
+    @classmethod
+    def read(cls, folder: Path | str) -> "Report":
+        """The report of the hunt recorded in a folder. Raises BadInput."""
+        return cls(*read_journal(Path(folder)))
+
+    # -- findings --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Every test, in file order."""
+        n = len(self.head.ids)
+        kinds = classify(self.runs, n, PROTOCOLS[self.head.protocol].rules)
+        same, shuffled = self._rates(("same",), n), self._rates(SHUFFLED, n)
+        return [self._finding(test, kinds[test], same[test], shuffled[test]) for test in range(n)]
+
+    def _rates(self, of_kinds: tuple[str, ...], n: int) -> list[Rate]:
+        table = np.array([list(run.outcomes.encode()) for run in self.runs if run.kind in of_kinds], dtype=np.uint8)
+        table = table.reshape(-1, n)
+        failures = np.isin(table, list(FAILING.encode())).sum(axis=0)
+        runs = failures + np.isin(table, list(PASSING.encode())).sum(axis=0)
+        low, high = clopper_pearson(failures, np.maximum(runs, 1), ALPHA)
+        columns = zip(failures.tolist(), runs.tolist(), low.tolist(), high.tolist(), strict=True)
+        return [Rate(*column) for column in columns]
+
+    def _finding(self, test: int, kind: Kind, same: Rate, shuffled: Rate) -> Finding:
+        failed = [entry for entry in self.entries if entry.run.outcomes[test] in FAILING]
+        if not failed:
+            runs = same.runs + shuffled.runs
+            below = float(zero_failure_bound(runs, ALPHA)) if runs else None
+            return Finding(self.head.ids[test], kind, same, shuffled, rate_below=below)
+        cause = _ending({entry.run.outcomes[test] for entry in failed})
+        p, shown_in = None, ""
+        if kind is Kind.NOD:
+            sure = self._both_ways(test)
+        elif kind is Kind.OD:
+            sure, p, shown_in = self._by_order(test, same)
+        elif kind is Kind.INFRA:
+            sure, follows_hash = self._by_environment(test)
+            if follows_hash:
+                kind, cause = Kind.NOD, "its outcome follows the hash seed (PYTHONHASHSEED)"
+        elif any(run.kind == "alone" and run.outcomes[test] in PASSING for run in self.runs):
+            kind = Kind.OD
+            sure = (
+                f"fails in all {same.failures + shuffled.failures} runs of the suite, passes alone in a new interpreter"
+            )
+            cause = "what other modules do when they are imported, or a test that always comes before"
+        else:
+            sure = "it fails in every run" if same.runs + shuffled.runs else ""
+        message = next((entry.messages[test] for entry in failed if test in entry.messages), "")
+        return Finding(self.head.ids[test], kind, same, shuffled, cause, sure, p, message, shown_in)
+
+    def _both_ways(self, test: int) -> str:
+        """The order, run more than once in one environment, that shows both outcomes."""
+        seen: dict[tuple[int, str], list[str]] = {}
+        for run in self.runs:
+            if run.kind in ("same", "replay", *SHUFFLED) and run.outcomes[test] in PASSING + FAILING:
+                name = "same" if run.kind == "same" else run.of or run.name
+                seen.setdefault((run.iteration, name), []).append(run.outcomes[test])
+        for (_, name), outcomes in seen.items():
+            if set(outcomes) & set(PASSING) and set(outcomes) & set(FAILING):
+                fails = sum(outcome in FAILING for outcome in outcomes)
+                order = "file order" if name == "same" else f"the one order {name}"
+                return f"{fails} of {len(outcomes)} runs of {order} fail in one environment"
+        return ""
+
+    def _by_order(self, test: int, same: Rate) -> tuple[str, float | None, str]:
+        """Replays of an order that shows the other outcome, against file order."""
+        usually_fails = same.failures > 0
+        ways = PASSING if usually_fails else FAILING
+        shown = [run for run in self.runs if run.kind in SHUFFLED and run.outcomes[test] in ways]
+        if not shown:
+            return "", None, ""
+        again = [
+            run.outcomes[test]
+            for run in self.runs
+            if run.kind == "replay" and run.outcomes[test] in PASSING + FAILING and self._shows(run, test, ways)
+        ]
+        fails = sum(outcome in FAILING for outcome in again)
+        usual = same.failures if usually_fails else same.runs - same.failures
+        verbs = ("passes", "fails") if usually_fails else ("fails", "passes")
+        in_file_order = f"{verbs[1]} in {usual} of {same.runs} runs in file order"
+        if not again:
+            return f"{verbs[0]} in {len(shown)} other orders, {in_file_order}", None, shown[0].name
+        p = float(same_against_shuffled(np.array([[same.failures, fails]]), np.array([[same.runs, len(again)]]))[0])
+        other = len(again) - fails if usually_fails else fails
+        return f"{verbs[0]} in {other} of {len(again)} repetitions of such an order, {in_file_order}", p, shown[0].name
+
+    def _shows(self, replay: Run, test: int, ways: str) -> bool:
+        """Whether the order that a replay repeats came out that way for the test."""
+        return any(
+            run.name == replay.of and run.iteration == replay.iteration and run.outcomes[test] in ways
+            for run in self.runs
+        )
+
+    def _by_environment(self, test: int) -> tuple[str, bool]:
+        """Whether the outcome follows the hash seed into new environments; else it is the environment's."""
+        last = {}
+        for run in self.runs:
+            if run.kind == "same" and run.outcomes[test] in PASSING + FAILING:
+                last[run.iteration] = run.outcomes[test] in FAILING
+        fails = sum(last.values())
+        sure = f"fails in {fails} of {len(last)} environments, always there and never in the others"
+        trials = [
+            (run.outcomes[test] in FAILING, last.get(run.index))
+            for run in self.runs
+            if run.kind == "hash" and run.outcomes[test] in PASSING + FAILING
+        ]
+        follows = bool(trials) and all(now is then for now, then in trials) and len({now for now, _ in trials}) == 2
+        if follows:
+            sure = f"the same in all {len(trials)} new environments that were given the hash seed of an old one"
+        return sure, follows
+
+    # -- summaries -------------------------------------------------------------------------------------------------
+
+    @property
+    def flaky(self) -> list[Finding]:
+        return [each for kind in FLAKY for each in self.findings if each.kind is kind]
+
+    @property
+    def exit_status(self) -> int:
+        return 1 if self.flaky else 0
+
+    @property
+    def orders(self) -> int:
+        return len(self.runs)
+
+    @property
+    def seconds(self) -> float:
+        """That the orders took, one after another; collection comes on top."""
+        return sum(run.seconds for run in self.runs)
+
+    def counts(self) -> dict[str, int]:
+        """How many tests are of each class; those that are not flaky also by what they did."""
+        found = {kind.value: sum(each.kind is kind for each in self.findings) for kind in Kind}
+        steady = [each for each in self.findings if each.kind is Kind.NOT_FLAKY]
+        found["passes every run"] = sum(each.rate_below is not None for each in steady)
+        found["fails every run"] = sum(each.same.failures + each.shuffled.failures > 0 for each in steady)
+        found["never ran"] = len(steady) - found["passes every run"] - found["fails every run"]
+        return found
+
+    @property
+    def tests(self) -> "pd.DataFrame":
+        """A row a test."""
+        import pandas as pd
+
+        return pd.DataFrame([each.to_row() for each in self.findings])
+
+    def explain(self, nodeid: str) -> Finding:
+        """What is known of one test. Raises BadInput if the hunt did not have it."""
+        from parataxis.errors import BadInput
+
+        for each in self.findings:
+            if each.nodeid == nodeid:
+                return each
+        raise BadInput(f"NODEID={nodeid!r}: is not among the {len(self.head.ids)} tests of the hunt")
+
+    # -- forms -----------------------------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        from parataxis.methods.flaky_tests.text import text
+
+        return text(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it but the single runs, which are in the record."""
+        head = {name: value for name, value in asdict(self.head).items() if name not in ("ids", "seeded", "form")}
+        return {
+            "form": FORM,
+            **head,
+            "orders": self.orders,
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts(),
+            "tests": [each.to_row() for each in self.findings],
+        }
+
+    def to_junit(self) -> str:
+        """JUnit XML: a flaky test is a failure, one that never ran or always fails is skipped."""
+        from parataxis.methods.flaky_tests.junit import junit
+
+        return junit(self)
+
+    def to_html(self) -> str:
+        """One page that needs nothing beside it."""
+        from parataxis.methods.flaky_tests.html import html
+
+        return html(self)
+
+    def to_flapy_csv(self, folder: Path | str) -> list[Path]:
+        """FlaPy's two tables, passed_failed.csv and tests_overview.csv."""
+        from parataxis.methods.flaky_tests import flapy
+
+        folder = Path(folder)
+        rows = flapy.passed_failed(self.runs, self.head.ids, name=Path(self.head.root).name)
+        return [
+            flapy.write_passed_failed(rows, folder / "passed_failed.csv"),
+            flapy.write_tests_overview(rows, folder / "tests_overview.csv"),
+        ]
+
+    def write(self, folder: Path) -> list[Path]:
+        """report.json, report.html and junit.xml."""
+        return [
+            write_atomic(folder / "report.json", json.dumps(self.to_json(), indent=1) + "\n"),
+            write_atomic(folder / "report.html", self.to_html()),
+            write_atomic(folder / "junit.xml", self.to_junit()),
+        ]
+
+
+def _ending(outcomes: set[str]) -> str:
+    """What a test does that never fails in an orderly way."""
+    if outcomes <= {"C"}:
+        return "it ends the process"
+    return "it hangs" if outcomes <= {"T"} else ""

@@ -1,0 +1,72 @@
+"""A hunt's report as text: a table by class, then a paragraph a flaky test."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parataxis.audit.statistics import zero_failure_bound
+from parataxis.methods.flaky_tests.classify import Kind
+
+if TYPE_CHECKING:
+    from parataxis.methods.flaky_tests.report import Finding, Report
+
+SHOWN = 50  # flaky tests in full; the others are in the files
+
+
+def text(report: "Report") -> str:
+    parts = [f"{headline(report)}\n{summary(report)}", _table(report)]
+    flaky = report.flaky
+    parts += [paragraph(each) for each in flaky[:SHOWN]]
+    if len(flaky) > SHOWN:
+        parts.append(f"and {len(flaky) - SHOWN} more: see the HTML report or --json")
+    parts += ["\n".join(notes(report))] if notes(report) else []
+    return "\n\n".join(parts)
+
+
+def headline(report: "Report") -> str:
+    flaky = len(report.flaky)
+    tests = f"{len(report.head.ids):,} tests {'is' if flaky < 2 else 'are'} flaky"
+    return f"{Path(report.head.root).name}: {flaky or 'none'} of {tests}"
+
+
+def summary(report: "Report") -> str:
+    """How it was measured."""
+    head = report.head
+    environments = len({run.iteration for run in report.runs})
+    return (
+        f"{report.orders} orders in {environments} environments, {report.seconds:.1f} s of test time; protocol "
+        f"{head.protocol}, seed {head.seed}, Python {head.python}, pytest {head.pytest}"
+    )
+
+
+def _table(report: "Report") -> str:
+    counts = report.counts()
+    names = [Kind.OD.value, Kind.NOD.value, Kind.INFRA.value, "passes every run"]
+    names += [name for name in ("fails every run", "never ran") if counts[name]]
+    remarks = {"fails every run": "not flaky", "never ran": "skipped, or not reached"}
+    fewest = min((each.same.runs + each.shuffled.runs for each in report.findings if each.rate_below), default=0)
+    if fewest:
+        remarks["passes every run"] = (
+            f"{fewest} runs or more each: a failure rate above {_bound(fewest)} is excluded at 95%"
+        )
+    return "\n".join(f"{name:<20}{counts[name]:>8,}   {remarks.get(name, '')}".rstrip() for name in names)
+
+
+def _bound(runs: int) -> str:
+    return f"{100 * float(zero_failure_bound(runs, 0.05)):.2g}%"
+
+
+def paragraph(each: "Finding") -> str:
+    lines = [each.nodeid, f"    {each.kind.value}: fails {each.same} in file order, {each.shuffled} shuffled"]
+    chance = f" (by chance: p = {each.p:.2g})" if each.p is not None else ""
+    lines += [f"    {each.sure}{chance}"] * bool(each.sure)
+    lines += [f"    cause: {each.cause}"] * bool(each.cause)
+    lines += [f"    {each.message}"] * bool(each.message)
+    return "\n".join(lines)
+
+
+def notes(report: "Report") -> list[str]:
+    """What a reader must know to trust the rest."""
+    told = [f"note: {reason}" for reason in report.head.because]
+    told += [f"note: not collected: {nodeid}: {reason}" for nodeid, reason in report.head.errors]
+    blamed = {report.head.ids[place] for entry in report.entries for place in entry.leaving}
+    return told + [f"note: a shared fixture's teardown failed after {nodeid}" for nodeid in sorted(blamed)]
