@@ -9,6 +9,10 @@ import pytest
 PASSING = ("PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK")  # set by pytest; by joblib, once, when it is imported
 
 
+def pytest_addoption(parser):
+    parser.addoption("--write-snapshots", action="store_true", help="keep what commands print now as what they should")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
     """A test that draws from NumPy's global generator changes what the tests after it draw.

@@ -234,3 +234,5 @@ def test_no_paper_toml(tmp_path):
 def test_what_is_fetched_must_be_checked():
     with pytest.raises(ValueError, match="sha256='': what is fetched must be checked"):
         DataFile("a.csv", "rows", True, "https://example.org/a.csv", "", "CC0-1.0", "")
+    with pytest.raises(ValueError, match="sha256='': what is fetched must be checked"):
+        DataFile("a.csv", "rows", True, "", "", "CC0-1.0", "", installed=("/usr/share/rows/a.csv",))

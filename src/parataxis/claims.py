@@ -231,7 +231,8 @@ class DataFile:
     """A file that a study reads.
 
     sha256: of the official file at `url`. packed "gz": `file` is the gzip of the official file, which is not packed.
-    parts: sha256 of published parts that are accepted in the data folder in place of the whole.
+    parts: sha256 of published parts that are accepted in the data folder in place of the whole. installed: where a
+    package may have put it: `/usr/share/...`, or `package:path` inside a Python package.
     """
 
     file: str
@@ -242,11 +243,12 @@ class DataFile:
     licence: str
     packed: str
     parts: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _filled(self, "file", "what", "licence")
         _one_of(self, "packed", PACKED)
-        if self.url and not self.sha256:
+        if (self.url or self.installed) and not self.sha256:
             raise ValueError("sha256='': what is fetched must be checked; give the sha256 of the official file")
         for value in (self.sha256, *self.parts):
             if value and not re.fullmatch("[0-9a-f]{64}", value):

@@ -89,12 +89,11 @@ def test_without_a_sha256_nothing_is_checked(folder):
 def test_a_packed_file_is_checked_by_what_is_inside(folder):
     (folder / "rows.csv").write_bytes(gzip.compress(CONTENT, mtime=5))
     assert find(paper(packed="gz"), "rows.csv") == folder / "rows.csv"
-    (folder / "rows.csv").write_bytes(gzip.compress(CONTENT)[:-9])
-    with pytest.raises(BadInput, match=r"rows\.csv: is not a whole gzip file"):
-        find(paper(packed="gz"), "rows.csv")
-    (folder / "rows.csv").write_bytes(CONTENT)
-    with pytest.raises(BadInput, match=r"rows\.csv: is not a whole gzip file"):
-        find(paper(packed="gz"), "rows.csv")
+    whole = gzip.compress(CONTENT)
+    for damaged in (whole[:-9], CONTENT, whole[:10] + b"\xff" * 4 + whole[14:], whole[:-8] + bytes(8)):
+        (folder / "rows.csv").write_bytes(damaged)
+        with pytest.raises(BadInput, match=r"rows\.csv: is not a whole gzip file"):
+            find(paper(packed="gz"), "rows.csv")
 
 
 def test_a_file_is_read_once_a_process_and_again_if_it_changes(folder, monkeypatch):
@@ -110,8 +109,25 @@ def test_a_file_is_read_once_a_process_and_again_if_it_changes(folder, monkeypat
     assert len(calls) == 1
 
 
+def test_what_a_package_ships_is_taken_before_anything_is_fetched(folder, tmp_path, monkeypatch):
+    for place in ("shipping/data/rows.csv", "share/rows.csv", "share/changed.csv"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(b"changed" if "changed" in place else CONTENT)
+    (tmp_path / "shipping" / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    share = f"{tmp_path}/share"
+    places = [f"{share}/none.csv", f"{share}/changed.csv", "absent_package:rows.csv", "shipping:none.csv"]
+    url = "http://127.0.0.1:9/rows.csv"
+    with pytest.raises(BadInput, match="can't be fetched"):
+        find(paper(url=url, installed=tuple(places)), "rows.csv")
+    for place, path in (("shipping:data/rows.csv", "shipping/data"), (f"{share}/rows.csv", "share")):
+        assert find(paper(url=url, installed=(*places, place)), "rows.csv") == tmp_path / path / "rows.csv"
+    (folder / "rows.csv").write_bytes(CONTENT)
+    assert find(paper(installed=(f"{share}/rows.csv",)), "rows.csv") == folder / "rows.csv"
+
+
 @pytest.mark.parametrize("packed", ["", "gz"])
-def test_a_missing_file_is_fetched_once(served, packed):
+def test_a_missing_file_is_fetched_once(served, packed, tmp_path):
     source, address, asked = served
     (source / "official.csv").write_bytes(CONTENT)
     wanted = paper(url=f"{address}/official.csv", packed=packed)
@@ -121,6 +137,8 @@ def test_a_missing_file_is_fetched_once(served, packed):
     assert find(wanted, "rows.csv") == path
     assert asked == ["/official.csv"]
     assert [each.name for each in path.parent.iterdir()] == ["rows.csv"]
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     path.write_bytes(b"cut off")  # a damaged cache is fetched anew
     assert find(wanted, "rows.csv").read_bytes() == content
     assert asked == ["/official.csv"] * 2

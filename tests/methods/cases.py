@@ -3,20 +3,18 @@
 import functools
 import json
 import os
-import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nursery import LONGEST, Done, command, forked, in_child
 from parataxis.studies.context import Context
 from parataxis.studies.registry import Method, load_study
 from parataxis.studies.runner import Task, measure
 from parataxis.studies.store import Run, Store
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,15 @@ class Case:
         return Task(self.method, "toy", seed, self.folder / store)
 
     def run(self, store: str = "run.sqlite", seed: int = 0) -> Run:
-        """The method measured on its toy, in this process."""
+        """The method measured on its toy, in this process; here shapes are checked, which takes its time."""
         task = self.task(store, seed)
-        identity = measure(task)
+        return self._finished(task, measure(task))
+
+    def run_fresh(self, store: str = "run.sqlite", seed: int = 0) -> Run:
+        """The same in a fresh process."""
+        return self._finished(self.task(store, seed), self.fresh(measured, store, seed))
+
+    def _finished(self, task: Task, identity: int) -> Run:
         with Store(task.store) as opened:
             run = opened.run(identity)
         assert run.finished, f"the study failed: {run.error}"
@@ -70,35 +74,50 @@ class Case:
     def python(
         self, code: str, *argv: str, cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        own = {
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-c", code, *argv],
+            cwd=cwd or self.folder,
+            env={**os.environ, **self.own(), **environment},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST,
+        )
+
+    def own(self) -> dict[str, str]:
+        """The environment that is this case's own."""
+        return {
             "COLUMNS": "200",
             "XDG_DATA_HOME": str(self.folder / "data-home"),
             "XDG_CACHE_HOME": str(self.folder / "cache-home"),
             "MPLCONFIGDIR": os.environ.get("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib")),
-            "PYTHONPATH": os.pathsep.join([str(HERE), *map(str, self.folders), *filter(None, sys.path)]),
+            "PYTHONPATH": os.pathsep.join([*map(str, self.folders), *filter(None, sys.path)]),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        return subprocess.run(
-            [sys.executable, "-W", "error", "-c", code, *argv],
-            cwd=cwd or self.folder,
-            env={**os.environ, **own, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
 
     def fresh(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of this module returns in a fresh process; it is given the case first."""
-        sent = pickle.dumps((self, arguments)).hex()
-        code = (
-            "import sys, pickle, json, checks\n"
-            f"case, arguments = pickle.loads(bytes.fromhex({sent!r}))\n"
-            f"print(json.dumps(checks.{function.__name__}(case, *arguments)))"
-        )
-        done = self.python(code)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        """What a function of a module returns in a process that knows nothing of the method yet; it is given the case
+        first.
+        """
+        status, out, err = in_child(function, self, *arguments, cwd=self.folder, **self.own())
+        assert status == 0, err or f"exit status {status}"
+        return json.loads(out.splitlines()[-1])
+
+    def calls(self, argvs: Sequence[Sequence[str]], cwd: Path) -> list[subprocess.CompletedProcess[str]]:
+        """`parataxis <argv>` for each, as in a pipe, in forks of a fresh process."""
+        done = self.fresh(called, [list(each) for each in argvs], cwd)
+        return [subprocess.CompletedProcess(list(argv), *each) for argv, each in zip(argvs, done, strict=True)]
+
+
+def measured(case: Case, store: str, seed: int) -> int:
+    return measure(case.task(store, seed))
+
+
+def called(case: Case, argvs: list[list[str]], cwd: Path) -> list[Done]:
+    """Exit status, stdout and stderr of `parataxis <argv>` for each, in forks that share the method's imports."""
+    os.chdir(cwd)
+    case.method.load("cli")
+    return [forked(lambda argv=argv: command(argv, case.folders)) for argv in argvs]
 
 
 @functools.cache
@@ -118,7 +137,7 @@ def facts(run: Run) -> list[Any]:
 def refused(done: subprocess.CompletedProcess[str], fragment: str) -> None:
     """Bad input as it should be told: exit 2, one line on stderr, with the fragment, and no traceback."""
     lines = done.stderr.strip().splitlines()
-    assert done.returncode == 2, f"exit status {done.returncode}, not 2: {done.args[4:]}: {done.stderr or done.stdout}"
+    assert done.returncode == 2, f"exit status {done.returncode}, not 2: {done.args}: {done.stderr or done.stdout}"
     assert "Traceback" not in done.stderr
     assert len(lines) == 1, f"{len(lines)} lines on stderr, not 1: {done.stderr}"
     assert lines[0].startswith("parataxis: "), lines[0]

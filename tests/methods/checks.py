@@ -11,6 +11,8 @@ the reason why it does not apply. A name that is missing fails.
     SAVE (save, load)                 save(folder) and, in a fresh process, load(folder) give the same outcome
 """
 
+import contextlib
+import importlib
 import importlib.metadata
 import inspect
 import json
@@ -20,20 +22,21 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from cases import Case, facts, read_common, refused
 
+from nursery import forked
 from parataxis.audit import audit
 from parataxis.claims import Claim, Figure, Measurement, System, Table
 from parataxis.studies import docs
 from parataxis.studies.registry import Method, load_study, methods
 from parataxis.studies.render import read_evidence
 from parataxis.studies.runner import measure
-from parataxis.studies.store import Run, Store
+from parataxis.studies.store import Store
 
 HEAVY = ("torch", "jax")
 JOBLIB = "KMP_INIT_AT_FORK"  # set by joblib when it is imported
@@ -72,18 +75,32 @@ def modules(method: Method) -> list[str]:
 
 
 def imported_alone(case: Case) -> list[str]:
-    """Import each module in a child of a process that has imported none; what went wrong."""
+    """Import each module in a fork of this fresh process, without any other of ours; what went wrong.
+
+    Other people's libraries are imported once, by a first round over all modules: they are most of the time.
+    """
+    ours = ("parataxis", case.method.package.split(".")[0])
+    sys.path[:0] = map(str, case.folders)
     wrong = []
+
+    def alone(name: str) -> None:
+        for known in [known for known in sys.modules if known.split(".")[0] in ours]:
+            del sys.modules[known]
+        importlib.import_module(name)
+
     for name in modules(case.method):
-        done = case.python(f"import importlib; importlib.import_module({name!r})")
-        if done.returncode or done.stderr:
-            wrong.append(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    for name in modules(case.method):
+        status, _, said = forked(lambda name=name: alone(name))
+        if status or said:
+            wrong.append(f"{name}: {said.strip().splitlines()[-1]}")
     return wrong
 
 
 def check_02_imports(case: Case) -> None:
     """Each module imports alone, warnings being errors; help loads nothing heavy."""
-    assert not (wrong := imported_alone(case)), "; ".join(wrong)
+    assert not (wrong := case.fresh(imported_alone)), "; ".join(wrong)
     for argv in (["--help"], [case.method.paper.command, "--help"]):
         code = (
             "import atexit, sys\n"
@@ -98,7 +115,7 @@ def check_02_imports(case: Case) -> None:
 
 def check_03_without(case: Case) -> None:
     """Without its extra, or its data and no network: one line with the remedy, exit 2."""
-    paper = case.method.paper
+    paper, in_one_process = case.method.paper, ("--backend", "threading", "--store", "bare.sqlite", "--json")
     if paper.extra:
         wanted = [each for each in importlib.metadata.requires("parataxis") or [] if f"'{paper.extra}'" in each]
         names = [re.split(r"[^\w.-]", each)[0].replace("-", "_") for each in wanted]
@@ -107,13 +124,13 @@ def check_03_without(case: Case) -> None:
             f"import sys; sys.modules.update(dict.fromkeys({names}))\n"
             f"from parataxis.cli import main; main(folders={[str(each) for each in case.folders]})"
         )
-        done = case.python(code, "run", paper.name, "--scale", "toy", "--jobs", "1", "--store", "bare.sqlite", "--json")
+        done = case.python(code, "run", paper.name, "--scale", "toy", *in_one_process)
         refused(done, f"pip install 'parataxis[{paper.extra}]'")
     if paper.data:
         closed = "http://127.0.0.1:9"  # the port is closed: every address is out of reach
         offline = {"HTTP_PROXY": closed, "HTTPS_PROXY": closed, "http_proxy": closed, "https_proxy": closed}
         offline |= {"NO_PROXY": "", "no_proxy": "", "PARATAXIS_DATA": str(case.folder / "nothing")}
-        done = case.call("run", paper.name, "--scale", "quick", "--store", "bare.sqlite", "--json", **offline)
+        done = case.call("run", paper.name, "--scale", "quick", *in_one_process, **offline)
         last = done.stderr.strip().splitlines()[-1:]  # lines about fetching come before it
         refused(subprocess.CompletedProcess(done.args, done.returncode, "", "\n".join(last)), "is missing; put it at")
         assert any(each.file in last[0] for each in paper.data)
@@ -143,28 +160,32 @@ def check_04_yields(case: Case) -> None:
     assert counted == list(range(1, len(counted) + 1)), "not every result was on disk before the next was begun"
 
 
-def check_05_same(case: Case) -> None:
-    """Same seed, new process, other hash seed, 1 or 2 jobs: same rows. Another seed: others, if any are drawn."""
-    first = case.run()
+JOBS = (1, 2)
 
-    def again(jobs: int) -> Run:
-        store = case.folder / f"jobs{jobs}.sqlite"
-        done = case.call(
-            *["run", case.method.name, "--scale", "toy", "--jobs", str(jobs), "--store", str(store), "--json"],
-            PYTHONHASHSEED=str(jobs),
-        )
-        assert done.returncode == 0, done.stderr
-        with Store(store) as opened:
-            return opened.runs(case.method.name)[-1]
 
-    with ThreadPoolExecutor(2) as pool:
-        for jobs, run in zip((1, 2), pool.map(again, (1, 2)), strict=True):
-            for mine, theirs in zip(facts(first), facts(run), strict=True):
-                assert mine == theirs, f"other rows in a new process with jobs={jobs}: {theirs} instead of {mine}"
+def what_is_drawn(case: Case) -> list[str]:
     ctx = case.context()
     list(load_study(case.method).study(ctx))
-    drawn = {name for name in ctx.drawn if not name.startswith("audit/")}
-    assert not drawn or facts(case.run("seed1.sqlite", seed=1)) != facts(first), (
+    return sorted(ctx.drawn)
+
+
+def check_05_same(case: Case) -> None:
+    """Same seed, new process, other hash seed, 1 or 2 jobs: same rows. Another seed: others, if any are drawn."""
+    first = case.run_fresh()
+    sent = pickle.dumps([replace(case.task(f"jobs{jobs}.sqlite"), jobs=jobs) for jobs in JOBS]).hex()
+    code = (
+        "import pickle; from parataxis.studies.runner import measure\n"
+        f"for task in pickle.loads(bytes.fromhex({sent!r})): measure(task)"
+    )
+    done = case.python(code, PYTHONHASHSEED="1" if os.environ.get("PYTHONHASHSEED") != "1" else "2")
+    assert done.returncode == 0, done.stderr
+    for jobs in JOBS:
+        with Store(case.folder / f"jobs{jobs}.sqlite") as opened:
+            run = opened.runs(case.method.name)[-1]
+        for mine, theirs in zip(facts(first), facts(run), strict=True):
+            assert mine == theirs, f"other rows in a new process with jobs={jobs}: {theirs} instead of {mine}"
+    drawn = {name for name in case.fresh(what_is_drawn) if not name.startswith("audit/")}
+    assert not drawn or facts(case.run_fresh("seed1.sqlite", seed=1)) != facts(first), (
         f"draws {', '.join(sorted(drawn))}, but another seed changes nothing"
     )
 
@@ -189,7 +210,7 @@ def check_06_killed(case: Case) -> None:
     kills = case.fresh(killed_after_each)
     with Store(case.folder / "killed.sqlite") as opened:
         (run,) = opened.runs(case.method.name)
-    whole = case.run("whole.sqlite")
+    whole = case.run_fresh("whole.sqlite")
     assert run.finished, f"the killed study failed: {run.error}"
     assert kills == len(whole.rows) + len(whole.figures) + len(whole.tables)
     assert facts(run) == facts(whole), "a study that was killed and resumed has other rows"
@@ -315,7 +336,7 @@ def check_10_predictions(case: Case) -> None:
 def check_11_nulls(case: Case) -> None:
     """Each rule fails on its null, in the toy's rows and in the evidence that the repository keeps."""
     paper = case.method.paper
-    for run in (case.run(), read_evidence(case.root / "evidence", paper)):
+    for run in (case.run_fresh(), read_evidence(case.root / "evidence", paper)):
         for row in run.rows if run else ():
             stated = paper.find(row.measurement.id) if row.measurement.id in paper.ids else None
             if isinstance(stated, Claim) and row.claim_version == stated.version:
@@ -354,13 +375,11 @@ def check_13_help(case: Case) -> None:
     for argv, agrees in declared:
         command = " ".join(["parataxis", *argv])
         words = argv[:2] if len(argv) > 1 and re.fullmatch(r"[a-z][a-z-]*", argv[1]) else argv[:1]
-        calls = [[*words, "--help"], argv, [*argv, "--json"]]
-        with ThreadPoolExecutor(2) as pool:
-            told, text, value = pool.map(lambda each: case.call(*each, cwd=folder), calls)
+        told, text, value = case.calls([[*words, "--help"], argv, [*argv, "--json"]], folder)
         assert command in " ".join(re.sub("[│╭╮╰╯─]", " ", told.stdout).split()), f"{command!r} is not in the help"
         for done in (told, text, value):
-            assert done.returncode in (0, 1), f"{done.args[4:]}: exit status {done.returncode}: {done.stderr}"
-            assert "\x1b" not in done.stdout + done.stderr, f"{done.args[4:]}: colour codes in a pipe"
+            assert done.returncode in (0, 1), f"{done.args}: exit status {done.returncode}: {done.stderr}"
+            assert "\x1b" not in done.stdout + done.stderr, f"{done.args}: colour codes in a pipe"
         assert agrees(json.loads(value.stdout), text.stdout), f"{command}: --json and the text do not agree"
 
 
@@ -370,8 +389,7 @@ def check_14_bad_inputs(case: Case) -> None:
     if declared is None:
         return
     folder = prepared(case)
-    with ThreadPoolExecutor(2) as pool:
-        calls = list(pool.map(lambda each: case.call(*each[0], cwd=folder), declared))
+    calls = case.calls([argv for argv, _ in declared], folder)
     for done, (_, fragment) in zip(calls, declared, strict=True):
         refused(done, fragment)
 

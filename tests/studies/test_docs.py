@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from parataxis.claims import Measurement
@@ -52,6 +54,9 @@ def test_a_page_tells_claims_evidence_data_and_limits(root, known):
     assert "- `numbers.txt`: forty numbers. Real. From <http://127.0.0.1:9/numbers.txt>; licence: CC0-1.0." in page
     assert "- spread: the paper has a million numbers" in page
     assert "1 holds, 4 not measured |" in (root / "README.md").read_text()
+    index = (root / "docs" / "methods" / "index.md").read_text()
+    assert index.startswith("# Methods\n\n| Paper | Verbs |")
+    assert "| [A Gap That Is There](planted-gap.md) (2020) |" in index
 
 
 def test_what_is_stale_is_named_and_written_once(root, known):
@@ -97,6 +102,13 @@ def test_citations(known):
         "  archiveprefix = {arXiv},\n"
         "}"
     )
+
+
+def test_a_citation_survives_signs_and_accents(known):
+    paper = dataclasses.replace(known[0].paper, title="R&D: 5% of x_1", authors=("Zoë Müller-Ångström",))
+    entry = bibtex(paper)
+    assert entry.startswith("@inproceedings{mullerangstrom2020,\n  title = {{R\\&D: 5\\% of x\\_1}},\n")
+    assert "  author = {Zoë Müller-Ångström},\n" in entry
 
 
 def test_a_docstring_is_read_without_importing(tmp_path):

@@ -93,3 +93,21 @@ def test_load_study_is_the_module(planted):
     for method in methods().values():
         if not method.paper.extra:
             assert load_study(method).__name__ == f"{method.package}.study"
+
+
+def test_what_an_extra_lacks_is_told_without_importing_it(tmp_path, monkeypatch):
+    needs = [
+        "numpy>=2",
+        "absent-library[fast]>=1,<2; extra == 'lm'",
+        'absent-other; extra == "graph"',
+        "x; extra == 'lmx'",
+    ]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: needs)
+    told = {}
+    for extra in ("", "lm", "none"):
+        folder = plant(tmp_path / f"with-{extra}", ("paper.toml", 'extra = ""', f'extra = "{extra}"'))
+        told[extra] = methods([folder])["planted-gap"].lacks()
+    remedy = "planted-gap: needs absent-library, which is not installed; pip install 'parataxis[lm]'"
+    assert told == {"": "", "lm": remedy, "none": ""}
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: ["numpy>=2; extra == 'lm'"])
+    assert methods([tmp_path / "with-lm"])["planted-gap"].lacks() == ""

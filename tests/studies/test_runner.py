@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from parataxis.errors import BadInput
+from parataxis.studies import runner
 from parataxis.studies.registry import methods
 from parataxis.studies.runner import Task, code_hash, measure, measure_all
 from parataxis.studies.store import Store
@@ -201,3 +202,32 @@ def test_a_missing_backend_is_told_with_its_remedy(make, tmp_path, backend, reme
     monkeypatch.setitem(sys.modules, backend, None)
     with pytest.raises(BadInput, match=rf"--backend={backend}: needs {backend}.*, which is not installed; {remedy}"):
         measure_all([make().method], "toy", 0, tmp_path / "runs.sqlite", backend=backend)
+
+
+def test_code_that_no_number_comes_from_is_not_hashed(make, tmp_path, monkeypatch):
+    package = tmp_path / "parataxis"
+    files = [
+        "claims.py",
+        "audit/orders.py",
+        "audit/covering3.txt",
+        "studies/context.py",
+        "studies/report.py",
+        "cli/x.py",
+    ]
+    for file in files:
+        (package / file).parent.mkdir(parents=True, exist_ok=True)
+        (package / file).write_text("before")
+    monkeypatch.setattr(runner, "PACKAGE", package)
+    method, changes = make().method, {}
+    for file in files:
+        before = code_hash(method)
+        (package / file).write_text("after")
+        changes[file] = code_hash(method) != before
+    assert changes == dict(zip(files, [True, True, True, True, False, False], strict=True))
+
+
+def test_what_is_finished_starts_no_worker(make, tmp_path, monkeypatch):
+    method, path = make(name="finished-once").method, tmp_path / "runs.sqlite"
+    first = measure_all([method], "toy", 0, path)
+    monkeypatch.setattr(runner, "_spread", lambda *_: pytest.fail("a worker was started"))
+    assert measure_all([method], "toy", 0, path) == first

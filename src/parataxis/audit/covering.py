@@ -10,11 +10,14 @@ an array, an order is a word, an item is a digit in base 36. An array for n item
 out). One line is made by
 
     python -m parataxis.audit.covering ITEMS ORDERS MOVES SEED
+
+such as `10 9 4000 5`; `tests/audit/test_covering.py` has the numbers of every line.
 """
 
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import combinations
 from math import factorial, perm
 from pathlib import Path
 
@@ -23,8 +26,9 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 STORED = Path(__file__).with_name("covering3.txt")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-MOVES = 30_000  # tries to do with one order less; the last, vain tries are most of the running time
-HOT, COLD = 0.6, 0.2  # temperatures, in tuples of items; found by trial for n = 8 to 60
+MOVES = 5_000  # tries to do with one order less; the last, vain tries are most of the running time
+HOT, COLD = 0.6, 0.4  # temperatures, in sequences; found by trial for n = 8 to 36
+CELLS = 20_000  # of the tables that one move looks at: all orders for t = 3 and n up to 36
 
 
 def uncovered(orders: Int[np.ndarray, "order item"], t: int) -> int:
@@ -71,8 +75,8 @@ def _covered(order: Int[np.ndarray, " item"], t: int) -> Bool[np.ndarray, "..."]
     """Element [a, b, c, ...] (t of them): a stands before b, b before c, ..."""
     place = np.argsort(order)
     before = np.less.outer(place, place)
-    chain = before
-    for _ in range(t - 2):
+    chain = np.ones(len(order), bool)
+    for _ in range(t - 1):
         chain = chain[..., None] & before
     return chain
 
@@ -80,12 +84,15 @@ def _covered(order: Int[np.ndarray, " item"], t: int) -> Bool[np.ndarray, "..."]
 @cache
 def _rising(size: int, t: int) -> Bool[np.ndarray, "..."]:
     """Element [i, j, ...] (t of them, each below size): i < j < ..."""
-    return _covered(np.arange(size), t) if t > 1 else np.ones(size, bool)
+    return _covered(np.arange(size), t)
 
 
 def _distinct(n: int, t: int) -> Bool[np.ndarray, "..."]:
     """Element [a, b, c, ...] (t of them): no two are the same item."""
-    return (np.diff(np.sort(np.indices((n,) * t), axis=0), axis=0) > 0).all(axis=0)
+    distinct = np.ones((n,) * t, bool)
+    for pair in combinations(range(t), 2):
+        distinct &= np.expand_dims(~np.eye(n, dtype=bool), tuple(set(range(t)) - set(pair)))
+    return distinct
 
 
 def _faces(worth: Shaped[np.ndarray, "..."], item: int) -> list[Shaped[np.ndarray, "..."]]:
@@ -135,7 +142,7 @@ def _greedy(n: int, t: int, rng: np.random.Generator) -> Int[np.ndarray, "order 
     while missing.any():
         coming = rng.permutation(n)
         order = coming[:1]
-        for later, item in enumerate(coming[1:], 2):
+        for later, item in enumerate(coming[1:].tolist(), 2):
             gains = [_gain(_faces(worth, item), order) for worth in _expected(missing, coming[later:])]
             order = np.insert(order, int(np.argmax(sum(gains))), item)
         order = _settled(order, missing)
@@ -150,7 +157,7 @@ def _settled(order: Int[np.ndarray, " item"], missing: Bool[np.ndarray, "..."]) 
     best, before = int((_covered(order, missing.ndim) & missing).sum()), -1
     while best > before:
         before = best
-        for item in order.copy():
+        for item in order.tolist():
             others = order[order != item]
             order = np.insert(others, int(np.argmax(_gain(_faces(missing, item), others))), item)
         best = int((_covered(order, missing.ndim) & missing).sum())
@@ -174,28 +181,64 @@ def _repaired(
 ) -> Int[np.ndarray, "order item"] | None:
     """Anneal until everything is covered; None if that takes more than `moves`.
 
-    A move takes an item of an uncovered sequence out of one order and puts it back at a place drawn in proportion to
-    exp(what it earns there / temperature).
+    A move takes an item of an uncovered sequence to another place in one of the orders (one of some, if they are many),
+    drawn in proportion to exp(how many more sequences are covered then / temperature).
     """
     orders = orders.copy()
-    covers = [_covered(order, t).astype(np.int16) for order in orders]
-    times = np.sum(covers, axis=0, dtype=np.int16) + ~_distinct(orders.shape[1], t)
+    place = np.argsort(orders)
+    chains = np.stack([_covered(order, t - 1) for order in orders])
+    times = (~_distinct(orders.shape[1], t)).astype(np.int16)
+    for order in orders:
+        times += _covered(order, t)
     for move in range(moves):
         open_sequences = np.flatnonzero(times == 0)
         if not open_sequences.size:
             return orders
-        heat = HOT * (COLD / HOT) ** (move / moves)
-        row = int(rng.integers(len(orders)))
-        item = int(np.unravel_index(rng.choice(open_sequences), times.shape)[rng.integers(t)])
-        others = orders[row][orders[row] != item]
-        gain = _gain([a == b for a, b in zip(_faces(times, item), _faces(covers[row], item), strict=True)], others)
-        chances = np.exp((gain - gain.max()) / heat).cumsum()
-        place = int(np.searchsorted(chances, rng.random() * chances[-1], side="right"))
-        orders[row] = np.insert(others, place, item)
-        times -= covers[row]
-        covers[row] = _covered(orders[row], t).astype(np.int16)
-        times += covers[row]
+        item = int(np.unravel_index(open_sequences[rng.integers(len(open_sequences))], times.shape)[rng.integers(t)])
+        rows = rng.permutation(len(orders))[: max(1, CELLS // chains[0].size)]
+        faces, here = _faces(times, item), _standing(chains[rows], place[rows], item)
+        alone = (here == np.stack(faces)[:, None]) & chains[rows]  # no other order covers these
+        gain = _gain_elsewhere(alone, orders[rows], place[rows, item])
+        chances = np.exp((gain - gain.max()) / (HOT * (COLD / HOT) ** (move / moves))).cumsum()
+        which, to = divmod(int(np.searchsorted(chances, rng.random() * chances[-1], side="right")), gain.shape[1])
+        row = rows[which]
+        for face, covers in zip(faces, here[:, which], strict=True):
+            face -= covers
+        orders[row] = np.insert(orders[row][orders[row] != item], to - (to > place[row, item]), item)
+        place[row], chains[row] = np.argsort(orders[row]), _covered(orders[row], t - 1)
+        for face, covers in zip(faces, _standing(chains[row, None], place[row, None], item)[:, 0], strict=True):
+            face += covers
     return None
+
+
+def _standing(
+    chains: Bool[np.ndarray, "row ..."], place: Int[np.ndarray, "row item"], item: int
+) -> Bool[np.ndarray, "index row ..."]:
+    """Element [k, row, a, b, ...] (t - 1 of them): a stands before b, ..., and the item after the first k of them."""
+    t = chains.ndim
+    standing = np.stack([chains] * t)
+    for k in range(1, t):
+        apart = tuple(axis for axis in range(1, t) if axis != k)
+        standing[k] &= np.expand_dims(place < place[:, [item]], apart)
+        standing[k - 1] &= np.expand_dims(place > place[:, [item]], apart)
+    return standing
+
+
+def _gain_elsewhere(
+    alone: Bool[np.ndarray, "index row ..."], orders: Int[np.ndarray, "row item"], here: Int[np.ndarray, " row"]
+) -> Float[np.ndarray, "row place"]:
+    """How many more sequences are covered when the item goes to each place of each order, -inf where that is no move.
+
+    Place p is before the p-th item of the order as it stands. The sums tell what the item earns by passing each other.
+    """
+    t, each = len(alone), np.arange(len(orders))
+    change = np.diff(alone.view(np.int8), axis=0)
+    passed = sum(change[k].sum(axis=tuple(axis for axis in range(1, t) if axis != k + 1)) for k in range(t - 1))
+    gain = np.zeros((len(orders), orders.shape[1] + 1))
+    np.cumsum(passed[each[:, None], orders], axis=1, out=gain[:, 1:])
+    gain -= gain[each, here, None]
+    gain[each, here] = gain[each, here + 1] = -np.inf
+    return gain
 
 
 def _search(n: int, size: int, moves: int, seed: int) -> str | None:

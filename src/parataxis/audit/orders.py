@@ -14,7 +14,7 @@ from parataxis.audit.covering import covering_orders
 from parataxis.errors import BadInput
 
 MOST_EXHAUSTIVE = 8  # 8! = 40,320 orders
-MOST_SEQUENCES = 20_000_000  # cells of the table of n**t sequences that a covering array is built with
+MOST_SEQUENCES = 1_000_000  # cells of the table of n**t sequences that a covering array is built with
 
 
 @dataclass(frozen=True)

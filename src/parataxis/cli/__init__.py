@@ -23,10 +23,10 @@ class Commands(TyperGroup):
 
     methods: dict[str, Method]  # by command
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), "audit", *self.methods]
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name == "audit":
             return TyperCommand(cmd_name, help=AUDIT_HELP)
         if cmd_name in self.methods:
@@ -34,7 +34,7 @@ class Commands(TyperGroup):
             return TyperCommand(cmd_name, help=summary, rich_help_panel=METHODS_PANEL)
         return super().get_command(ctx, cmd_name)
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name not in self.list_commands(ctx) and not name.startswith("-"):
             raise BadInput(f"no command is named {name!r}; there: {', '.join(self.list_commands(ctx))}")
@@ -69,10 +69,11 @@ def command(folders: Iterable[Path] = ()) -> Any:
     return typer.main.get_command(app)
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         typer.echo(f"parataxis {__version__}")
         raise typer.Exit()
+    return asked
 
 
 def main(argv: Sequence[str] | None = None, folders: Iterable[Path] = ()) -> None:

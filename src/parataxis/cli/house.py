@@ -79,7 +79,9 @@ def run(
 ) -> None:
     """Measure the claims and symmetries of methods. A run that was cut off goes on where it stopped.
 
-    Exit status 0 if all was measured, whatever the claims' standing; 2 if a method could not be measured.
+    Without a name, methods whose extra is not installed are left out.
+
+    Exit status 0 if all was measured, whatever became of the claims, else 2.
 
     Example: parataxis run --scale quick --jobs 2
     """
@@ -88,7 +90,7 @@ def run(
     from parataxis.studies.store import default_path
     from parataxis.studies.watch import watch
 
-    chosen = choose(names or [], context.obj)
+    chosen = choose(names, context.obj) if names else installed(context.obj)
     path = store or default_path()
     with watch(chosen, path):
         runs = measure_all(chosen, scale.value, seed, path, jobs=jobs, backend=backend.value, fresh=fresh)
@@ -104,6 +106,14 @@ def run(
             print(f"parataxis: {found.method}: {error}", file=sys.stderr)
     if not all(found.finished for found in runs):
         raise typer.Exit(2)
+
+
+def installed(known: dict[str, Method]) -> list[Method]:
+    """The methods that can be measured here; of the others it is told what they lack."""
+    lacking = {name: lacks for name, each in known.items() if (lacks := each.lacks())}
+    for lacks in lacking.values():
+        print(f"parataxis: left out: {lacks}", file=sys.stderr)
+    return [each for name, each in known.items() if name not in lacking]
 
 
 def report(
@@ -123,7 +133,11 @@ def report(
     runs = _shown(known, store)
     if not any(runs.values()):
         raise BadInput("nothing has been measured yet; `parataxis run` does")
-    path = write_atomic(out, html_report([(each.paper, runs[name]) for name, each in known.items()]))
+    page = html_report([(each.paper, runs[name]) for name, each in known.items()])
+    try:
+        path = write_atomic(out, page)
+    except OSError as error:
+        raise BadInput(f"--out={out}: can't be written: {error.strerror}; give another file") from None
     print(path.absolute())
     if show:
         typer.launch(path.absolute().as_uri())
@@ -188,8 +202,12 @@ def export(
     if names and missing:
         raise BadInput(f"{missing[0]}: has no finished full run; `parataxis run {missing[0]} --scale full`")
     for each in chosen:
-        if (found := runs[each.name]) is not None:
+        if (found := runs[each.name]) is None:
+            continue
+        try:
             print(write_evidence(out, each.paper, found))
+        except OSError as error:
+            raise BadInput(f"--out={out}: can't be written: {error.strerror}; give another folder") from None
 
 
 def house(app: typer.Typer) -> None:

@@ -1,16 +1,18 @@
-"""Finding a paper's data files: in the folder $PARATAXIS_DATA, else fetched once from the official address."""
+"""Finding a paper's data files: in $PARATAXIS_DATA, else in an installed package, else fetched once and kept."""
 
-import contextlib
 import gzip
 import hashlib
 import os
+import shutil
 import tempfile
+import zlib
+from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from parataxis.claims import DataFile, Paper
 from parataxis.errors import BadInput
-from parataxis.files import write_atomic
 
 FOLDER = "PARATAXIS_DATA"
 
@@ -18,8 +20,8 @@ FOLDER = "PARATAXIS_DATA"
 def find(paper: Paper, file: str) -> Path:
     """The path of a file that paper.toml declares, checked.
 
-    Taken from `$PARATAXIS_DATA/<paper>/<file>` if it is there, else from the cache, else fetched into the cache.
-    BadInput if it is none of these or is not the declared file.
+    Taken from `$PARATAXIS_DATA/<paper>/<file>` if it is there, else from an installed package or the cache if it is the
+    official file there, else fetched into the cache. BadInput if it is none of these, or another file in the folder.
     """
     declared = {each.file: each for each in paper.data}
     if file not in declared:
@@ -31,10 +33,32 @@ def find(paper: Paper, file: str) -> Path:
         if entry.sha256 and digest(path, entry.packed) not in allowed:
             raise BadInput(
                 f"{path}: sha256={digest(path, entry.packed)}: expected {' or '.join(filter(None, allowed))}; "
-                f"put the file of paper.toml there, or take this one away to have it fetched"
+                "put the official file there, or take this one away to have it fetched"
             )
         return path
-    return _cached(paper, entry)
+    import platformdirs
+
+    cached = platformdirs.user_cache_path("parataxis") / paper.name / file
+    for path in (*_installed(entry), cached):
+        if path.exists() and _official(path, entry):
+            return path
+    return _fetched(paper, entry, cached)
+
+
+def _installed(entry: DataFile) -> Iterator[Path]:
+    for place in entry.installed:
+        package, _, inside = place.rpartition(":")
+        if not package:
+            yield Path(place)
+        elif spec := find_spec(package):
+            yield from (Path(folder, inside) for folder in spec.submodule_search_locations or ())
+
+
+def _official(path: Path, entry: DataFile) -> bool:
+    try:
+        return digest(path, entry.packed) == entry.sha256
+    except BadInput:  # cut off
+        return False
 
 
 def digest(path: Path, packed: str = "") -> str:
@@ -48,24 +72,24 @@ def _digest(path: Path, packed: str, mtime: int, size: int) -> str:
     with gzip.open(path) if packed else open(path, "rb") as stream:
         try:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-        except (gzip.BadGzipFile, EOFError) as error:
-            raise BadInput(f"{path}: is not a whole gzip file: {error}; put the file of paper.toml there") from None
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise BadInput(f"{path}: is not a whole gzip file: {error}; put the official file there") from None
 
 
-def _cached(paper: Paper, entry: DataFile) -> Path:
-    import platformdirs
-
-    folder = platformdirs.user_cache_path("parataxis") / paper.name
-    path = folder / entry.file
-    with contextlib.suppress(BadInput, FileNotFoundError):  # damaged or not there: fetched
-        if digest(path, entry.packed) == entry.sha256:
-            return path
+def _fetched(paper: Paper, entry: DataFile, path: Path) -> Path:
     if not entry.url:
         raise BadInput(f"{_missing(paper, entry)}; it can't be fetched: it has no public address")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        data = _fetch(paper, entry, Path(work)).read_bytes()
-    return write_atomic(path, gzip.compress(data, mtime=0) if entry.packed else data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as work:
+        official, kept = _fetch(paper, entry, Path(work)), Path(work, "kept")
+        with (
+            open(official, "rb") as source,
+            open(kept, "wb") as plain,
+            gzip.GzipFile(fileobj=plain, mode="wb", mtime=0) if entry.packed else plain as target,
+        ):
+            shutil.copyfileobj(source, target)
+        os.replace(kept, path)
+    return path
 
 
 def _fetch(paper: Paper, entry: DataFile, folder: Path) -> Path:

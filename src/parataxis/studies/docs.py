@@ -1,6 +1,8 @@
-"""What the repository shows of the methods, rendered: the README's table and a page a method."""
+"""What the repository shows of the methods, rendered: the README's table, the same in docs/, and a page a method."""
 
 import ast
+import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,23 +10,33 @@ from parataxis.claims import Claim, DataFile, Paper
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.studies.registry import Method
-from parataxis.studies.render import counts, findings, findings_markdown, markdown_table, read_evidence, table_markdown
+from parataxis.studies.render import (
+    counts,
+    findings,
+    findings_markdown,
+    markdown_table,
+    published,
+    read_evidence,
+    table_markdown,
+)
 from parataxis.studies.store import Run
 
 BEGIN, END = "<!-- papers:begin -->", "<!-- papers:end -->"
 
 
 def rendered(root: Path, methods: Iterable[Method]) -> dict[Path, str]:
-    """Every file that is rendered, with what it should hold: README.md and docs/methods/<name>.md under `root`."""
+    """Every file that is rendered, with what it should hold: README.md and docs/methods/*.md under `root`."""
     methods = list(methods)
     readme = root / "README.md"
     if not readme.exists() or not (root / "pyproject.toml").exists():
         raise BadInput(f"{root}: no README.md and pyproject.toml here; run this in the repository's folder")
     runs = {each.name: read_evidence(root / "evidence", each.paper) for each in methods}
-    pages = {readme: _readme(readme, papers_markdown([(each.paper, runs[each.name]) for each in methods]))}
-    for method in methods:
-        pages[root / "docs" / "methods" / f"{method.name}.md"] = page(method, runs[method.name])
-    return pages
+    papers, folder = [(each.paper, runs[each.name]) for each in methods], root / "docs" / "methods"
+    pages = {
+        readme: _readme(readme, papers_markdown(papers, "docs/methods/")),
+        folder / "index.md": f"# Methods\n\n{papers_markdown(papers)}\n",
+    }
+    return pages | {folder / f"{each.name}.md": page(each, runs[each.name]) for each in methods}
 
 
 def stale(pages: dict[Path, str]) -> list[Path]:
@@ -47,11 +59,11 @@ def _readme(path: Path, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}"
 
 
-def papers_markdown(papers: Iterable[tuple[Paper, Run | None]]) -> str:
-    """The README's table: a row a paper."""
+def papers_markdown(papers: Iterable[tuple[Paper, Run | None]], folder: str = "") -> str:
+    """A row a paper. folder: where the pages lie, seen from the table's file."""
     rows = [
         [
-            f"[{paper.title}](docs/methods/{paper.name}.md) ({paper.year})",
+            f"[{paper.title}]({folder}{paper.name}.md) ({paper.year})",
             ", ".join(paper.verbs),
             f"`parataxis {paper.command}`",
             paper.summary,
@@ -67,7 +79,7 @@ def page(method: Method, run: Run | None) -> str:
     paper = method.paper
     parts = [
         f"# {paper.title}",
-        f"{', '.join(paper.authors)}. {paper.venue}, {paper.year}. {paper.identifier}.",
+        f"{', '.join(paper.authors)}. {published(paper)}. {paper.identifier}.",
         docstring(method.folder / "__init__.py"),
         f"Command: `parataxis {paper.command} --help`. Install: `pip install {_extra(paper)}`.",
         "## Claims and symmetries",
@@ -135,14 +147,19 @@ def bibtex(paper: Paper) -> str:
     kind, _, value = paper.identifier.partition(":")
     number = {"arXiv": f"eprint = {{{value}}},\n  archiveprefix = {{arXiv}}", "doi": f"doi = {{{value}}}"}
     fields = [
-        f"title = {{{{{paper.title}}}}}",
+        f"title = {{{{{_tex(paper.title)}}}}}",
         f"author = {{{' and '.join(paper.authors)}}}",
         f"year = {{{paper.year}}}",
-        f"booktitle = {{{paper.venue}}}",
+        f"booktitle = {{{_tex(paper.venue)}}}",
         number.get(kind, f"note = {{{paper.identifier}}}"),
     ]
-    key = paper.authors[0].split()[-1].lower() + str(paper.year)
+    name = unicodedata.normalize("NFKD", paper.authors[0].split()[-1].lower())
+    key = re.sub("[^a-z]", "", name) + str(paper.year)
     return "@inproceedings{" + key + ",\n" + "".join(f"  {field},\n" for field in fields) + "}"
+
+
+def _tex(text: str) -> str:
+    return re.sub(r"([&%$#_])", r"\\\1", text)
 
 
 def citation(paper: Paper) -> str:

@@ -1,6 +1,7 @@
 """Which methods there are: found by their paper.toml alone, imported only when one is called."""
 
-import importlib
+import importlib.metadata
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,19 @@ class Method:
     def name(self) -> str:
         return self.paper.name
 
+    def lacks(self) -> str:
+        """What of the method's extra is not installed, with the remedy; "" if nothing is. Imports none of it."""
+        wanted = importlib.metadata.requires("parataxis") or [] if self.paper.extra else []
+        for each in wanted:
+            library, _, marker = each.partition(";")
+            name = re.split(r"[^\w.-]", library)[0]
+            if re.search(rf"extra == ['\"]{self.paper.extra}['\"]", marker) and not _installed(name):
+                return self._remedy(name)
+        return ""
+
+    def _remedy(self, missing: str) -> str:
+        return f"{self.name}: needs {missing}, which is not installed; pip install 'parataxis[{self.paper.extra}]'"
+
     def load(self, room: str) -> ModuleType:
         """Import one of the package's modules ("study", "cli"). A missing extra is BadInput with the remedy."""
         if "." not in self.package and str(self.folder.parent) not in sys.path:
@@ -35,9 +49,15 @@ class Method:
             missing = error.name or ""
             if not self.paper.extra or missing.split(".")[0] in ("parataxis", self.package.split(".")[0]):
                 raise
-            raise BadInput(
-                f"{self.name}: needs {missing}, which is not installed; pip install 'parataxis[{self.paper.extra}]'"
-            ) from None
+            raise BadInput(self._remedy(missing)) from None
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def methods(folders: Iterable[Path] = ()) -> dict[str, Method]:

@@ -82,6 +82,11 @@ def interval(found: Measurement) -> str:
     return f"{number(found.value)}{span} {found.unit}".strip()
 
 
+def published(paper: Paper) -> str:
+    """Venue and year, the year once."""
+    return paper.venue if str(paper.year) in paper.venue else f"{paper.venue}, {paper.year}"
+
+
 # -- a terminal ----------------------------------------------------------------------------------------------------
 
 

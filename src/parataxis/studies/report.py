@@ -2,12 +2,13 @@
 
 import base64
 import math
+import re
 from collections.abc import Sequence
 from html import escape
 
 from parataxis import __version__
 from parataxis.claims import Claim, Figure, Paper, Table
-from parataxis.studies.render import Finding, counts, findings, interval, number
+from parataxis.studies.render import Finding, counts, findings, interval, number, published
 from parataxis.studies.store import Run
 
 STYLE = """
@@ -24,7 +25,9 @@ table { border-collapse: collapse; width: 100%; margin: 1.2rem 0; font-size: .92
 caption { text-align: left; caption-side: bottom; padding-top: .4rem; font-size: .88rem; }
 th { text-align: left; font-weight: normal; border-bottom: 1px solid var(--ink); padding: .3rem .8rem .3rem 0; }
 td { border-bottom: 1px solid var(--line); padding: .5rem .8rem .5rem 0; vertical-align: top; }
-td.figure { white-space: nowrap; } code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace; }
+td.measured { min-width: 16rem; } td.rule { white-space: nowrap; } .number { text-align: right; }
+td div { font-size: .88rem; } code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace;
+  overflow-wrap: anywhere; }
 .HOLDS { color: var(--holds); } .FAILS { color: var(--fails); font-weight: bold; }
 .UNDECIDED { color: var(--undecided); }
 figure { margin: 1.5rem 0; } figure img { max-width: 100%; background: var(--plate); border-radius: 4px; }
@@ -43,7 +46,8 @@ def html_report(papers: Sequence[tuple[Paper, Run | None]]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Parataxis: evidence</title><style>{STYLE}</style></head><body>"
         "<h1>Evidence</h1><p class=soft>A claim holds only if its whole interval obeys the rule, and fails only if the "
-        f"whole interval disobeys it. Rendered by parataxis {__version__}.</p>"
+        "whole interval disobeys it. In the strips the band is the rule, the line the interval, the dot the value and "
+        f"the cross the null, where the rule must fail. Rendered by parataxis {__version__}.</p>"
         "<div class=wide><table><tr><th>Paper<th>Verbs<th>Scale<th>Standing</tr>"
         f"{overview}</table></div>{parts}</body></html>\n"
     )
@@ -62,7 +66,7 @@ def _paper(paper: Paper, run: Run) -> str:
     machine = run.machine
     return (
         f'<section id="{paper.name}"><h2>{escape(paper.title)}</h2>'
-        f"<p class=soft>{escape(', '.join(paper.authors))}. {escape(paper.venue)}, {paper.year}. "
+        f"<p class=soft>{escape(', '.join(paper.authors))}. {escape(published(paper))}. "
         f"{escape(paper.identifier)}. <code>parataxis {paper.command} --help</code></p>"
         "<div class=wide><table><tr><th>Claim<th>Measured<th>Rule<th>Standing</tr>"
         f"{rows}</table></div>{''.join(map(_table, run.tables))}{''.join(map(_figure, run.figures))}"
@@ -74,7 +78,7 @@ def _paper(paper: Paper, run: Run) -> str:
 
 def _finding(found: Finding) -> str:
     stated, measured = found.stated, found.measured
-    said = f"{escape(stated.says)}<br><code class=soft>{stated.id}</code>{_details(stated)}"
+    said = f"{_prose(stated.says)}<br><code class=soft>{stated.id}</code>{_details(stated)}"
     shown = ""
     if measured:
         notes = [f"n = {measured.n}"] + ["made data"] * (not measured.real)
@@ -84,7 +88,7 @@ def _finding(found: Finding) -> str:
         shown = f"{escape(interval(measured))}{strip(found)}<div class=soft>{', '.join(notes)}</div>"
     standing = found.standing.name if found.standing else "soft"
     return (
-        f"<tr><td>{said}<td>{shown}<td class=figure><code>{escape(found.asks)}</code>"
+        f"<tr><td>{said}<td class=measured>{shown}<td class=rule><code>{escape(found.asks)}</code>"
         f"<td class={standing}>{found.word}</tr>"
     )
 
@@ -94,14 +98,21 @@ def _details(stated: object) -> str:
         return ""
     facts = {
         "Where": stated.where,
-        "Published": stated.figure,
         "Measure": stated.measure,
         "Null": stated.null,
         "Left open": stated.silent,
         "Scale": stated.scale_reason,
     }
-    lines = "".join(f"<p>{name}: {escape(text)}.</p>" for name, text in facts.items() if text)
-    return f"<details><summary>source and measure</summary>{lines}</details>"
+    lines = "".join(f"<p>{name}: {_prose(text)}.</p>" for name, text in facts.items() if text)
+    return (
+        f"<div class=soft>Published: {_prose(stated.figure)}.</div>"
+        f"<details><summary>source and measure</summary>{lines}</details>"
+    )
+
+
+def _prose(text: str) -> str:
+    """Escaped, with what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def strip(found: Finding) -> str:
@@ -136,13 +147,17 @@ def strip(found: Finding) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(str(name))}" for name in table.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{_cell(cell)}" for cell in row) + "</tr>" for row in table.rows)
+    numeric = [any(isinstance(row[place], int | float) for row in table.rows) for place in range(len(table.columns))]
+    head = "".join(
+        f"<th{' class=number' if right else ''}>{escape(name)}"
+        for name, right in zip(table.columns, numeric, strict=True)
+    )
+    rows = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in table.rows)
     return f"<div class=wide><table><caption>{escape(table.caption)}</caption><tr>{head}</tr>{rows}</table></div>"
 
 
 def _cell(cell: str | int | float | None) -> str:
-    return escape(number(cell) if isinstance(cell, int | float) else cell or "")
+    return f"<td class=number>{number(cell)}" if isinstance(cell, int | float) else f"<td>{escape(cell or '')}"
 
 
 def _figure(figure: Figure) -> str:

@@ -18,7 +18,14 @@ from parataxis.studies.store import Run, Store
 
 BACKENDS = ("loky", "threading", "ray", "dask")
 PACKAGE = Path(__file__).parent.parent
-SHARED = ("audit", "data", "lm", "nn", "studies")  # packages that a study's numbers may come from, beside the method's
+SHARED = (
+    "*.py",
+    "audit/**/*",
+    "data/**/*",
+    "lm/**/*",
+    "nn/**/*",
+    "studies/context.py",
+)  # beside the method's own folder
 
 Found = Measurement | Figure | Table
 
@@ -36,10 +43,9 @@ class Task:
 
 
 def code_hash(method: Method) -> str:
-    """A hash of the sources that the method's numbers may come from, so that stored ones are not taken for others."""
-    files = [*PACKAGE.glob("*.py"), *method.folder.rglob("*.py"), method.folder / "paper.toml"]
-    for shared in SHARED:
-        files += (PACKAGE / shared).rglob("*.py")
+    """A hash of the files that the method's numbers may come from, so that stored ones are not taken for others."""
+    files = {*method.folder.rglob("*.py"), method.folder / "paper.toml"}
+    files |= {path for shared in SHARED for path in PACKAGE.glob(shared) if path.is_file() and path.suffix != ".pyc"}
     known = hashlib.sha256()
     for path in sorted(files):
         known.update(f"{path.name}\0".encode() + path.read_bytes())
@@ -124,8 +130,14 @@ def measure_all(
     _connect(backend)
     tasks = [Task(method, scale, seed, Path(store), inner, fresh) for method in methods]
     with Store(store) as opened:  # a store that can't be used is told before anything is started
-        found = _spread(tasks, jobs, backend)
-        return [opened.run(run) for run in found]
+        kept = {task: run for task in tasks if not fresh and (run := _finished(task, opened))}
+        left = [task for task in tasks if task not in kept]
+        kept |= zip(left, _spread(left, jobs, backend) if left else (), strict=True)
+        return [opened.run(kept[task]) for task in tasks]
+
+
+def _finished(task: Task, store: Store) -> int | None:
+    return store.finished(task.method.name, task.scale, task.seed, code_hash(task.method))
 
 
 def _spread(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:

@@ -150,19 +150,26 @@ class Store:
         """The last run of just this, finished or to go on with; else, or if `fresh`, a new one."""
         key = (method, scale, seed, code, __version__)
         with self._transaction():
-            found = self._file.execute(
-                "SELECT id FROM run WHERE (method, scale, seed, code, parataxis) = (?, ?, ?, ?, ?) "
-                "ORDER BY id DESC LIMIT 1",
-                key,
-            ).fetchone()
+            found = self._last(key)
             if found is None or fresh:
                 started = self._file.execute(
                     "INSERT INTO run (method, scale, seed, code, parataxis, machine, started) VALUES (?,?,?,?,?,?,?)",
                     (*key, json.dumps(machine()), _now()),
                 )
                 return self.run(started.lastrowid or 0)
-            self._file.execute("UPDATE run SET error = '', doing = '' WHERE id = ?", (found["id"],))
-        return self.run(found["id"])
+            self._file.execute("UPDATE run SET error = '', doing = '' WHERE id = ?", (found,))
+        return self.run(found)
+
+    def finished(self, method: str, scale: str, seed: int, code: str) -> int | None:
+        """The last run of just this, if it is finished."""
+        found = self._last((method, scale, seed, code, __version__))
+        return found if found and self.run(found).finished else None
+
+    def _last(self, key: tuple[str, str, int, str, str]) -> int | None:
+        found = self._file.execute(
+            "SELECT max(id) FROM run WHERE (method, scale, seed, code, parataxis) = (?, ?, ?, ?, ?)", key
+        )
+        return found.fetchone()[0]
 
     def add(self, run: int, found: Measurement | Figure | Table, version: int, files: dict[str, str]) -> bool:
         """Keep what a study yielded; whether it is new. What the run has already is left as it is."""

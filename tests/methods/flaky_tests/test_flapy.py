@@ -1,10 +1,9 @@
 import csv
-import os
 import random
 from ast import literal_eval
-from pathlib import Path
 
 import pytest
+from official import official
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classify import Kind, classify
@@ -18,13 +17,12 @@ from parataxis.methods.flaky_tests.flapy import (
 )
 from parataxis.methods.flaky_tests.outcomes import Run
 
-DATA = Path(os.environ["PARATAXIS_DATA"], "flaky-tests")
 tests_overview.__test__ = False  # its name is FlaPy's; it is no test
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return read_passed_failed(DATA / "flapy-passed-failed-reference.csv")
+    return read_passed_failed(official("flapy-passed-failed-reference.csv"))
 
 
 def cells(path):
@@ -42,7 +40,7 @@ def cells(path):
 
 def test_the_published_overview_is_reproduced_cell_by_cell(rows, tmp_path):
     ours = write_tests_overview(rows, tmp_path / "tests_overview.csv")
-    theirs = DATA / "flapy-tests-overview-reference.csv"
+    theirs = official("flapy-tests-overview-reference.csv")
     assert cells(ours) == cells(theirs)
     assert len(cells(theirs)) == 4
     assert ours.read_text().splitlines()[0] == theirs.read_text().splitlines()[0]
@@ -55,7 +53,7 @@ def test_the_order_of_the_rows_changes_nothing(rows):
 
 
 def test_iterations_without_tests_are_left_out(rows, tmp_path):
-    text = (DATA / "flapy-passed-failed-reference.csv").read_text()
+    text = (official("flapy-passed-failed-reference.csv")).read_text()
     (tmp_path / "some.csv").write_text(text + "results/empty,EMPTY" + "," * 21 + "\n")
     assert read_passed_failed(tmp_path / "some.csv") == rows
 
@@ -69,7 +67,7 @@ def test_iterations_without_tests_are_left_out(rows, tmp_path):
     ],
 )
 def test_what_is_not_flapys_is_named(tmp_path, old, new, said):
-    text = (DATA / "flapy-passed-failed-reference.csv").read_text().replace(old, new, 1)
+    text = (official("flapy-passed-failed-reference.csv")).read_text().replace(old, new, 1)
     (tmp_path / "some.csv").write_text(text)
     with pytest.raises(BadInput, match=said):
         read_passed_failed(tmp_path / "some.csv")

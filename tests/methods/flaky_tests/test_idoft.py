@@ -1,26 +1,23 @@
 import gzip
 import itertools
-import os
 from collections import Counter
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from official import official
 from scipy.stats import binomtest
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.idoft import Dependence, read_dependences, read_order_rates, read_python_tests
 from parataxis.methods.flaky_tests.reruns import brittle_rate, rerun_curve, runs_for_share, victim_rate
 
-DATA = Path(os.environ["PARATAXIS_DATA"], "flaky-tests")
-
 
 @pytest.fixture(scope="module")
 def dependences():
-    return read_dependences(DATA / "idoft-odr-tests.csv.gz")
+    return read_dependences(official("idoft-odr-tests.csv.gz"))
 
 
 def fails_in(order, dependence):
@@ -87,13 +84,13 @@ def test_shuffles_needed_for_the_published_dependences(dependences):
 
 
 def test_python_tests_by_category():
-    tests = read_python_tests(DATA / "idoft-py-data.csv")
+    tests = read_python_tests(official("idoft-py-data.csv"))
     counts = {"OD-Vic": 750, "OD-Brit": 312, "NOD": 226, "NIO": 155, "OD": 54, "": 39, "ID": 3, "UD": 1}
     assert Counter(test.category for test in tests) == counts
 
 
 def test_order_rates_as_published():
-    rates = read_order_rates(DATA / "idoft-tso-iso-rates.csv")
+    rates = read_order_rates(official("idoft-tso-iso-rates.csv"))
     assert rates.failures.shape == (101, 33)
     assert Counter(np.count_nonzero(rates.runs, axis=1).tolist()) == {21: 90, 17: 6, 2: 3, 12: 1, 33: 1}
     assert np.count_nonzero(rates.less) == 70
@@ -103,7 +100,7 @@ def test_order_rates_as_published():
 
 def test_a_compressed_file_reads_like_the_plain_one(tmp_path, dependences):
     plain = tmp_path / "odr-tests.csv"
-    plain.write_bytes(gzip.decompress((DATA / "idoft-odr-tests.csv.gz").read_bytes()))
+    plain.write_bytes(gzip.decompress((official("idoft-odr-tests.csv.gz")).read_bytes()))
     assert read_dependences(plain) == dependences
 
 
@@ -116,7 +113,7 @@ def test_a_compressed_file_reads_like_the_plain_one(tmp_path, dependences):
 )
 def test_another_file_is_named(tmp_path, text, said):
     if text is None:
-        whole = gzip.decompress((DATA / "idoft-odr-tests.csv.gz").read_bytes()).decode()
+        whole = gzip.decompress((official("idoft-odr-tests.csv.gz")).read_bytes()).decode()
         text = whole.replace(",victim", ",patient", 1)
     (tmp_path / "odr-tests.csv").write_text(text)
     with pytest.raises(BadInput, match=said):

@@ -83,9 +83,10 @@ def test_a_file_that_is_no_hunt_is_refused(tmp_path, text):
 def test_nothing_to_read_is_said(tmp_path):
     with pytest.raises(BadInput, match=r"holds no hunt\.jsonl; `parataxis tests hunt` writes one"):
         read_journal(tmp_path)
-    (tmp_path / NAME).write_bytes(b"")
-    with pytest.raises(BadInput, match="holds no hunt; "):
-        read_journal(tmp_path)
+    for data in (b"", b"text\n", b"\xff\n"):
+        (tmp_path / NAME).write_bytes(data)
+        with pytest.raises(BadInput, match="holds no hunt; "):
+            read_journal(tmp_path)
 
 
 def test_a_row_of_something_else_is_refused(folder):
@@ -93,6 +94,15 @@ def test_a_row_of_something_else_is_refused(folder):
         stream.write(json.dumps({**ENTRIES[0].to_row(), "outcomes": "?!"}) + "\n")
     with pytest.raises(BadInput, match="outcomes hold"):
         read_journal(folder)
+
+
+def test_two_hunts_do_not_write_one_record(folder):
+    with (
+        Journal(folder, resume=True),
+        pytest.raises(BadInput, match=r"another hunt is at work there; wait, or name another folder"),
+    ):
+        Journal(folder, resume=False)
+    assert read_journal(folder) == (HEAD, ENTRIES)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -1,11 +1,10 @@
 import itertools
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from official import official
 from scipy.stats import binomtest, chi2_contingency, false_discovery_control, fisher_exact
 
 from parataxis.errors import BadInput
@@ -15,7 +14,7 @@ from parataxis.methods.flaky_tests.order_test import order_test, pearson, permut
 
 @pytest.fixture(scope="module")
 def published():
-    return read_order_rates(Path(os.environ["PARATAXIS_DATA"], "flaky-tests", "idoft-tso-iso-rates.csv"))
+    return read_order_rates(official("idoft-tso-iso-rates.csv"))
 
 
 def test_all_published_decisions_and_98_p_values_without_correction(published):

@@ -1,10 +1,9 @@
 import hashlib
-import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from official import official
 
 from parataxis.claims import Figure, Measurement, Table
 from parataxis.methods.flaky_tests.classify import Kind, classify
@@ -29,8 +28,7 @@ def differs(run, items, per_item, place):
 
 def context(scale):
     """What the study asks of its context: a scale, randomness by name, the data sets, an audit."""
-    folder = Path(os.environ["PARATAXIS_DATA"], "flaky-tests")
-    return SimpleNamespace(scale=scale, rng=generator, data=lambda name: folder / name, audit=differing)
+    return SimpleNamespace(scale=scale, rng=generator, data=official, audit=differing)
 
 
 @pytest.fixture(scope="module")

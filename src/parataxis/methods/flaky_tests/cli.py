@@ -72,7 +72,8 @@ def hunt_command(
 
     Exit status 0 if none is flaky, 1 if some are, 2 if the suite could not be measured.
 
-    Example: parataxis tests hunt . --protocol quick -- -o addopts=
+    Example: parataxis tests hunt .
+    With options for pytest: parataxis tests hunt tests --jobs 2 -- -o addopts= -m "not slow"
     """
     from parataxis.methods.flaky_tests.hunt import hunt, own_folder
     from parataxis.methods.flaky_tests.suite import find_suite

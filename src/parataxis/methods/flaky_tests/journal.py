@@ -1,5 +1,6 @@
 """The record of a hunt: one file of JSON lines, a head and then a line an order, whole after any kill."""
 
+import fcntl
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -80,16 +81,21 @@ class Journal:
         self.entries: list[Entry] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._lock = open(folder / "lock", "w")  # noqa: SIM115  (held as long as the journal is open)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not resume:
                 self.path.unlink(missing_ok=True)
             self._lines = JsonLines(self.path)
+        except BlockingIOError:
+            self._lock.close()
+            raise BadInput(f"--out {folder}: another hunt is at work there; wait, or name another folder") from None
         except OSError as error:
             raise BadInput(f"--out {folder}: can't be written ({error.strerror}); name another folder") from None
         if resume:
             try:
                 self.head, self.entries = _parsed(self.path, list(self._lines))
             except BadInput:
-                self._lines.close()
+                self.close()
                 raise
 
     def begin(self, head: Head) -> None:
@@ -102,6 +108,7 @@ class Journal:
 
     def close(self) -> None:
         self._lines.close()
+        self._lock.close()
 
     def __enter__(self) -> "Journal":
         return self
@@ -116,9 +123,10 @@ def read_journal(folder: Path) -> tuple[Head, list[Entry]]:
     if not path.exists():
         raise BadInput(f"{folder}: holds no {NAME}; `parataxis tests hunt` writes one")
     try:
-        head, entries = _parsed(path, list(read_json_lines(path)))
-    except UnicodeDecodeError:
-        head = None
+        rows = list(read_json_lines(path))
+    except ValueError:
+        rows = []
+    head, entries = _parsed(path, rows)
     if head is None:
         raise BadInput(f"{path}: holds no hunt; `parataxis tests hunt` writes one")
     return head, entries

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.suite import Suite
@@ -20,7 +20,8 @@ from parataxis.methods.flaky_tests.suite import Suite
 WORKER = Path(__file__).parent / "worker"
 # Numerical libraries start threads when imported, and a process with threads can't be forked safely.
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-OF_OUR_OWN_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTHONHOME")
+# What a run of pytest, xdist or coverage around the hunt has set, and would have the suite's own pytest join.
+OF_OUR_OWN_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST", "COV_CORE_", "COVERAGE_", "PYTHONHOME")
 COLLECTION_LIMIT = 1800.0
 
 
@@ -114,40 +115,51 @@ class Session:
         self._log = self._folder / "pytest.log"
         self._rest = b""
         self._next = 0
-        hash_seed = hash_seed_of(seed, iteration if hash_of is None else hash_of)
+        own = {name: self._folder / name for name in ("home", "tmp", "orders")}
+        for folder in own.values():
+            folder.mkdir()
+        settings = {
+            "arguments": [*suite.arguments, "-o", f"cache_dir={self._folder / 'cache'}"],
+            "jobs": jobs,
+            "seed": f"{seed}/{iteration}",
+            "ids": ids or [],
+            "private": [str(suite.root)] if keep_home else [str(suite.root), str(own["home"])],
+        }
+        (self._folder / "settings.json").write_text(json.dumps(settings))
+        environment = {
+            **self._environment(),
+            "PYTHONHASHSEED": str(hash_seed_of(seed, iteration if hash_of is None else hash_of)),
+            "TMPDIR": str(own["tmp"]),
+        }
+        if not keep_home:
+            environment["HOME"] = str(own["home"])
         with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(
-                [suite.python, WORKER],
-                cwd=suite.root,
-                env=self._environment(hash_seed, keep_home),
+            self._process = self._start(environment, log)
+
+    def _start(self, environment: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                [self.suite.python, WORKER, self._folder],
+                cwd=self.suite.root,
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches the hunt alone, which then ends this
             )
-        settings = {
-            "arguments": [*suite.arguments, "-o", f"cache_dir={self._folder / 'cache'}"],
-            "folder": str(self._folder / "orders"),
-            "jobs": jobs,
-            "seed": f"{seed}/{iteration}",
-            "ids": ids or [],
-        }
-        self._send(settings)
+        except OSError as error:
+            shutil.rmtree(self._folder)
+            raise BadInput(f"--python {self.suite.python}: it does not start ({error})") from None
 
-    def _environment(self, hash_seed: int, keep_home: bool) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if name not in OF_OUR_OWN_RUN}
+    def _environment(self) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OF_OUR_OWN_RUN)}
         for name in ONE_THREAD:
             environment.setdefault(name, "1")
-        own = {name: self._folder / name for name in ("home", "tmp", "orders")}
-        for folder in own.values():
-            folder.mkdir()
-        if not keep_home:
-            environment["HOME"] = str(own["home"])
         binaries = self.suite.python.parent
         environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
         if (binaries.parent / "pyvenv.cfg").exists():
             environment["VIRTUAL_ENV"] = str(binaries.parent)
-        return {**environment, "PYTHONHASHSEED": str(hash_seed), "TMPDIR": str(own["tmp"])}
+        return environment
 
     # -- talking to the process ------------------------------------------------------------------------------------
 
@@ -200,22 +212,29 @@ class Session:
         return found
 
     def run(self, orders: Iterable[Order], limits: Limits, *, seeded: list[str], isolate: bool) -> Iterator[Done]:
-        """Run the orders, up to `jobs` at once; each is yielded when it is done. Raises SessionDied."""
+        """Run the orders, up to `jobs` at once; each is yielded when it is done. Raises SessionDied.
+
+        An order is taken from `orders` only when it can start, so that it may depend on what came of those before it.
+        Who stops early has the orders under way dropped.
+        """
         under_way: dict[int, Order] = {}
         waiting = iter(orders)
-        while True:
-            while len(under_way) < self.jobs and (order := next(waiting, None)) is not None:
-                self._send({"command": "run", "id": self._next, "seeded": seeded, "isolate": isolate, **_fields(order, limits)})
-                under_way[self._next] = order
-                self._next += 1
-            if not under_way:
-                return
-            answer = self._receive(limits.start + limits.order + 60)
-            order = under_way.pop(answer["id"])
-            messages = {int(position): text for position, text in answer["messages"].items()}
-            yield Done(
-                order, answer["outcomes"], answer["durations"], messages, answer["leaving"], answer["seconds"]
-            )
+        try:
+            while True:
+                while len(under_way) < self.jobs and (order := next(waiting, None)) is not None:
+                    fields = _fields(order, limits)
+                    self._send({"command": "run", "id": self._next, "seeded": seeded, "isolate": isolate, **fields})
+                    under_way[self._next] = order
+                    self._next += 1
+                if not under_way:
+                    return
+                answer = self._receive(limits.start + limits.order + 60)
+                if answer["id"] in under_way:  # else it was done just before it would have been dropped
+                    yield _done(under_way.pop(answer["id"]), answer)
+        finally:
+            if under_way:
+                with contextlib.suppress(SessionDied, ValueError):  # it may be gone, or closed, by now
+                    self._send({"command": "cancel"})
 
     def close(self) -> None:
         """End the process and all that runs below it, and remove what was temporary."""
@@ -245,6 +264,11 @@ def _fields(order: Order, limits: Limits) -> dict[str, Any]:
         "only": order.only,
         "limits": limits.for_order(order.order),
     }
+
+
+def _done(order: Order, answer: dict[str, Any]) -> Done:
+    messages = {int(position): text for position, text in answer["messages"].items()}
+    return Done(order, answer["outcomes"], answer["durations"], messages, answer["leaving"], answer["seconds"])
 
 
 def hash_seed_of(seed: int, iteration: int) -> int:

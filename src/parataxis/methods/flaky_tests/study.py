@@ -94,6 +94,7 @@ def toy(rng: np.random.Generator) -> Inputs:
         FlakyTest(project, f"t{i}", ("OD-Vic", "OD-Brit", "OD-Vic", "NOD")[i // 3])
         for i, project in enumerate(projects)
     ]
+    causes: list[dict[str, frozenset[str]]]
     causes = [{"p": frozenset()}, {"p": frozenset({"c"})}, {"p": frozenset(), "q": frozenset({"c"})}]
     dependences = [Dependence(f"project-{i}", f"v{i}", "victim", cause) for i, cause in enumerate(causes)]
     dependences.append(Dependence("project-3", "b", "brittle", {f"s{i}": frozenset() for i in range(9)}))
@@ -212,9 +213,11 @@ def _reruns(inputs: Inputs, rng: Draw) -> Found:
         ("found-in-ten-reruns", 10, rerun_curve(10, shuffled)[0]),
         ("found-in-170-reruns", 170, None),
     ):
-        value, low, high = _between_projects(
-            projects, lambda tests, runs=runs: float(rerun_curve(runs, rates[tests])[0]), rng("rates", runs)
-        )
+
+        def found(tests: Int[np.ndarray, " test"], runs: int = runs) -> float:
+            return float(rerun_curve(runs, rates[tests])[0])
+
+        value, low, high = _between_projects(projects, found, rng("rates", runs))
         yield Measurement(claim, value, low, high, len(rates), null=None if null is None else float(null))
     populations = {"order-dependent, shuffled": shuffled, "at random, in any order": rates}
     yield Table(

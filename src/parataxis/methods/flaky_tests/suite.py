@@ -11,6 +11,8 @@ from parataxis.errors import BadInput
 
 CONFIGURATION = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py", ".git")
 ENVIRONMENTS = (".venv", "venv")
+# Options of pytest whose value may look like a file of the project, and is none that asks for tests.
+TAKE_A_VALUE = ("-c", "-k", "-m", "-o", "-p", "-W", "--rootdir", "--confcutdir", "--ignore", "--deselect")
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ class Suite:
         kept: list[str] = []
         for before, argument in zip(("", *self.arguments), self.arguments, strict=False):
             names_path = not argument.startswith("-") and (self.root / argument.split("::")[0]).exists()
-            if not names_path or before in ("-c", "-o", "-p", "--rootdir", "--confcutdir"):
+            if not names_path or before in TAKE_A_VALUE:
                 kept.append(argument)
         return tuple(kept)
 
     def _python_word(self) -> str:
-        found = shutil.which("python")
-        return "python" if found and os.path.realpath(found) == os.path.realpath(self.python) else str(self.python)
+        found = shutil.which("python")  # an environment's python is a link, often to one that others link to as well
+        same = found is not None and Path(found).parent.resolve() == self.python.parent.resolve()
+        return "python" if same else str(self.python)
 
 
 def find_suite(paths: list[Path], options: tuple[str, ...] = (), python: Path | None = None) -> Suite:

@@ -53,6 +53,8 @@ class Record:
         struct.pack_into("=i", self._map, 4, position + 1)
 
     def phase(self, position: int, phase: str, code: int) -> None:
+        if phase not in PHASES:  # a plugin's own
+            return
         at = self._phases + 4 * position + PHASES[phase]
         self._map[at] = max(code, self._map[at])
 

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import contextlib
 import os
-import tempfile
-import time
+import re
 from collections import defaultdict
-from typing import Any, Callable, Iterable
+from pathlib import Path
+from typing import Any, Callable, Iterable, Iterator
 
 import pytest
 from _parataxis_memory import FAILED, PASSED, SKIPPED, Record
+from _parataxis_process import now
 
 OLDEST_PYTEST = (7, 4)
 if tuple(int(part) for part in pytest.__version__.split(".")[:2]) < OLDEST_PYTEST:
     raise ImportError("pytest %s is too old: 7.4 or later is needed" % pytest.__version__)
 
-# A test may patch the `time` module, and freezegun replaces clocks wherever a module holds one: not inside a tuple.
-CLOCK = (time.perf_counter,)
-REORDERING = ("randomly", "random_order", "rerunfailures", "flakefinder")  # plugins that would interfere
+INTERFERING = ("randomly", "random_order", "rerunfailures", "flakefinder")  # plugins that reorder or repeat
 DECLARED = ("order", "run", "dependency")  # markers by which a suite declares an order
 
 
-def options() -> list[str]:
-    """What is put before the user's own options: cheap tracebacks, and no coverage."""
-    installed = {dist.metadata["Name"].lower() for dist in importlib.metadata.distributions() if dist.metadata["Name"]}
-    return ["--tb=native", *(["--no-cov"] if "pytest-cov" in installed else [])]
-
-
-def key_parts(nodeid: str) -> str:
+def function_of(nodeid: str) -> str:
     """A node id without its parameters."""
-    return nodeid.split("[", 1)[0]
+    file, separator, rest = nodeid.partition("::")
+    return file + separator + rest.split("[", 1)[0]
 
 
 def match(wanted: list[str], found: list[str]) -> list[int | None]:
@@ -45,11 +39,21 @@ def match(wanted: list[str], found: list[str]) -> list[int | None]:
     matched: list[int | None] = [places[nodeid].pop(0) if places[nodeid] else None for nodeid in wanted]
     left: dict[str, list[int]] = defaultdict(list)
     for place in sorted(place for rest in places.values() for place in rest):
-        left[key_parts(found[place])].append(place)
+        left[function_of(found[place])].append(place)
     for i, nodeid in enumerate(wanted):
-        if matched[i] is None and left[key_parts(nodeid)]:
-            matched[i] = left[key_parts(nodeid)].pop(0)
+        if matched[i] is None and left[function_of(nodeid)]:
+            matched[i] = left[function_of(nodeid)].pop(0)
     return matched
+
+
+class _Quiet:
+    """Stands in for the terminal reporter, whose report of each test nobody reads: all of it, but for its hooks."""
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reporter, name)
 
 
 class Plugin:
@@ -65,24 +69,31 @@ class Plugin:
 
     # -- hooks -----------------------------------------------------------------------------------------------------
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config: Any) -> None:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(self, early_config: Any) -> Iterator[None]:
         manager = early_config.pluginmanager
-        for name in REORDERING:
+        for name in INTERFERING:  # not by an option: their own options in `addopts` must still be known
             if manager.get_plugin(name) is not None:
                 manager.unregister(name=name)
+        if hasattr(early_config.known_args_namespace, "cov_source"):  # pytest-cov begins to measure in this hook
+            early_config.known_args_namespace.cov_source = []
+        yield
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
         if hasattr(config.option, "numprocesses"):  # pytest-xdist: its fixtures stay, its processes don't
             config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
+        if getattr(config.option, "tbstyle", None) == "auto":  # not by an option: `-p no:terminal` would not know it
+            config.option.tbstyle = "native"  # by far the cheapest
         if self.select is not None:
-            config.args[:] = [os.path.join(str(config.rootpath), nodeid) for nodeid in self.select]
+            functions = dict.fromkeys(map(function_of, self.select))  # the text of a parameter may be another here
+            config.args[:] = [os.path.join(str(config.rootpath), function) for function in functions]
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
-            self.errors.append([report.nodeid, lines[-1].strip() if lines else "collection failed"])
+            reason = re.sub(r"^E\s+", "", lines[-1]).strip() if lines else "collection failed"
+            self.errors.append([report.nodeid, reason])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
@@ -108,6 +119,17 @@ class Plugin:
     def match(self, wanted: list[str]) -> list[int | None]:
         return match(wanted, self.ids())
 
+    def prepare(self) -> None:
+        """Once for all orders: what pytest would do again in each of them, and costs a third of a small test's time."""
+        manager = self.session.config.pluginmanager
+        reporter = manager.get_plugin("terminalreporter")
+        if reporter is not None:
+            manager.unregister(reporter)
+            manager.register(_Quiet(reporter), "terminalreporter")
+        for item in self.session.items:
+            with contextlib.suppress(Exception):  # a plugin's own item may have none
+                item.location  # noqa: B018 (it is kept)
+
     def root(self) -> str:
         """What node ids are relative to."""
         return str(self.session.config.rootpath)
@@ -116,39 +138,53 @@ class Plugin:
         """The places of tests whose order the suite declares by a marker."""
         return [i for i, item in enumerate(self.session.items) if any(item.get_closest_marker(m) for m in DECLARED)]
 
-    def renew_capture(self) -> None:
-        """In a forked child: the capture's temporary files and the base of `tmp_path` are the parent's; make own ones."""
+    @contextlib.contextmanager
+    def own_files(self, folder: str) -> Iterator[None]:
+        """In a forked child: the capture's temporary files and the base of `tmp_path` are the parent's; make own ones.
+
+        What is done inside the context finds the standard descriptors uncaptured.
+        """
         config = self.session.config
         capture = config.pluginmanager.get_plugin("capturemanager")
-        capture.stop_global_capturing()
-        capture.start_global_capturing()
-        capture.suspend_global_capture(in_=False)
+        if capture is not None:
+            capture.stop_global_capturing()
+        yield
+        if capture is not None:
+            capture.start_global_capturing()
+            capture.suspend_global_capture(in_=False)
         factory = getattr(config, "_tmp_path_factory", None)
         if factory is not None:
-            factory._basetemp = factory._given_basetemp = None
-        tempfile.tempdir = None
+            factory._basetemp = Path(folder, "pytest")
+            factory._basetemp.mkdir(mode=0o700)
 
     def run(self, places: Iterable[int | None], record: Record) -> None:
         """Run the tests at `places`, in that order (None: not there, not run), writing to `record` as it goes."""
         line = [(position, self.session.items[place]) for position, place in enumerate(places) if place is not None]
         self.session.items[:] = [item for _, item in line]
         self.record = record
-        for (self.position, item), following in zip(line, [*self.session.items[1:], None]):
-            record.start(self.position)
-            began = CLOCK[0]()
-            # The parent as next item keeps class, module and session fixtures: their teardown is then ours to call, and
-            # an error in it is not blamed on the test that happened to run last.
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
+        for (position, item), following in zip(line, [*self.session.items[1:], None]):  # noqa: B905 (Python 3.8)
+            self.position = position
+            record.start(position)
+            began = now()
+            try:
+                # The parent as next item keeps class, module and session fixtures: their teardown is then ours to
+                # call, and an error in it is not blamed on the test that happened to run last.
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
+            except BaseException as error:
+                record.message(position, "pytest itself ended: %s: %s" % (type(error).__name__, error))
+                raise
             self._leave(following)
-            record.finish(self.position, CLOCK[0]() - began)
+            record.finish(position, now() - began)
 
     def _leave(self, following: Any) -> None:
         assert self.record is not None
         try:
             self.session._setupstate.teardown_exact(following)
-        except Exception as error:
+        except BaseException as error:  # pytest.fail is not an Exception
             self.record.phase(self.position, "leaving", FAILED)
-            self.record.message(self.position, "teardown of a shared fixture: %s: %s" % (type(error).__name__, error))
+            errors = getattr(error, "exceptions", [error])  # several come as a group
+            said = "; ".join("%s: %s" % (type(e).__name__, e) for e in errors)
+            self.record.message(self.position, "teardown of a shared fixture: " + said)
 
 
 def _reason(longrepr: Any) -> str:

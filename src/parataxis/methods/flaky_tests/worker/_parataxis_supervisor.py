@@ -1,25 +1,22 @@
 """Runs orders in children, one fork or one fresh interpreter each, and never runs a test itself.
 
-It reads commands and writes events as JSON lines on two pipes to the hunt. It keeps the deadlines with its own clock,
-kills whole process groups, and when the hunt ends, however it ends, it sees the pipe close and takes everything down.
+It reads commands and writes events as JSON lines on two pipes to the hunt, keeps the deadlines with its own clock, and
+leaves nothing of an order behind: neither its process group, nor daemons, nor temporary files.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
-import signal
-import subprocess
-import sys
-import time
 from typing import Any, Callable
 
 import _parataxis_process as process
 from _parataxis_memory import Record
 
-POLL = 0.02  # seconds between two looks at the deadlines
+_poll = select.poll  # bound before the suite is imported: gevent takes it away
+POLL = 20  # milliseconds between two looks at the deadlines
+GLANCE = 2  # and at the children, where the system has no pidfd
 
 
 class Pipes:
@@ -27,9 +24,7 @@ class Pipes:
 
     def __init__(self) -> None:
         self.commands, self.events = os.dup(0), os.dup(1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
+        redirect(0, os.O_RDONLY)
         os.dup2(2, 1)
         self._rest = b""
 
@@ -49,122 +44,125 @@ class Pipes:
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [json.loads(line) for line in lines]
 
-    def wait(self) -> dict[str, Any]:
-        """The first command."""
-        while True:
-            received = self.receive()
-            if received is None:
-                sys.exit(0)
-            if received:
-                assert len(received) == 1
-                return received[0]
-
     def close(self) -> None:
         os.close(self.commands)
         os.close(self.events)
 
 
+def redirect(fd: int, flags: int = os.O_WRONLY) -> None:
+    """Let a standard descriptor lead nowhere."""
+    nothing = os.open(os.devnull, flags)
+    os.dup2(nothing, fd)
+    os.close(nothing)
+
+
 class Running:
     """One order that is under way."""
 
-    def __init__(self, command: dict[str, Any], record: Record, folder: str, pid: int, child: Any = None) -> None:
-        self.command, self.record, self.folder, self.pid, self.child = command, record, folder, pid, child
-        self.began = self.since = time.monotonic()
+    def __init__(self, command: dict[str, Any], record: Record, folder: str, pid: int) -> None:
+        self.command, self.record, self.folder, self.pid = command, record, folder, pid
+        self.began = self.since = process.now()
         self.position = -1
-        self.fd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+        self.fd = process.pidfd(pid)
 
     def overdue(self) -> bool:
         """Has the test now running, or the whole order, outlived its limit?"""
-        now, position = time.monotonic(), self.record.running()
+        now, position = process.now(), self.record.running()
         if position != self.position:
             self.position, self.since = position, now
         limits = self.command["limits"]
         limit = limits["start"] if position < 0 else limits["tests"].get(str(position), limits["test"])
         return now - self.since > limit or now - self.began > limits["order"]
 
-    def ended(self) -> bool:
-        if self.child is not None:
-            return self.child.poll() is not None
-        return os.waitpid(self.pid, os.WNOHANG)[0] != 0
-
 
 class Supervisor:
-    """`fork(command, record, folder)` runs an order in a forked child and does not return."""
+    """`fork(command, record, folder)` runs an order in a forked child and does not return; `launch` starts it in a
+    fresh interpreter, which writes to the record at the path it is given, and returns its process id."""
 
-    def __init__(self, pipes: Pipes, folder: str, jobs: int, fork: Callable[..., None], launch: Callable[..., list[str]]):
+    def __init__(
+        self,
+        pipes: Pipes,
+        folder: str,
+        jobs: int,
+        fork: Callable[[dict[str, Any], Record, str], None],
+        launch: Callable[[dict[str, Any], str, str], int],
+    ) -> None:
         self.pipes, self.folder, self.jobs, self.fork, self.launch = pipes, folder, jobs, fork, launch
         self.waiting: list[dict[str, Any]] = []
         self.running: list[Running] = []
 
     def serve(self) -> None:
-        """Until the hunt says stop or is gone."""
-        process.outlive_parent()
+        """Until the hunt is gone. The guardian then takes down what still runs."""
         process.adopt_orphans()
         while True:
             while self.waiting and len(self.running) < self.jobs:
                 self._start(self.waiting.pop(0))
-            fds = [self.pipes.commands, *(r.fd for r in self.running if r.fd is not None)]
-            pause = None if not self.running else POLL if all(r.fd is not None for r in self.running) else POLL / 10
-            ready, _, _ = select.select(fds, [], [], pause)
-            if self.pipes.commands in ready and not self._obey():
-                return self._stop()
+            if self._wait() and not self._obey():
+                os._exit(0)
             for running in list(self.running):
-                if running.ended():
+                if process.has_ended(running.pid):
                     self._finish(running, "C")
                 elif running.overdue():
-                    process.kill_group(running.pid)
-                    while not running.ended():
-                        time.sleep(0.001)
                     self._finish(running, "T")
 
+    def _wait(self) -> bool:
+        """Until something happens or it is time to look at the deadlines; tells whether a command has come."""
+        watch = _poll()
+        watch.register(self.pipes.commands, select.POLLIN)
+        fds = [running.fd for running in self.running if running.fd is not None]
+        for fd in fds:
+            watch.register(fd, select.POLLIN)
+        pause = None if not self.running else POLL if len(fds) == len(self.running) else GLANCE
+        return any(fd == self.pipes.commands for fd, _ in watch.poll(pause))
+
     def _obey(self) -> bool:
-        for command in self.pipes.receive() or [{"command": "stop"}]:
-            if command["command"] == "stop":
-                return False
-            self.waiting.append(command)
-        return True
+        received = self.pipes.receive()
+        for command in received or []:
+            if command["command"] == "run":
+                self.waiting.append(command)
+            else:
+                self._cancel()
+        return received is not None
 
     def _start(self, command: dict[str, Any]) -> None:
         folder = os.path.join(self.folder, "order-%s" % command["id"])
-        os.makedirs(os.path.join(folder, "tmp"))
+        os.mkdir(folder)
         if command["fresh"]:
             path = os.path.join(folder, "record")
             record = Record(len(command["order"]), path)
-            child = subprocess.Popen(self.launch(command, path, folder), start_new_session=True, stdin=subprocess.DEVNULL)
-            self.running.append(Running(command, record, folder, child.pid, child))
+            self.running.append(Running(command, record, folder, self.launch(command, path, folder)))
             return
         record = Record(len(command["order"]))
         parent = os.getpid()
         pid = process.fork()
         if pid == 0:
             self._child(parent, command, record, folder)
-        with contextlib.suppress(OSError):
-            os.setpgid(pid, pid)
         self.running.append(Running(command, record, folder, pid))
 
     def _child(self, parent: int, command: dict[str, Any], record: Record, folder: str) -> None:
-        status = 1
         try:
-            os.setpgid(0, 0)
-            process.die_with_parent(parent)
+            process.enter_group(parent)
             self.pipes.close()
             for running in self.running:
                 if running.fd is not None:
                     os.close(running.fd)
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, 1)
-            os.dup2(nothing, 2)
             self.fork(command, record, folder)
-            status = 0
+        except BaseException as error:
+            if record.running() < 0:
+                record.message(0, "the order could not begin: %s: %s" % (type(error).__name__, error))
         finally:
-            os._exit(status)
+            os._exit(0)
 
-    def _finish(self, running: Running, ending: str) -> None:
+    def _end(self, running: Running) -> None:
         self.running.remove(running)
         process.kill_group(running.pid)
+        process.reap(running.pid)
         process.kill_descendants({other.pid for other in self.running})
         if running.fd is not None:
             os.close(running.fd)
+
+    def _finish(self, running: Running, ending: str) -> None:
+        self._end(running)
         record = running.record
         self.pipes.send(
             "done",
@@ -173,15 +171,17 @@ class Supervisor:
             durations=record.seconds(),
             messages=record.messages(),
             leaving=record.leaving(),
-            seconds=round(time.monotonic() - running.began, 6),
+            seconds=round(process.now() - running.began, 6),
         )
-        record.close()
-        process.remove_tree(running.folder)
+        self._forget(running)
 
-    def _stop(self) -> None:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for running in self.running:
-            process.kill_group(running.pid)
-        process.kill_descendants(set())
-        process.remove_tree(self.folder)
-        os._exit(0)
+    def _cancel(self) -> None:
+        """Drop all orders; nothing is said of them."""
+        self.waiting.clear()
+        for running in list(self.running):
+            self._end(running)
+            self._forget(running)
+
+    def _forget(self, running: Running) -> None:
+        running.record.close()
+        process.remove_tree(running.folder)

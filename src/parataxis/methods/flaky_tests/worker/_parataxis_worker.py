@@ -1,36 +1,40 @@
 """Runs inside the environment of the suite under test: the standard library and that environment's pytest, no more.
 
-The supervisor reads its settings as one JSON line: `arguments` for pytest, `folder` for everything temporary, `jobs`,
-`seed` (a text), and `ids`: the node ids whose places the orders name (empty in the first session of a hunt, which
-finds them). Then it collects once, says what it found, and runs the orders it is sent:
+`FOLDER/settings.json` holds `arguments` for pytest, `jobs`, `seed` (a text), `private` (the folders of which an
+isolated order has a view of its own), and `ids`: the node ids whose places the orders name (empty in the first session
+of a hunt, which finds them). The worker collects once, says what it found, and runs the orders it is sent:
 
     {"command": "run", "id": 3, "name": "random/3", "order": [4, 0, ...], "seeded": [fingerprints], "isolate": true,
      "fresh": false, "only": false, "limits": {"test": 10, "tests": {"4": 60}, "order": 120, "start": 60}}
+    {"command": "cancel"}      drop every order, those under way included
 
 `fresh` asks for an interpreter of its own instead of a fork, `only` has it collect nothing but the order's own tests.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
 import platform
 import sys
+import tempfile
 from typing import Any
 
 import _parataxis_process as process
 import _parataxis_random
+from _parataxis_guardian import guard
 from _parataxis_memory import Record
-from _parataxis_supervisor import Pipes, Supervisor
+from _parataxis_supervisor import Pipes, Supervisor, redirect
+
+_spawn = os.posix_spawn  # bound before the suite is imported
 
 
-def main(here: str, arguments: list[str]) -> None:
-    if arguments:
-        run_fresh(here, arguments[0])
+def main(here: str, path: str) -> None:
+    if os.path.isdir(path):
+        supervise(here, path)
     else:
-        supervise(here)
+        run_fresh(here, path)
 
 
 def _plugin_module(here: str) -> Any:
@@ -44,104 +48,105 @@ def _plugin_module(here: str) -> Any:
         sys.path.remove(here)
 
 
-def supervise(here: str) -> None:
+def _stand_in(cwd: str) -> None:
+    """Be where `python -m pytest` would be; this folder's modules are found no more."""
+    os.chdir(cwd)
+    sys.path[:1] = [] if getattr(sys.flags, "safe_path", False) else [cwd]
+
+
+def supervise(here: str, folder: str) -> None:
+    with open(os.path.join(folder, "settings.json")) as stream:
+        settings = json.load(stream)
+    _stand_in(os.getcwd())
+    guard(commands=0, events=1, folder=folder)
     pipes = Pipes()
-    process.die_with_parent(os.getppid())  # while it collects; later the supervisor itself sees the hunt end
-    settings = pipes.wait()
-    served = []
-
-    def loop(session: Any) -> None:
-        served.append(True)
-        _serve(here, pipes, settings, session)
-
+    orders = _Orders(here, folder, settings, pipes)
     try:
         plugin = _plugin_module(here)
-        status = plugin.pytest.main([*plugin.options(), *settings["arguments"]], plugins=[plugin.Plugin(loop)])
+        status = plugin.pytest.main(settings["arguments"], plugins=[plugin.Plugin(orders.serve)])
     except ImportError as error:
         pipes.send("failed", reason=str(error))
-        return
-    if not served:
+    else:
         pipes.send("failed", reason="pytest ended with status %d before it had collected" % status)
 
 
-def _serve(here: str, pipes: Pipes, settings: dict[str, Any], session: Any) -> None:
-    generators = _parataxis_random.Generators()
-    found = session.ids()
-    ids = settings["ids"] or found
-    places = session.match(ids)
+class _Orders:
+    """How an order starts: in a fork of this process, which has the suite imported, or as this process was before."""
 
-    def fork(command: dict[str, Any], record: Record, folder: str) -> None:
-        _make_private(folder, command["isolate"])
-        generators.prepare(set(command["seeded"]), "%s/%s" % (settings["seed"], command["name"]))
-        session.renew_capture()
-        session.run([places[i] for i in command["order"]], record)
+    def __init__(self, here: str, folder: str, settings: dict[str, Any], pipes: Pipes) -> None:
+        self.here, self.folder, self.settings, self.pipes = here, folder, settings, pipes
+        self.layer = os.path.join(folder, "layer")
+        os.mkdir(self.layer)
+        self.cwd, self.environment = os.getcwd(), dict(os.environ)  # importing the suite may change both
 
-    def launch(command: dict[str, Any], record: str, folder: str) -> list[str]:
-        file = os.path.join(folder, "command.json")
+    def serve(self, session: Any) -> None:
+        self.session = session
+        self.generators = _parataxis_random.Generators()
+        found = session.ids()
+        self.ids = self.settings["ids"] or found
+        self.places = session.match(self.ids)
+        self.pipes.send(
+            "collected",
+            ids=found,
+            missing=[i for i, place in enumerate(self.places) if place is None],
+            declared=session.declared(),
+            errors=session.errors,
+            threads=process.threads(),
+            fork=process.LINUX,
+            overlay=process.why_no_private_view(self.settings["private"], self.layer),
+            fingerprints=self.generators.fingerprints(),
+            root=session.root(),
+            python=platform.python_version(),
+            pytest=sys.modules["pytest"].__version__,
+        )
+        session.prepare()
+        orders = os.path.join(self.folder, "orders")
+        Supervisor(self.pipes, orders, self.settings["jobs"], self.fork, self.launch).serve()
+
+    def fork(self, command: dict[str, Any], record: Record, folder: str) -> None:
+        """In the forked child: make everything that a fork shares the child's own, then run."""
+        if tempfile.tempdir == os.environ["TMPDIR"]:
+            tempfile.tempdir = folder
+        os.environ["TMPDIR"] = folder
+        if command["isolate"]:
+            process.private_view(self.settings["private"], self.layer)
+        self.generators.prepare(set(command["seeded"]), "%s/%s" % (self.settings["seed"], command["name"]))
+        with self.session.own_files(folder):
+            redirect(1)
+            redirect(2)
+        self.session.run([self.places[i] for i in command["order"]], record)
+
+    def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
+        """Start a fresh interpreter, in the state in which this one was before it imported the suite."""
+        file, own = os.path.join(folder, "command.json"), os.path.join(folder, "tmp")
+        os.mkdir(own)
+        fields = {"settings": self.settings, "layer": self.layer, "cwd": self.cwd, "parent": os.getpid()}
         with open(file, "w") as stream:
-            order = [ids[i] for i in command["order"]]
-            fields = {"arguments": settings["arguments"], "only": command["only"], "isolate": command["isolate"]}
-            json.dump({**fields, "order": order, "record": record, "parent": os.getpid()}, stream)
-        return [sys.executable, here, file]
-
-    pipes.send(
-        "collected",
-        ids=found,
-        missing=[i for i, place in enumerate(places) if place is None],
-        declared=session.declared(),
-        errors=session.errors,
-        threads=process.threads(),
-        fork=hasattr(os, "fork") and process.LINUX,
-        overlay=_why_no_overlay(settings["folder"]),
-        fingerprints=generators.fingerprints(),
-        root=session.root(),
-        python=platform.python_version(),
-        pytest=sys.modules["pytest"].__version__,
-    )
-    Supervisor(pipes, settings["folder"], settings["jobs"], fork, launch).serve()
-
-
-def _make_private(folder: str, isolate: bool) -> None:
-    """This order's own TMPDIR and, where asked, its own view of the project's files."""
-    os.environ["TMPDIR"] = os.path.join(folder, "tmp")
-    if isolate:
-        process.overlay(os.getcwd(), folder)
-
-
-def _why_no_overlay(folder: str) -> str:
-    """Empty if an overlay can be had here, else the reason; tried in a child, for it can't be undone."""
-    if not process.LINUX:
-        return "overlay mounts exist on Linux only"
-    trial = os.path.join(folder, "trial")
-    os.makedirs(trial)
-    reader, writer = os.pipe()
-    pid = process.fork()
-    if pid == 0:
-        try:
-            process.overlay(os.getcwd(), trial)
-        except BaseException as error:
-            os.write(writer, str(error).encode() or b"refused")
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        why = stream.read().decode()
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
-    process.remove_tree(trial)
-    return why
+            json.dump({**fields, "command": command, "ids": self.ids, "record": record}, stream)
+        return _spawn(
+            sys.executable,
+            [sys.executable, self.here, file],
+            {**self.environment, "TMPDIR": own},
+            file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+            setsigdef=process.SIGNALS,
+        )
 
 
 def run_fresh(here: str, file: str) -> None:
     """One order in this interpreter, recorded in a file that the supervisor reads."""
     with open(file) as stream:
-        settings = json.load(stream)
-    process.die_with_parent(settings["parent"])
-    _make_private(os.path.dirname(file), settings["isolate"])
+        given = json.load(stream)
+    command, settings = given["command"], given["settings"]
+    process.enter_group(given["parent"])
+    _stand_in(given["cwd"])
+    if command["isolate"]:
+        process.private_view(settings["private"], given["layer"])
     plugin = _plugin_module(here)
-    order = settings["order"]
 
     def loop(session: Any) -> None:
-        session.run(session.match(order), Record(len(order), settings["record"]))
+        places = session.match(given["ids"])
+        session.run([places[i] for i in command["order"]], Record(len(command["order"]), given["record"]))
+        os._exit(0)  # as a forked order ends: no report, no waiting for threads
 
-    select = order if settings["only"] else None
-    plugin.pytest.main([*plugin.options(), *settings["arguments"]], plugins=[plugin.Plugin(loop, select)])
+    select = [given["ids"][i] for i in command["order"]] if command["only"] else None
+    plugin.pytest.main(settings["arguments"], plugins=[plugin.Plugin(loop, select)])

@@ -1,0 +1,90 @@
+"""What the common tests need to know of this method."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from parataxis.methods.flaky_tests.flapy import read_passed_failed, tests_overview, write_passed_failed
+from parataxis.methods.flaky_tests.order_test import pearson
+from parataxis.methods.flaky_tests.reruns import runs_for_rate, victim_rate
+from parataxis.methods.flaky_tests.study import made_ids, made_runs
+
+SUITE = Path(__file__).parent / "suites" / "victim_and_polluter"
+HUNT = ["tests", "hunt", "."]
+REPORT = ["tests", "report", ".parataxis"]
+RUNS = ["tests", "runs-needed", "--p", "0.05", "--after-passes", "20"]
+
+
+def prepare(folder):
+    for path in SUITE.glob("[!_.]*"):
+        shutil.copy(path, folder)
+    (folder / "empty").mkdir()
+    (folder / "empty" / "pytest.ini").write_text("[pytest]\n")
+    (folder / "rates.txt").write_text("0.5\nhalf\n")
+    from parataxis.methods.flaky_tests.hunt import hunt
+
+    hunt([folder])
+
+
+def _same_tests(value, text):
+    flaky = [test for test in value["tests"] if test["class"] != "not flaky"]
+    return [test["nodeid"] for test in flaky] == ["test_prices.py::test_price"] and all(
+        f"{test['nodeid']}\n    {test['class']}: fails {test['same_failures']}/{test['same_runs']}" in text
+        for test in flaky
+    )
+
+
+HELP_EXAMPLES = [
+    (HUNT, _same_tests),
+    (REPORT, _same_tests),
+    (RUNS, lambda value, text: f"{value['runs']} clean runs are needed at 95%, {value['further']} more." in text),
+]
+BAD_INPUTS = [
+    (["tests", "hunt", "absent"], "PATH=absent: there is no such file or folder"),
+    (["tests", "hunt", "empty"], "pytest collected no tests"),
+    (["tests", "hunt", ".", "--python", "rates.txt"], "--python rates.txt: not an interpreter"),
+    (["tests", "hunt", ".", "--python", "/bin/false"], "/bin/false"),
+    (["tests", "hunt", ".", "--out", "rates.txt"], "--out rates.txt: can't be written"),
+    (["tests", "hunt", ".", "--resume", "--seed", "7"], "was begun with seed=0, not 7"),
+    (["tests", "hunt", ".", "--out", "other", "--", "--no-such-option"], "unrecognized arguments: --no-such-option"),
+    (["tests", "hunt", ".", "--protocol", "slow"], "'slow' is not one of 'quick', 'thorough', 'paper'"),
+    (["tests", "hunt", ".", "--jobs", "0"], "--jobs"),
+    (["tests", "hunt", "--", "-x"], "PATH='-x': expected a folder, file or node id before pytest's options"),
+    (["tests", "report", "empty"], "holds no hunt.jsonl; `parataxis tests hunt` writes one"),
+    (["tests", "report", "rates.txt"], "rates.txt"),
+    (["tests", "runs-needed"], "nothing to answer from; give at least one"),
+    (["tests", "runs-needed", "--p", "1.5"], "1.5"),
+    (["tests", "runs-needed", "--p", "0.1", "--after-passes", "-1"], "after_passes=-1: expected 0 or more"),
+    (["tests", "runs-needed", "--data", "rates.txt"], "rates.txt:2: 'half' must be a number; drop the line"),
+    (["tests", "runs-needed", "--data", "absent.txt"], "--data absent.txt: can't be read"),
+]
+GOLDEN = [
+    ("by hand: ln 0.05 / ln 0.995 = 597.6", lambda: runs_for_rate(1 / 200), 598, 0),
+    ("by hand: 2 polluters, 3 cleaners, the start: 2/6", lambda: victim_rate(2, 3), 1 / 3, 1e-15),
+    (
+        "Fisher's tea-like table 10/20 against 4/20, Pearson chi2 = 3.956, p = 0.0467",
+        lambda: float(pearson(np.array([[10, 4]]), np.array([[20, 20]]))[0]),
+        0.0467,
+        0.0001,
+    ),
+]
+PREDICT = "a hunt needs the suite as a whole: what one test does depends on which others run"
+
+
+def _overview(rows):
+    return [[row["Test_nodeid"], row["flaky?"]] for row in tests_overview(rows)]
+
+
+def save(folder):
+    from parataxis.methods.flaky_tests.flapy import passed_failed
+
+    write_passed_failed(passed_failed(made_runs(), made_ids()), folder / "passed_failed.csv")
+    return load(folder)
+
+
+def load(folder):
+    return _overview(read_passed_failed(folder / "passed_failed.csv"))
+
+
+SAVE = (save, load)

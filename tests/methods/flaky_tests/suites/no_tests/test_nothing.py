@@ -1,0 +1,2 @@
+# Planted: a suite without a single test.
+# Right: refused, in one line.

@@ -1,0 +1,172 @@
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(3600)
+"""
+
+
+@pytest.fixture
+def process(worker):
+    return worker("process")
+
+
+def _in_a_child(process, *lines, **names):
+    """Run the lines in an interpreter of its own, with the worker's module at hand; what they print."""
+    code = [f"import os, sys; sys.path.insert(0, {os.path.dirname(process.__file__)!r})"]
+    code += ["import _parataxis_process as process", *(f"{name} = {value!r}" for name, value in names.items()), *lines]
+    done = subprocess.run([sys.executable, "-S", "-c", "\n".join(code)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_clock_cant_be_stopped(process, monkeypatch):
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    before = process.now()
+    time.sleep(0.001)
+    assert 0 < before < process.now()
+
+
+def test_an_ended_child_keeps_its_id_until_it_is_reaped(process):
+    pid = process.fork()
+    if pid == 0:
+        time.sleep(0.05)
+        os._exit(0)
+    assert not process.has_ended(pid)
+    while not process.has_ended(pid):
+        time.sleep(0.01)
+    assert process.has_ended(pid)
+    assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    process.reap(pid)
+    assert not psutil.pid_exists(pid)
+    assert process.has_ended(pid)  # whoever reaped it
+    process.reap(pid)
+
+
+def test_threads_are_counted(process):
+    before, stop = process.threads(), threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    assert process.threads() == before + 1
+    stop.set()
+    thread.join()
+
+
+def test_descendants_are_killed_daemons_included(process):
+    """Two children that each leave a daemon; one child is kept, and its daemon with it."""
+    out = _in_a_child(
+        process,
+        "import subprocess, time",
+        "def child():",
+        "    reader, writer = os.pipe()",
+        "    pid = process.fork()",
+        "    if pid == 0:",
+        "        process.enter_group(os.getppid())",
+        "        out = subprocess.Popen([sys.executable, '-S', '-c', DAEMON], stdout=subprocess.PIPE)",
+        "        os.write(writer, out.stdout.readline())",
+        "        time.sleep(3600)",
+        "    return pid, int(os.read(reader, 100))",
+        "def alive(pid):",
+        "    return os.path.exists('/proc/%d' % pid)",
+        "process.adopt_orphans()",
+        "(one, daemon), (other, other_daemon) = child(), child()",
+        "os.kill(one, 9)",
+        "process.reap(one)",
+        "process.kill_descendants({other})",
+        "print([alive(pid) for pid in (one, daemon, other, other_daemon)])",
+        "process.kill_descendants(set())",
+        "print([alive(pid) for pid in (one, daemon, other, other_daemon)])",
+        DAEMON=DAEMON,
+    )
+    assert out.splitlines() == [str([False, False, True, True]), str([False] * 4)]
+
+
+def test_a_child_dies_with_its_parent(process):
+    out = _in_a_child(
+        process,
+        "import time",
+        "reader, writer = os.pipe()",
+        "parent = process.fork()",
+        "if parent == 0:",
+        "    me = os.getpid()",
+        "    pid = process.fork()",
+        "    if pid == 0:",
+        "        process.die_with_parent(me)",
+        "        os.write(writer, b'%d' % os.getpid())",
+        "        time.sleep(3600)",
+        "    time.sleep(3600)",
+        "pid = int(os.read(reader, 100))",
+        "os.kill(parent, 9)",
+        "os.waitpid(parent, 0)",
+        "os.close(writer)",
+        "print(os.read(reader, 1))",  # the end, once the grandchild has closed it
+    )
+    assert out == "b''"
+
+
+VIEW = (
+    "print('why:' + process.why_no_private_view([folder], layer), flush=True)",
+    "pid = process.fork()",
+    "if pid == 0:",
+    "    os.chdir(folder)",
+    "    process.private_view([folder], layer)",
+    "    open('new', 'w').close()",
+    "    open(folder + '/kept', 'w').write('changed')",
+    "    os.remove('removed')",
+    "    os.mkdir('sub')",
+    "    print(sorted(os.listdir(folder)), open('kept').read(), flush=True)",
+    "    os._exit(0)",
+    "os.waitpid(pid, 0)",
+)
+
+
+@pytest.mark.parametrize("user", ["ours", "nobody"])
+def test_what_is_written_in_a_private_view_vanishes(process, tmp_path, user):
+    if user == "nobody" and os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    folder, layer = tmp_path / "pro,ject: a", tmp_path / "layer"
+    for path in (folder, layer):
+        path.mkdir()
+    for name in ("kept", "removed"):
+        (folder / name).write_text("as it was")
+    if user == "nobody":
+        for path in (layer, folder, *folder.iterdir()):
+            os.chown(path, 65534, 65534)
+    # A process that has changed its user may not map users, as a precaution of the kernel; one that was started can.
+    become = ("os.setgid(65534); os.setuid(65534); process._libc.prctl(4, 1)",) if user == "nobody" else ()
+    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        parent.chmod(parent.stat().st_mode | 0o011)
+    out = _in_a_child(process, *become, *VIEW, folder=str(folder), layer=str(layer))
+    assert out.splitlines() == ["why:", "['kept', 'new', 'sub'] changed"]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"kept": "as it was", "removed": "as it was"}
+    assert list(layer.iterdir()) == []
+
+
+def test_a_view_that_would_hide_a_file_system_is_refused_with_the_reason(process, tmp_path):
+    assert process.why_no_private_view(["/"], str(tmp_path)).startswith("file systems are mounted below /")
+
+
+def test_a_refused_mount_says_which(process, tmp_path):
+    assert "mount of tmpfs on" in process.why_no_private_view([str(tmp_path)], str(tmp_path / "absent"))
+
+
+def test_a_tree_with_odd_permissions_is_removed(process, tmp_path):
+    inner = tmp_path / "tree" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "file").write_text("")
+    (inner / "link").symlink_to("/")
+    inner.chmod(0)
+    process.remove_tree(str(tmp_path / "tree"))
+    process.remove_tree(str(tmp_path / "tree"))  # nothing is left to do
+    assert os.listdir(tmp_path) == []

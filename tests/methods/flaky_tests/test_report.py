@@ -1,0 +1,219 @@
+import json
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from test_journal import HEAD
+
+from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.flapy import read_passed_failed, read_tests_overview
+from parataxis.methods.flaky_tests.journal import Entry, Journal
+from parataxis.methods.flaky_tests.outcomes import Run
+from parataxis.methods.flaky_tests.report import Report
+
+IDS = [
+    "tests/test_a.py::TestA::test_victim",
+    "tests/test_a.py::TestA::test_chance",
+    "tests/test_a.py::test_steady",
+    "tests/test_b.py::test_broken",
+    "tests/test_b.py::test_environment",
+    "tests/test_b.py::test_hash",
+    "tests/test_b.py::test_skipped[a::b]",
+    "tests/test_b.py::test_cold",
+]
+# iteration, kind, index, outcomes by test in IDS's order, of
+RUNS = [
+    (0, "same", 0, "...F..sF", None),
+    (0, "same", 1, ".F.F..sF", None),
+    (0, "random", 0, "F..F..sF", None),
+    (0, "random", 1, "...F..sF", None),
+    (0, "replay", 0, "F-------", "random/0"),
+    (0, "replay", 1, "F-------", "random/0"),
+    (1, "same", 0, "...FFFsF", None),
+    (1, "same", 1, "...FFFsF", None),
+    (1, "reverse", 0, "F..FFFsF", None),
+    (1, "replay", 0, "F-------", "reverse/0"),
+    (2, "alone", 3, "---F----", None),
+    (2, "alone", 7, "-------.", None),
+    (3, "hash", 0, "...F..sF", None),
+    (4, "hash", 0, "...FF.sF", None),
+    (5, "hash", 1, "...FFFsF", None),
+    (6, "hash", 1, "...F.FsF", None),
+]
+
+
+def _ran(outcomes):
+    return tuple(test for test, outcome in enumerate(outcomes) if outcome != "-")
+
+
+@pytest.fixture
+def report():
+    entries = [
+        Entry(
+            Run(iteration, kind, index, _ran(outcomes), outcomes, 0.5, of),
+            {test: f"x.py:{test}: assert {kind}" for test, outcome in enumerate(outcomes) if outcome == "F"},
+        )
+        for iteration, kind, index, outcomes, of in RUNS
+    ]
+    return Report(replace(HEAD, ids=IDS), entries)
+
+
+def test_each_test_has_its_class(report):
+    assert {each.nodeid.rpartition("::")[2]: each.kind for each in report.findings} == {
+        "test_victim": Kind.OD,
+        "test_chance": Kind.NOD,
+        "test_steady": Kind.NOT_FLAKY,
+        "test_broken": Kind.NOT_FLAKY,
+        "test_environment": Kind.INFRA,
+        "test_hash": Kind.NOD,
+        "b]": Kind.NOT_FLAKY,
+        "test_cold": Kind.OD,
+    }
+    assert report.exit_status == 1
+
+
+def test_rates_count_schedules_and_no_repetitions(report):
+    victim = report.explain(IDS[0])
+    assert (victim.same.failures, victim.same.runs) == (0, 4)
+    assert (victim.shuffled.failures, victim.shuffled.runs) == (2, 3)
+    assert victim.same.low == 0.0
+    assert victim.same.high == pytest.approx(1 - 0.025 ** (1 / 4))  # Clopper-Pearson without a failure
+    skipped = report.explain(IDS[6])
+    assert (skipped.same.runs, skipped.rate_below) == (0, None)
+
+
+def test_how_sure_it_is(report):
+    victim = report.explain(IDS[0])
+    assert victim.sure == "fails in 3 of 3 repetitions of such an order, passes in 4 of 4 runs in file order"
+    assert victim.p == pytest.approx(1 / 35)  # all three failures among three of seven: 1 / C(7, 3)
+    assert victim.shown_in == "random/0"
+    assert report.explain(IDS[1]).sure == "1 of 2 runs of file order fail in one environment"
+    assert report.explain(IDS[2]).rate_below == pytest.approx(1 - 0.05 ** (1 / 7))
+    assert report.explain(IDS[3]).sure == "it fails in every run"
+    assert "fails in 1 of 2 environments" in report.explain(IDS[4]).sure
+    assert "PYTHONHASHSEED" in report.explain(IDS[5]).cause
+    assert "the same in all 4 new environments" in report.explain(IDS[5]).sure
+    cold = report.explain(IDS[7])
+    assert cold.sure == "fails in all 7 runs of the suite, passes alone in a new interpreter"
+
+
+def test_a_test_that_fails_in_file_order_is_turned_round(report):
+    runs = [(0, "same", k, "F", None) for k in range(3)] + [(0, "random", 0, ".", None)]
+    runs += [(0, "replay", k, ".", "random/0") for k in range(3)]
+    entries = [Entry(Run(i, kind, k, (0,), outcome, 0.0, of)) for i, kind, k, outcome, of in runs]
+    (found,) = Report(replace(HEAD, ids=["a.py::test"]), entries).findings
+    assert found.kind is Kind.OD
+    assert found.sure == "passes in 3 of 3 repetitions of such an order, fails in 3 of 3 runs in file order"
+    assert found.p == pytest.approx(1 / 20 * 2)  # two-sided: either corner of 3 of 6
+
+
+def test_the_text_says_it_in_a_table_and_a_paragraph_a_test(report):
+    assert str(report).splitlines() == TEXT.splitlines()
+
+
+TEXT = """\
+suite: 5 of 8 tests are flaky
+16 orders in 7 environments, 8.0 s of test time; protocol quick, seed 0, Python 3.11.7, pytest 9.2.0
+
+order-dependent            2
+non-order-dependent        2
+infrastructure             1
+passes every run           1   7 runs or more each: a failure rate above 35% is excluded at 95%
+fails every run            1   not flaky
+never ran                  1   skipped, or not reached
+
+tests/test_a.py::TestA::test_victim
+    order-dependent: fails 0/4 [0, 60]% in file order, 2/3 [9, 99]% shuffled
+    fails in 3 of 3 repetitions of such an order, passes in 4 of 4 runs in file order (by chance: p = 0.029)
+    x.py:0: assert random
+
+tests/test_b.py::test_cold
+    order-dependent: fails 4/4 [40, 100]% in file order, 3/3 [29, 100]% shuffled
+    fails in all 7 runs of the suite, passes alone in a new interpreter
+    cause: what other modules do when they are imported, or a test that always comes before
+    x.py:7: assert same
+
+tests/test_a.py::TestA::test_chance
+    non-order-dependent: fails 1/4 [1, 81]% in file order, 0/3 [0, 71]% shuffled
+    1 of 2 runs of file order fail in one environment
+    x.py:1: assert same
+
+tests/test_b.py::test_hash
+    non-order-dependent: fails 2/4 [7, 93]% in file order, 1/3 [1, 91]% shuffled
+    the same in all 4 new environments that were given the hash seed of an old one
+    cause: its outcome follows the hash seed (PYTHONHASHSEED)
+    x.py:5: assert same
+
+tests/test_b.py::test_environment
+    infrastructure: fails 2/4 [7, 93]% in file order, 1/3 [1, 91]% shuffled
+    fails in 1 of 2 environments, always there and never in the others
+    x.py:4: assert same
+
+note: no overlay
+note: not collected: b.py: SyntaxError
+"""
+
+
+def test_json_holds_every_test_and_is_json(report):
+    value = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert [test["nodeid"] for test in value["tests"]] == IDS
+    assert value["counts"]["order-dependent"] == 2
+    assert value["tests"][0]["shuffled_failures"] == 2
+    assert list(report.tests.columns)[:2] == ["nodeid", "class"]
+    assert len(report.tests) == len(IDS)
+
+
+def test_junit_tells_failures_and_what_was_skipped(report):
+    suite = ElementTree.fromstring(report.to_junit()).find("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("8", "5", "2")
+    cases = suite.findall("testcase")
+    assert cases[0].get("classname") == "tests.test_a.TestA"
+    assert cases[0].find("failure").get("type") == "order-dependent"
+    assert cases[6].get("name") == "test_skipped[a::b]"
+    assert cases[6].find("skipped") is not None
+    assert list(cases[2]) == []
+
+
+def test_junit_survives_control_characters(report):
+    report.entries[2].messages[0] = "bad \x1b[31m and \ud800"
+    ElementTree.fromstring(report.to_junit())
+
+
+def test_html_is_whole_and_escaped(report):
+    report.entries[2].messages[0] = "<script>alert(1)</script>"
+    page = report.to_html()
+    assert page.startswith("<!doctype html>")
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    matrix = ElementTree.fromstring(page[page.index("<svg") : page.index("</svg>") + 6])
+    cells = matrix.findall(".//rect")
+    flaky = [IDS.index(each.nodeid) for each in report.flaky]
+    assert len(cells) == sum(run.outcomes[test] != "-" for run in report.runs for test in flaky)
+
+
+def test_flapys_tables_are_read_back(report, tmp_path):
+    passed, overview = report.to_flapy_csv(tmp_path)
+    assert len(read_passed_failed(passed)) == 2 * len(IDS)
+    classes = {row["Test_nodeid_inclPara"]: row["flaky?"] for row in read_tests_overview(overview)}
+    assert classes[IDS[1]] == "non-order-dependent"
+    assert classes[IDS[4]] == "infrastructure flaky"
+
+
+def test_a_report_is_a_function_of_the_record(report, tmp_path):
+    with Journal(tmp_path, resume=False) as journal:
+        journal.begin(report.head)
+        for entry in report.entries:
+            journal.add(entry)
+    assert str(Report.read(tmp_path)) == str(report)
+
+
+def test_a_test_that_is_not_there_is_named(report):
+    with pytest.raises(BadInput, match=r"NODEID='nothing': is not among the 8 tests of the hunt"):
+        report.explain("nothing")
+
+
+def test_the_arrival_of_runs_changes_nothing_but_the_first_message(report):
+    backwards = Report(report.head, report.entries[::-1])
+    assert [each.kind for each in backwards.findings] == [each.kind for each in report.findings]
+    assert [each.sure for each in backwards.findings] == [each.sure for each in report.findings]
