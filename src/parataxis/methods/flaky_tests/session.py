@@ -48,7 +48,9 @@ class Order:
     """What is to be run: `kind` and `index` name it, `order` lists places in the hunt's list of tests.
 
     fresh: in an interpreter of its own, not in a fork; only: that interpreter collects nothing but these tests;
-    of: for a repetition, the name of the order that it repeats.
+    of: for a repetition, the name of the order that it repeats; probes: sequences of tests, each of which is run in a
+    fork from the end of the order, or, with each, from its start and after each of its tests; look: and from its end,
+    once for each change that the order left, with that change undone.
     """
 
     kind: str
@@ -57,6 +59,9 @@ class Order:
     fresh: bool = False
     only: bool = False
     of: str | None = None
+    probes: tuple[tuple[int, ...], ...] = ()
+    each: bool = False
+    look: bool = False
 
     @property
     def name(self) -> str:
@@ -65,7 +70,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of an order; `outcomes` and `durations` by position in the order."""
+    """What came of an order; `outcomes` and `durations` by position in the order.
+
+    probed: how the last test of each sequence of probes ended, a line for each time that they were run: once; or at the
+    start and after each test; or once and then with each of the `changes` undone.
+    """
 
     order: Order
     outcomes: str
@@ -73,6 +82,8 @@ class Done:
     messages: dict[int, str]
     leaving: list[int]
     seconds: float
+    probed: list[str]
+    changes: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -262,13 +273,27 @@ def _fields(order: Order, limits: Limits) -> dict[str, Any]:
         "order": order.order,
         "fresh": order.fresh,
         "only": order.only,
+        "probes": order.probes,
+        "each": order.each,
+        "look": order.look,
         "limits": limits.for_order(order.order),
     }
 
 
 def _done(order: Order, answer: dict[str, Any]) -> Done:
     messages = {int(position): text for position, text in answer["messages"].items()}
-    return Done(order, answer["outcomes"], answer["durations"], messages, answer["leaving"], answer["seconds"])
+    changes = answer["answer"] or []
+    probed = answer["probed"][: 1 + (len(order.order) if order.each else len(changes))]
+    return Done(
+        order,
+        answer["outcomes"],
+        answer["durations"],
+        messages,
+        answer["leaving"],
+        answer["seconds"],
+        probed,
+        changes,
+    )
 
 
 def hash_seed_of(seed: int, iteration: int) -> int:

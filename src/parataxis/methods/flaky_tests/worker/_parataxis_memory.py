@@ -4,7 +4,7 @@ A child writes what happened as it happens; a segfault, an `os._exit`, closed de
 written in place, and the supervisor reads it. Anonymous shared memory serves a forked child, a file one that was
 launched afresh.
 
-    header   position now running + 1 (int32), positions finished (int32), bytes of messages used (int32)
+    header   position now running + 1, positions finished, bytes of messages used, beats (int32 each)
     phases   four bytes a position: setup, call, teardown, leaving (see `PHASES`)
     seconds  one float64 a position
     messages (position int32, length int32, text) one after another
@@ -17,7 +17,7 @@ import struct
 
 PHASES = {"setup": 0, "call": 1, "teardown": 2, "leaving": 3}
 NOTHING, PASSED, SKIPPED, FAILED = 0, 1, 2, 3  # in rising severity: of several reports of one phase the worst stays
-HEADER = struct.Struct("=iii")
+HEADER = struct.Struct("=iiii")
 RECORD = struct.Struct("=ii")
 MESSAGES = 1 << 16
 LONGEST_MESSAGE = 300
@@ -40,13 +40,22 @@ class Record:
                 self._map = mmap.mmap(stream.fileno(), size)
 
     def _header(self) -> tuple[int, int, int]:
-        running, finished, used = HEADER.unpack_from(self._map, 0)
+        running, finished, used, _ = HEADER.unpack_from(self._map, 0)
         return running - 1, finished, used
 
     # -- written by the child --------------------------------------------------------------------------------------
 
     def start(self, position: int) -> None:
         struct.pack_into("=i", self._map, 0, position + 1)
+
+    def beat(self) -> None:
+        """A sign of life between two positions."""
+        struct.pack_into("=i", self._map, 12, self.beats() + 1)
+
+    def clear(self) -> None:
+        """Use it again for other tests."""
+        self._map[: HEADER.size] = bytes(HEADER.size)
+        self._map[self._phases : self._phases + 4 * self.n] = bytes(4 * self.n)
 
     def finish(self, position: int, seconds: float) -> None:
         struct.pack_into("=d", self._map, self._seconds + 8 * position, seconds)
@@ -73,6 +82,9 @@ class Record:
     def running(self) -> int:
         """The position that was started last, or -1."""
         return self._header()[0]
+
+    def beats(self) -> int:
+        return HEADER.unpack_from(self._map, 0)[3]
 
     def finished(self) -> int:
         """How many positions are finished."""

@@ -64,6 +64,7 @@ class Plugin:
         self.select = select
         self.errors: list[list[str]] = []
         self.session: Any = None
+        self.items: list[Any] = []
         self.record: Record | None = None
         self.position = -1
 
@@ -97,7 +98,7 @@ class Plugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: Any) -> bool:
-        self.session = session
+        self.session, self.items = session, list(session.items)
         self.loop(self)
         return True
 
@@ -114,7 +115,7 @@ class Plugin:
     # -- what the loop uses ----------------------------------------------------------------------------------------
 
     def ids(self) -> list[str]:
-        return [item.nodeid for item in self.session.items]
+        return [item.nodeid for item in self.items]
 
     def match(self, wanted: list[str]) -> list[int | None]:
         return match(wanted, self.ids())
@@ -126,7 +127,7 @@ class Plugin:
         if reporter is not None:
             manager.unregister(reporter)
             manager.register(_Quiet(reporter), "terminalreporter")
-        for item in self.session.items:
+        for item in self.items:
             with contextlib.suppress(Exception):  # a plugin's own item may have none
                 item.location  # noqa: B018 (it is kept)
 
@@ -136,7 +137,7 @@ class Plugin:
 
     def declared(self) -> list[int]:
         """The places of tests whose order the suite declares by a marker."""
-        return [i for i, item in enumerate(self.session.items) if any(item.get_closest_marker(m) for m in DECLARED)]
+        return [i for i, item in enumerate(self.items) if any(item.get_closest_marker(m) for m in DECLARED)]
 
     @contextlib.contextmanager
     def own_files(self, folder: str) -> Iterator[None]:
@@ -157,9 +158,14 @@ class Plugin:
             factory._basetemp = Path(folder, "pytest")
             factory._basetemp.mkdir(mode=0o700)
 
-    def run(self, places: Iterable[int | None], record: Record) -> None:
-        """Run the tests at `places`, in that order (None: not there, not run), writing to `record` as it goes."""
-        line = [(position, self.session.items[place]) for position, place in enumerate(places) if place is not None]
+    def run(
+        self, places: Iterable[int | None], record: Record, after: Callable[[int], None] | None = None
+    ) -> None:
+        """Run the tests at `places`, in that order (None: not there, not run), writing to `record` as it goes.
+
+        after: called with each position once its test has run, while shared fixtures are still set up.
+        """
+        line = [(position, self.items[place]) for position, place in enumerate(places) if place is not None]
         self.session.items[:] = [item for _, item in line]
         self.record = record
         for (position, item), following in zip(line, [*self.session.items[1:], None]):  # noqa: B905 (Python 3.8)
@@ -173,6 +179,8 @@ class Plugin:
             except BaseException as error:
                 record.message(position, "pytest itself ended: %s: %s" % (type(error).__name__, error))
                 raise
+            if after is not None:
+                after(position)
             self._leave(following)
             record.finish(position, now() - began)
 

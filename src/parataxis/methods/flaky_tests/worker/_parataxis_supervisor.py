@@ -13,8 +13,11 @@ from typing import Any, Callable
 
 import _parataxis_process as process
 from _parataxis_memory import Record
+from _parataxis_probe import Table
 
 _poll = select.poll  # bound before the suite is imported: gevent takes it away
+ANSWER = "answer.json"  # in the order's folder
+MOST_CHANGES = 50
 POLL = 20  # milliseconds between two looks at the deadlines
 GLANCE = 2  # and at the children, where the system has no pidfd
 
@@ -56,27 +59,42 @@ def redirect(fd: int, flags: int = os.O_WRONLY) -> None:
     os.close(nothing)
 
 
+def rows_of(command: dict[str, Any]) -> int:
+    """Rows of the table of probes: one; or one before and one after each position; or one more for each change."""
+    return 1 + (len(command["order"]) if command.get("each") else 0) + (MOST_CHANGES if command.get("look") else 0)
+
+
+def _answer(folder: str) -> Any:
+    """What a child had to say that is no outcome, if anything."""
+    try:
+        with open(os.path.join(folder, ANSWER)) as stream:
+            return json.load(stream)
+    except (OSError, ValueError):
+        return None
+
+
 class Running:
     """One order that is under way."""
 
-    def __init__(self, command: dict[str, Any], record: Record, folder: str, pid: int) -> None:
+    def __init__(self, command: dict[str, Any], record: Record, table: Table, folder: str, pid: int) -> None:
         self.command, self.record, self.folder, self.pid = command, record, folder, pid
+        self.table = table
         self.began = self.since = process.now()
-        self.position = -1
+        self.position = (-1, 0)
         self.fd = process.pidfd(pid)
 
     def overdue(self) -> bool:
         """Has the test now running, or the whole order, outlived its limit?"""
         now, position = process.now(), self.record.running()
-        if position != self.position:
-            self.position, self.since = position, now
+        if (position, self.record.beats()) != self.position:
+            self.position, self.since = (position, self.record.beats()), now
         limits = self.command["limits"]
         limit = limits["start"] if position < 0 else limits["tests"].get(str(position), limits["test"])
         return now - self.since > limit or now - self.began > limits["order"]
 
 
 class Supervisor:
-    """`fork(command, record, folder)` runs an order in a forked child and does not return; `launch` starts it in a
+    """`fork(command, record, table, folder)` runs an order in a forked child and does not return; `launch` starts it in a
     fresh interpreter, which writes to the record at the path it is given, and returns its process id."""
 
     def __init__(
@@ -84,7 +102,7 @@ class Supervisor:
         pipes: Pipes,
         folder: str,
         jobs: int,
-        fork: Callable[[dict[str, Any], Record, str], None],
+        fork: Callable[[dict[str, Any], Record, Table, str], None],
         launch: Callable[[dict[str, Any], str, str], int],
     ) -> None:
         self.pipes, self.folder, self.jobs, self.fork, self.launch = pipes, folder, jobs, fork, launch
@@ -127,26 +145,27 @@ class Supervisor:
     def _start(self, command: dict[str, Any]) -> None:
         folder = os.path.join(self.folder, "order-%s" % command["id"])
         os.mkdir(folder)
+        table = Table(rows_of(command), len(command.get("probes", ())))
         if command["fresh"]:
             path = os.path.join(folder, "record")
             record = Record(len(command["order"]), path)
-            self.running.append(Running(command, record, folder, self.launch(command, path, folder)))
+            self.running.append(Running(command, record, table, folder, self.launch(command, path, folder)))
             return
         record = Record(len(command["order"]))
         parent = os.getpid()
         pid = process.fork()
         if pid == 0:
-            self._child(parent, command, record, folder)
-        self.running.append(Running(command, record, folder, pid))
+            self._child(parent, command, record, table, folder)
+        self.running.append(Running(command, record, table, folder, pid))
 
-    def _child(self, parent: int, command: dict[str, Any], record: Record, folder: str) -> None:
+    def _child(self, parent: int, command: dict[str, Any], record: Record, table: Table, folder: str) -> None:
         try:
             process.enter_group(parent)
             self.pipes.close()
             for running in self.running:
                 if running.fd is not None:
                     os.close(running.fd)
-            self.fork(command, record, folder)
+            self.fork(command, record, table, folder)
         except BaseException as error:
             if record.running() < 0:
                 record.message(0, "the order could not begin: %s: %s" % (type(error).__name__, error))
@@ -171,6 +190,8 @@ class Supervisor:
             durations=record.seconds(),
             messages=record.messages(),
             leaving=record.leaving(),
+            probed=running.table.lines(),
+            answer=_answer(running.folder),
             seconds=round(process.now() - running.began, 6),
         )
         self._forget(running)
@@ -184,4 +205,5 @@ class Supervisor:
 
     def _forget(self, running: Running) -> None:
         running.record.close()
+        running.table.close()
         process.remove_tree(running.folder)

@@ -5,7 +5,7 @@ isolated order has a view of its own), and `ids`: the node ids whose places the 
 of a hunt, which finds them). The worker collects once, says what it found, and runs the orders it is sent:
 
     {"command": "run", "id": 3, "name": "random/3", "order": [4, 0, ...], "seeded": [fingerprints], "isolate": true,
-     "fresh": false, "only": false, "limits": {"test": 10, "tests": {"4": 60}, "order": 120, "start": 60}}
+     "probes": [[7], [8, 7]], "each": false, "look": false, "fresh": false, "only": false, "limits": {"test": 10, "tests": {"4": 60}, "order": 120, "start": 60}}
     {"command": "cancel"}      drop every order, those under way included
 
 `fresh` asks for an interpreter of its own instead of a fork, `only` has it collect nothing but the order's own tests.
@@ -19,13 +19,14 @@ import os
 import platform
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Callable
 
 import _parataxis_process as process
 import _parataxis_random
 from _parataxis_guardian import guard
 from _parataxis_memory import Record
-from _parataxis_supervisor import Pipes, Supervisor, redirect
+from _parataxis_probe import Prober, Table
+from _parataxis_supervisor import ANSWER, MOST_CHANGES, Pipes, Supervisor, redirect
 
 _spawn = os.posix_spawn  # bound before the suite is imported
 
@@ -103,7 +104,7 @@ class _Orders:
         orders = os.path.join(self.folder, "orders")
         Supervisor(self.pipes, orders, self.settings["jobs"], self.fork, self.launch).serve()
 
-    def fork(self, command: dict[str, Any], record: Record, folder: str) -> None:
+    def fork(self, command: dict[str, Any], record: Record, table: Table, folder: str) -> None:
         """In the forked child: make everything that a fork shares the child's own, then run."""
         if tempfile.tempdir == os.environ["TMPDIR"]:
             tempfile.tempdir = folder
@@ -114,7 +115,46 @@ class _Orders:
         with self.session.own_files(folder):
             redirect(1)
             redirect(2)
-        self.session.run([self.places[i] for i in command["order"]], record)
+        places = [self.places[i] for i in command["order"]]
+        if command.get("probes"):
+            self._probe(command, places, record, table, folder)
+        else:
+            self.session.run(places, record)
+
+    def _probe(
+        self, command: dict[str, Any], places: list[int | None], record: Record, table: Table, folder: str
+    ) -> None:
+        """Run the order, and probes from its end, or with `each` from its start and after each of its tests.
+
+        look: from its end also a row of probes for each change that its tests left, each of which undoes that one.
+        """
+        sequences = [[self.places[i] for i in sequence] for sequence in command["probes"]]
+        prober = Prober(self.session, sequences, table, command["limits"]["test"], self._own_files(command), record.beat)
+        before = _state(self.settings["private"]) if command.get("look") else None
+
+        def after(position: int) -> None:
+            if command.get("each"):
+                prober.probe(position + 1)
+            elif position == len(places) - 1:
+                prober.probe(0)
+                if before is not None:
+                    self._undo_each(before, prober, folder)
+
+        if command.get("each") or not places:
+            prober.probe(0)
+        self.session.run(places, record, after)
+
+    def _undo_each(self, before: Any, prober: Prober, folder: str) -> None:
+        changes = before.changes()[:MOST_CHANGES]
+        for row, change in enumerate(changes, 1):
+            prober.probe(row, change.undo)
+        with open(os.path.join(folder, ANSWER), "w") as stream:
+            json.dump([change.to_row() for change in changes], stream)
+
+    def _own_files(self, command: dict[str, Any]) -> Callable[[], None]:
+        if command["isolate"]:
+            return lambda: process.private_view(self.settings["private"], self.layer)
+        return lambda: None
 
     def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
         """Start a fresh interpreter, in the state in which this one was before it imported the suite."""
@@ -130,6 +170,12 @@ class _Orders:
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
             setsigdef=process.SIGNALS,
         )
+
+
+def _state(roots: list[str]) -> Any:
+    from _parataxis_state import State
+
+    return State(roots)
 
 
 def run_fresh(here: str, file: str) -> None:

@@ -1,0 +1,106 @@
+"""Probes: from where an order has come to, fork, run a few more tests, and keep how the last of them ended.
+
+A probe costs a fork, not an order, and what it does is gone with it. So one walk tells at each of its steps how a test
+would fare there, and one run of a polluter serves every victim, every cleaner, and every change that may be to blame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import random
+import select
+from typing import Any, Callable, Sequence
+
+import _parataxis_process as process
+from _parataxis_memory import Record
+
+_poll = select.poll  # bound before the suite is imported
+NOT_RUN = ord("-")
+
+
+class Table:
+    """How each probe ended, a character each, in memory that outlives who writes it."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows, self.columns = rows, columns
+        self._map = mmap.mmap(-1, max(1, rows * columns))
+        self._map[:] = bytes([NOT_RUN]) * len(self._map)
+
+    def put(self, row: int, column: int, outcome: str) -> None:
+        self._map[row * self.columns + column] = ord(outcome)
+
+    def lines(self) -> list[str]:
+        text = self._map[: self.rows * self.columns].decode("ascii")
+        return [text[row * self.columns : (row + 1) * self.columns] for row in range(self.rows)]
+
+    def close(self) -> None:
+        self._map.close()
+
+
+class Prober:
+    """Runs each of `sequences` (places of tests; None: not there) in a probe of its own. `limit`: seconds for a test.
+
+    session: the pytest plugin; private: gives the calling process a view of the files of its own, or raises OSError.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        sequences: Sequence[Sequence[int | None]],
+        table: Table,
+        limit: float,
+        private: Callable[[], None],
+        beat: Callable[[], None],
+    ) -> None:
+        self.session, self.sequences, self.table = session, sequences, table
+        self.limit, self.private, self.beat = limit, private, beat
+        self.record = Record(max(map(len, sequences), default=0))
+
+    def probe(self, row: int, undo: Callable[[], None] | None = None) -> None:
+        """All sequences, from here; `undo` is called first, in each probe."""
+        for column, sequence in enumerate(self.sequences):
+            if sequence[-1] is not None:
+                self.table.put(row, column, self._outcome(sequence, undo))
+            self.beat()
+
+    def _outcome(self, sequence: Sequence[int | None], undo: Callable[[], None] | None) -> str:
+        self.record.clear()
+        generator = random.getstate()  # CPython seeds it anew in a fork
+        parent = os.getpid()
+        pid = process.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException):
+                process.enter_group(parent)
+                random.setstate(generator)
+                with contextlib.suppress(OSError):
+                    self.private()
+                if undo is not None:
+                    undo()
+                self._run(sequence)
+            os._exit(0)
+        ending = self._wait(pid, self.limit * len(sequence))
+        return self.record.outcomes(ending)[len(sequence) - 1]
+
+    def _run(self, sequence: Sequence[int | None]) -> None:
+        first = next(self.session.items[place] for place in sequence if place is not None)
+        with contextlib.suppress(BaseException):  # a teardown that fails is no failure of the test that comes next
+            self.session.session._setupstate.teardown_exact(first)
+        self.session.run(sequence, self.record)
+
+    def _wait(self, pid: int, seconds: float) -> str:
+        fd = process.pidfd(pid)
+        if fd is None:
+            deadline = process.now() + seconds
+            while not process.has_ended(pid) and process.now() < deadline:
+                _poll().poll(1)
+        else:
+            watch = _poll()
+            watch.register(fd, select.POLLIN)
+            watch.poll(seconds * 1000)
+            os.close(fd)
+        ending = "C" if process.has_ended(pid) else "T"
+        process.kill_group(pid)
+        process.reap(pid)
+        return ending
