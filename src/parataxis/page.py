@@ -4,10 +4,11 @@ from html import escape
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1a; --soft: #66645f; --line: #dcd9d2; --page: #fdfcfa; --plate: #fff;
-  --good: #1e7145; --bad: #b3261e; --open: #8a6100; --band: #1e714526; --pass: #cfe3d6; --skip: #e8e5df; }
+  --good: #1e7145; --bad: #b3261e; --open: #8a6100; --band: #1e714526; --pass: #cfe3d6; --skip: #e8e5df;
+  --sheet: #f4f2ec; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e7e5e0; --soft: #a3a09a; --line: #3a3935; --page: #191917;
   --plate: #f4f3f0; --good: #6cc793; --bad: #f28b82; --open: #e0b24c; --band: #6cc79333; --pass: #2c4636;
-  --skip: #33322e; } }
+  --skip: #33322e; --sheet: #23221f; } }
 body { font: 16px/1.5 Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif; color: var(--ink);
   background: var(--page); max-width: 62rem; margin: 3rem auto; padding: 0 1.25rem; }
 h1 { font-size: 1.9rem; margin: 0; } h2 { font-size: 1.35rem; margin: 3.5rem 0 .2rem; line-height: 1.25; }
@@ -17,10 +18,14 @@ table { border-collapse: collapse; width: 100%; margin: 1.2rem 0; font-size: .92
 caption { text-align: left; caption-side: bottom; padding-top: .4rem; font-size: .88rem; }
 th { text-align: left; font-weight: normal; border-bottom: 1px solid var(--ink); padding: .3rem .8rem .3rem 0; }
 td { border-bottom: 1px solid var(--line); padding: .5rem .8rem .5rem 0; vertical-align: top; }
-td.figure { white-space: nowrap; } code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace; }
+td.measured { min-width: 16rem; } td.rule, td.figure { white-space: nowrap; } .number { text-align: right; }
+td div { font-size: .88rem; }
+code, pre { font: .86em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; background: var(--sheet); padding: .6rem .8rem; border-radius: 4px; }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: bold; } .open { color: var(--open); }
 figure { margin: 1.5rem 0; } figure img { max-width: 100%; background: var(--plate); border-radius: 4px; }
-.wide { overflow-x: auto; } a { color: inherit; } svg { display: block; margin-top: .3rem; }
+.wide { overflow-x: auto; } a { color: inherit; } svg { display: block; margin-top: .3rem; max-width: 100%; }
+ol { margin: 0; padding-left: 1.4rem; }
 details { font-size: .88rem; color: var(--soft); } summary { cursor: pointer; }
 """
 

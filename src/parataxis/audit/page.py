@@ -5,40 +5,23 @@ from html import escape
 from parataxis.audit.plot import draw, draw_where, svg
 from parataxis.audit.render import brief, reproduce
 from parataxis.audit.result import Audit, ItemEffect, Verdict, Witness, percent
+from parataxis.page import page
 
-STYLE = """
-:root { --ink: #1c1c1a; --soft: #66645f; --line: #dcd9d2; --page: #fdfcfa; --fails: #b3261e; --holds: #1e7145;
-  --undecided: #8a6100; color-scheme: light; }
-body { font: 16px/1.5 Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif; color: var(--ink);
-  background: var(--page); max-width: 52rem; margin: 3rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.9rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2.5rem 0 .4rem; }
-p { margin: .4rem 0; } .soft, th { color: var(--soft); }
-.order-dependent { color: var(--fails); } .invariant { color: var(--holds); }
-.noisy, .undecided { color: var(--undecided); }
-table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: normal; border-bottom: 1px solid var(--ink); padding: .3rem .8rem .3rem 0; }
-td { border-bottom: 1px solid var(--line); padding: .4rem .8rem .4rem 0; vertical-align: top; }
-code, pre { font: .86em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-pre { white-space: pre-wrap; background: #f4f2ec; padding: .6rem .8rem; border-radius: 4px; }
-ol { margin: 0; padding-left: 1.4rem; } .wide { overflow-x: auto; } figure { margin: 1.2rem 0; }
-svg { max-width: 100%; height: auto; }
-"""
+CLASSES = {Verdict.INVARIANT: "good", Verdict.ORDER_DEPENDENT: "bad", Verdict.NOISY: "open", Verdict.UNDECIDED: "open"}
 
 
 def html(audit: Audit, line: str | None = None) -> str:
     """The page. line: a command that reproduces the witness, in place of the Python one."""
     verdict = audit.verdict.value
     where = svg(draw_where(audit)) if audit.effect.differ and len(audit.given) > 2 else ""
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Audit: {verdict}</title><style>{STYLE}</style></head><body>"
-        f'<h1 class="{verdict}">{verdict}</h1><p>{escape(audit.verdict.sentence)}</p>'
+    return page(
+        f"Audit: {verdict}",
+        f"<h1 class={CLASSES[audit.verdict]}>{verdict}</h1><p>{escape(audit.verdict.sentence)}</p>"
         f"<p class=soft>{escape(audit.reason[:1].upper() + audit.reason[1:])}.</p>"
         f"{_witness(audit, audit.witness, line) if audit.witness else ''}"
         f"<h2>Measured</h2>{_measured(audit)}<figure>{svg(draw(audit))}</figure>"
         f"{f'<figure>{where}</figure>' if where else ''}{_items(audit)}"
-        f"<p class=soft>{audit.calls} calls, seed {audit.seed}, alpha {audit.alpha:g}.</p></body></html>\n"
+        f"<p class=soft>{audit.calls} calls, seed {audit.seed}, alpha {audit.alpha:g}.</p>",
     )
 
 
@@ -81,7 +64,7 @@ def _measured(audit: Audit) -> str:
 
 def _items(audit: Audit) -> str:
     def row(each: ItemEffect) -> str:
-        mark = ' class="order-dependent"' if each.found else ""
+        mark = ' class="bad"' if each.found else ""
         item = escape(brief(audit.given[each.place], 60))
         return (
             f"<tr><td{mark}>{each.place}<td><code>{item}</code><td>{each.effect.differ} of {each.effect.orders}"

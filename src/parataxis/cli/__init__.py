@@ -39,7 +39,7 @@ class Commands(TyperGroup):
         if name not in self.list_commands(ctx) and not name.startswith("-"):
             raise BadInput(f"no command is named {name!r}; there: {', '.join(self.list_commands(ctx))}")
         if name == "audit":
-            app = typer.Typer()
+            app = typer.Typer(add_completion=False)
             app.command("audit")(import_module("parataxis.cli.audit").audit_command)
             return name, typer.main.get_command(app), args[1:]
         if name in self.methods:

@@ -7,33 +7,12 @@ from collections.abc import Sequence
 from html import escape
 
 from parataxis import __version__
-from parataxis.claims import Claim, Figure, Paper, Table
+from parataxis.claims import Claim, Figure, Paper, Standing, Table
+from parataxis.page import page
 from parataxis.studies.render import Finding, counts, findings, interval, number, published
 from parataxis.studies.store import Run
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c1c1a; --soft: #66645f; --line: #dcd9d2; --page: #fdfcfa; --plate: #fff;
-  --holds: #1e7145; --fails: #b3261e; --undecided: #8a6100; --band: #1e714526; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7e5e0; --soft: #a3a09a; --line: #3a3935; --page: #191917;
-  --plate: #f4f3f0; --holds: #6cc793; --fails: #f28b82; --undecided: #e0b24c; --band: #6cc79333; } }
-body { font: 16px/1.5 Charter, "Bitstream Charter", "Source Serif 4", Georgia, serif; color: var(--ink);
-  background: var(--page); max-width: 62rem; margin: 3rem auto; padding: 0 1.25rem; }
-h1 { font-size: 1.9rem; margin: 0; } h2 { font-size: 1.35rem; margin: 3.5rem 0 .2rem; line-height: 1.25; }
-p { margin: .4rem 0; } .soft, caption, figcaption, th { color: var(--soft); }
-table { border-collapse: collapse; width: 100%; margin: 1.2rem 0; font-size: .92rem;
-  font-variant-numeric: tabular-nums; }
-caption { text-align: left; caption-side: bottom; padding-top: .4rem; font-size: .88rem; }
-th { text-align: left; font-weight: normal; border-bottom: 1px solid var(--ink); padding: .3rem .8rem .3rem 0; }
-td { border-bottom: 1px solid var(--line); padding: .5rem .8rem .5rem 0; vertical-align: top; }
-td.measured { min-width: 16rem; } td.rule { white-space: nowrap; } .number { text-align: right; }
-td div { font-size: .88rem; } code { font: .86em ui-monospace, "DejaVu Sans Mono", monospace;
-  overflow-wrap: anywhere; }
-.HOLDS { color: var(--holds); } .FAILS { color: var(--fails); font-weight: bold; }
-.UNDECIDED { color: var(--undecided); }
-figure { margin: 1.5rem 0; } figure img { max-width: 100%; background: var(--plate); border-radius: 4px; }
-.wide { overflow-x: auto; } a { color: inherit; } svg { display: block; margin-top: .3rem; }
-details { font-size: .88rem; color: var(--soft); } summary { cursor: pointer; }
-"""
+CLASSES = {Standing.HOLDS: "good", Standing.FAILS: "bad", Standing.UNDECIDED: "open"}
 WIDTH, HEIGHT = 150, 14  # of the strip that shows an interval beside its rule, in pixels
 
 
@@ -41,15 +20,13 @@ def html_report(papers: Sequence[tuple[Paper, Run | None]]) -> str:
     """A page of the papers that have a run: an overview, then each one's claims, tables and figures."""
     overview = "".join(_overview_row(paper, run) for paper, run in papers)
     parts = "".join(_paper(paper, run) for paper, run in papers if run)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Parataxis: evidence</title><style>{STYLE}</style></head><body>"
+    return page(
+        "Parataxis: evidence",
         "<h1>Evidence</h1><p class=soft>A claim holds only if its whole interval obeys the rule, and fails only if the "
         "whole interval disobeys it. In the strips the band is the rule, the line the interval, the dot the value and "
         f"the cross the null, where the rule must fail. Rendered by parataxis {__version__}.</p>"
         "<div class=wide><table><tr><th>Paper<th>Verbs<th>Scale<th>Standing</tr>"
-        f"{overview}</table></div>{parts}</body></html>\n"
+        f"{overview}</table></div>{parts}",
     )
 
 
@@ -86,7 +63,7 @@ def _finding(found: Finding) -> str:
         notes += [f"baseline {number(measured.baseline)}"] * (measured.baseline is not None)
         notes += [escape(measured.note)] * bool(measured.note)
         shown = f"{escape(interval(measured))}{strip(found)}<div class=soft>{', '.join(notes)}</div>"
-    standing = found.standing.name if found.standing else "soft"
+    standing = CLASSES.get(found.standing, "soft") if found.standing else "soft"
     return (
         f"<tr><td>{said}<td class=measured>{shown}<td class=rule><code>{escape(found.asks)}</code>"
         f"<td class={standing}>{found.word}</tr>"

@@ -15,8 +15,21 @@ HUNT = ["tests", "hunt", "."]
 REPORT = ["tests", "report", ".parataxis"]
 RUNS = ["tests", "runs-needed", "--p", "0.05", "--after-passes", "20"]
 
+CLASSIFY = ["tests", "classify", "ci"]
+STUDY = ["tests", "study", "projects.csv", "--out", "study"]
+OLD_RUN = """<testsuite name="pytest"><testcase classname="test_a" name="test_steady"/>
+<testcase classname="test_a" name="test_chance">{}</testcase></testsuite>"""
+
 
 def prepare(folder):
+    (folder / "ci").mkdir()
+    for number, failure in enumerate(("", "<failure/>", "")):
+        (folder / "ci" / f"{number}.xml").write_text(OLD_RUN.format(failure))
+    (folder / "cut.xml").write_text("<testsuite>")
+    (folder / "dist" / "small").mkdir(parents=True)  # which pytest passes over
+    (folder / "dist" / "small" / "test_one.py").write_text("def test_one(): pass\n")
+    (folder / "projects.csv").write_text("name,path,install\nsmall,dist/small,-\n")
+    (folder / "colours.csv").write_text("name,colour\nsmall,red\n")
     for path in SUITE.glob("[!_.]*"):
         shutil.copy(path, folder)
     (folder / "empty").mkdir()
@@ -35,9 +48,23 @@ def _same_tests(value, text):
     )
 
 
+def _same_chance(value, text):
+    (test,) = (test for test in value["tests"] if test["class"] != "not flaky")
+    rate = f"fails {test['same_failures']}/{test['same_runs']}"
+    needed = f"{value['runs_needed']['runs']} clean runs are needed at 95%"
+    return f"{test['nodeid']}\n    non-order-dependent: {rate}" in text and needed in text
+
+
+def _same_row(value, text):
+    (row,) = value["projects"]
+    return text.splitlines()[-1].split() == [row["project"], str(row["tests"]), "0", "0", "0", f"{row['seconds']:.0f}"]
+
+
 HELP_EXAMPLES = [
     (HUNT, _same_tests),
     (REPORT, _same_tests),
+    (CLASSIFY, _same_chance),
+    (STUDY, _same_row),
     (RUNS, lambda value, text: f"{value['runs']} clean runs are needed at 95%, {value['further']} more." in text),
 ]
 BAD_INPUTS = [
@@ -53,6 +80,14 @@ BAD_INPUTS = [
     (["tests", "hunt", "--", "-x"], "PATH='-x': expected a folder, file or node id before pytest's options"),
     (["tests", "report", "empty"], "holds no hunt.jsonl; `parataxis tests hunt` writes one"),
     (["tests", "report", "rates.txt"], "rates.txt"),
+    (["tests", "classify", "absent"], "RESULTS=absent: there is no such file"),
+    (["tests", "classify", "cut.xml"], "cut.xml: is no XML: no element found: line 1, column 11; none of 1 files"),
+    (["tests", "classify", "ci", "--out", "rates.txt"], "--out rates.txt: can't be written"),
+    (["tests", "study", "absent.csv", "--out", "study"], "absent.csv: can't be read"),
+    (["tests", "study", "colours.csv", "--out", "study"], "colours.csv:1: no column 'colour' is known; there are"),
+    (["tests", "study", "projects.csv", "--out", "rates.txt"], "--out rates.txt: can't be written"),
+    (["tests", "study", "projects.csv", "--out", "study", "--limit", "0"], "--limit"),
+    (["tests", "study", "projects.csv"], "--out"),
     (["tests", "runs-needed"], "nothing to answer from; give at least one"),
     (["tests", "runs-needed", "--p", "1.5"], "1.5"),
     (["tests", "runs-needed", "--p", "0.1", "--after-passes", "-1"], "after_passes=-1: expected 0 or more"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.cli_diagnosis import register, telling
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Report
@@ -22,6 +23,14 @@ class ProtocolName(StrEnum):
     quick = "quick"
     thorough = "thorough"
     paper = "paper"
+
+
+class BackendName(StrEnum):
+    """What runs the projects of a study: processes here, or a cluster."""
+
+    loky = "loky"
+    dask = "dask"
+    ray = "ray"
 
 
 class LevelName(StrEnum):
@@ -66,19 +75,23 @@ def hunt_command(
         typer.Option(help="Folder of record and reports; by default .parataxis in the suite.", show_default=False),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the hunt recorded there.")] = False,
+    look: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Look for the culprits of each order-dependent test.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Run a suite in many orders and name its flaky tests.
+    """Run a suite in many orders: name its flaky tests, who makes them so, and a command that proves it.
 
     Exit status 0 if none is flaky, 1 if some are, 2 if the suite could not be measured.
 
     Example: parataxis tests hunt .
     With options for pytest: parataxis tests hunt tests --jobs 2 -- -o addopts= -m "not slow"
     """
+    from parataxis.methods.flaky_tests.explain import explain
     from parataxis.methods.flaky_tests.hunt import hunt, own_folder
     from parataxis.methods.flaky_tests.suite import find_suite
 
-    paths, options = _split(arguments)
+    paths, options = split(arguments)
     folder = out or own_folder(find_suite([Path(path) for path in paths], options, python).root)
     try:
         with _watching() as watch:
@@ -95,6 +108,9 @@ def hunt_command(
                 timeout=timeout,
                 watch=watch,
             )
+        if look:
+            with telling() as tell:
+                report = explain(report, folder, jobs=jobs, tell=tell)
     except KeyboardInterrupt:
         print("parataxis: the same command with --resume goes on", file=sys.stderr)
         raise
@@ -105,7 +121,7 @@ def hunt_command(
     raise typer.Exit(report.exit_status)
 
 
-def _split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+def split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """Paths, and pytest's options: what begins with the first word that begins with a hyphen."""
     first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     if first == 0:
@@ -160,6 +176,107 @@ def report_command(
     raise typer.Exit(report.exit_status)
 
 
+@app.command("classify")
+def classify_command(
+    results: Annotated[
+        list[str], typer.Argument(help="JUnit XML of old runs: files, folders with all below them, or globs in quotes.")
+    ],
+    one_environment: Annotated[
+        bool,
+        typer.Option("--one-environment", help="All runs had the same; by default each folder of files is one."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the record and HTML, JSON and JUnit reports.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name the flaky tests in the results of old CI runs, without running anything.
+
+    A file is a run; the `TEST-*.xml` of one folder are one run together. The order that most runs have counts as file
+    order. Exit status 0 if no test is flaky, 1 if some are, 2 if nothing could be read.
+
+    Example: parataxis tests classify ci
+    Runs of one machine in folders by date: parataxis tests classify "ci/*/junit.xml" --one-environment
+    """
+    from dataclasses import asdict
+
+    from parataxis.methods.flaky_tests.ci_runs import from_junit, order_effects, still_needed, text
+    from parataxis.methods.flaky_tests.journal import Journal
+
+    report = from_junit(results, one_environment=one_environment)
+    if out:
+        with Journal(out, resume=False) as journal:
+            journal.begin(report.head)
+            for entry in report.entries:
+                journal.add(entry)
+        report.write(out)
+    if as_json:
+        needed = still_needed(report)
+        effects = [asdict(each) for each in order_effects(report)]
+        value = {**report.to_json(), "order_test": effects, "runs_needed": asdict(needed) if needed else None}
+        print(json.dumps(value, indent=1))
+    else:
+        print(text(report))
+    raise typer.Exit(report.exit_status)
+
+
+@app.command("study")
+def study_command(
+    projects: Annotated[Path, typer.Argument(metavar="PROJECTS.CSV", help="A row a project; columns below.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results, which the same command goes on with.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Projects at a time.")] = 1,
+    backend: Annotated[
+        BackendName, typer.Option(help="Processes here, or the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS.")
+    ] = BackendName.loky,
+    protocol: Annotated[ProtocolName, typer.Option(help="How much is run.")] = ProtocolName.quick,
+    seed: Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")] = 0,
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that a project may take in all.")] = 3600.0,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="A new environment for each iteration, as in the paper; not one a project."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hunt for flaky tests in many projects.
+
+    Columns: name, and a source: version (an sdist of the package index), path (a folder or an sdist, seen from the
+    file), or url and sha (git); sha256 of the sdist; install: words for pip, by default the project and its
+    *requirements*.txt, or - to run it with this Python and no environment; test_args: words for pytest. FlaPy's
+    Project_Name, Project_URL and Project_Hash do as well. A cell may be empty, a column missing.
+
+    Writes study.csv, FlaPy's passed_failed.csv and tests_overview.csv, and a folder a project with its report and log.
+    What failed is tried twice, and again when the command is given again. Sources and environments lie in TMPDIR
+    until a project is done.
+
+    Exit status 0 if no test is flaky, 1 if some are, 2 if no project could be measured.
+
+    Example: parataxis tests study projects.csv --out study
+    """
+    from parataxis.methods.flaky_tests.many import hunt_many, watching
+    from parataxis.methods.flaky_tests.projects import read_projects
+
+    listed = read_projects(projects)
+    with watching(len(listed)) as watch:
+        found = hunt_many(
+            listed,
+            out,
+            jobs=jobs,
+            backend=backend.value,
+            protocol=protocol.value,
+            seed=seed,
+            limit=limit,
+            rebuild=rebuild,
+            watch=watch,
+        )
+    print(json.dumps(found.to_json(), indent=1) if as_json else found)
+    if not found.measured:
+        raise BadInput(
+            f"{projects}: none of {len(listed)} projects could be measured; see the reasons in {out}/study.csv"
+        )
+    raise typer.Exit(found.exit_status)
+
+
 @app.command("runs-needed")
 def runs_needed_command(
     p: Annotated[float | None, typer.Option("--p", help="Failure rate to be excluded.", show_default=False)] = None,
@@ -208,3 +325,6 @@ def _rates(path: Path) -> Any:
         except ValueError:
             raise BadInput(f"{path}:{place}: {line!r} must be a number; drop the line") from None
     return np.array(rates)
+
+
+register(app)

@@ -76,6 +76,36 @@ def hunt(
         return Report(journal.head, journal.entries)
 
 
+def survey(paths: Sequence[Path | str], options: Sequence[str], python: Path | None, seed: int, timeout: float) -> Head:
+    """Collect the suite that `paths` belong to, run nothing. Raises BadInput."""
+    suite = find_suite([Path(path) for path in paths], tuple(options), python)
+    check_python(suite)
+    with Session(suite, 0, seed=seed) as first:
+        found = first.collected()
+        with Session(suite, 1, seed=seed, ids=found.ids) as second:
+            other = second.collected()
+    asked = {"root": str(suite.root), "arguments": list(suite.arguments), "protocol": "", "level": "", "seed": seed}
+    return _head(suite, found, other, timeout=timeout, **asked)
+
+
+def _head(suite: Suite, found: Collected, other: Collected, **asked: Any) -> Head:
+    """What two collections found: what the suite seeds itself is alike in both."""
+    return Head(
+        **asked,
+        ids=found.ids,
+        declared=found.declared,
+        seeded=sorted(set(found.fingerprints) & set(other.fingerprints)),
+        forks=found.fork and found.threads == 1,
+        isolated=not found.overlay,
+        because=_because(found),
+        errors=found.errors,
+        interpreter=str(suite.python),
+        python=found.python,
+        pytest=found.pytest,
+        parataxis=__version__,
+    )
+
+
 def own_folder(root: Path) -> Path:
     """`.parataxis` in the suite's root: git and pytest both pass it over."""
     folder = root / ".parataxis"
@@ -132,7 +162,6 @@ class _Hunt:
         self.goes_on = False
 
     def _begin(self) -> None:
-        """Collect in two processes: what the suite seeds itself is alike in both."""
         asked: dict[str, Any] = {
             "root": str(self.suite.root),
             "arguments": list(self.suite.arguments),
@@ -146,25 +175,7 @@ class _Hunt:
         first = self.ahead[0] = self._open(0)
         found = first.collected()
         second = self.ahead[1] = Session(self.suite, 1, seed=self.seed, ids=found.ids, jobs=self.jobs)
-        seeded = sorted(set(found.fingerprints) & set(second.collected().fingerprints))
-        forks, isolated = found.fork and found.threads == 1, not found.overlay
-        self.journal.begin(
-            Head(
-                **asked,
-                timeout=self.timeout,
-                ids=found.ids,
-                declared=found.declared,
-                seeded=seeded,
-                forks=forks,
-                isolated=isolated,
-                because=_because(found),
-                errors=found.errors,
-                interpreter=str(self.suite.python),
-                python=found.python,
-                pytest=found.pytest,
-                parataxis=__version__,
-            )
-        )
+        self.journal.begin(_head(self.suite, found, second.collected(), timeout=self.timeout, **asked))
 
     # -- the course of a hunt --------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from parataxis.methods.flaky_tests.outcomes import Run
 
 FORM = 1
 NAME = "hunt.jsonl"
+DIAGNOSES = "diagnosis.jsonl"
 ASKED = ("root", "arguments", "protocol", "level", "seed")  # what a hunt that goes on must be asked alike
 
 
@@ -84,7 +85,8 @@ class Journal:
             self._lock = open(folder / "lock", "w")  # noqa: SIM115  (held as long as the journal is open)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not resume:
-                self.path.unlink(missing_ok=True)
+                for name in (NAME, DIAGNOSES):
+                    (folder / name).unlink(missing_ok=True)
             self._lines = JsonLines(self.path)
         except BlockingIOError:
             self._lock.close()

@@ -1,10 +1,11 @@
 """What a hunt found: a class a test with its reason, failure rates with intervals, and how sure that is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from parataxis.audit.statistics import clopper_pearson, zero_failure_bound
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests.classify import SHUFFLED, Kind, classify
+from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_test import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
@@ -71,14 +73,19 @@ class Finding:
 class Report:
     """The result of a hunt, finished or not. Printing it gives a table by class and a paragraph a flaky test."""
 
-    def __init__(self, head: Head, entries: Sequence[Entry]) -> None:
-        self.head, self.entries = head, list(entries)
+    def __init__(
+        self, head: Head, entries: Sequence[Entry], diagnoses: Mapping[str, Diagnosis] = MappingProxyType({})
+    ) -> None:
+        self.head, self.entries, self.diagnoses = head, list(entries), dict(diagnoses)
         self.runs = [entry.run for entry in self.entries]
 
     @classmethod
     def read(cls, folder: Path | str) -> "Report":
         """The report of the hunt recorded in a folder. Raises BadInput."""
-        return cls(*read_journal(Path(folder)))
+        from parataxis.methods.flaky_tests.explain import read_diagnoses
+
+        folder = Path(folder)
+        return cls(*read_journal(folder), read_diagnoses(folder))
 
     # -- findings --------------------------------------------------------------------------------------------------
 
@@ -248,6 +255,7 @@ class Report:
             "seconds": round(self.seconds, 3),
             "counts": self.counts(),
             "tests": [each.to_row() for each in self.findings],
+            "diagnoses": [each.to_row() for each in self.diagnoses.values()],
         }
 
     def to_junit(self) -> str:
@@ -274,10 +282,13 @@ class Report:
         ]
 
     def write(self, folder: Path) -> list[Path]:
-        """report.json, report.html and junit.xml."""
+        """report.json, report.html, report.md and junit.xml."""
+        from parataxis.methods.flaky_tests.markdown import markdown
+
         return [
             write_atomic(folder / "report.json", json.dumps(self.to_json(), indent=1) + "\n"),
             write_atomic(folder / "report.html", self.to_html()),
+            write_atomic(folder / "report.md", markdown(self)),
             write_atomic(folder / "junit.xml", self.to_junit()),
         ]
 

@@ -50,7 +50,8 @@ class Order:
     fresh: in an interpreter of its own, not in a fork; only: that interpreter collects nothing but these tests;
     of: for a repetition, the name of the order that it repeats; probes: sequences of tests, each of which is run in a
     fork from the end of the order, or, with each, from its start and after each of its tests; look: and from its end,
-    once for each change that the order left, with that change undone.
+    once for each change that the order left, with that change undone; collect: files that a fresh interpreter collects;
+    watch: run it under watch, with that intervention (see `chance`), {} being none.
     """
 
     kind: str
@@ -62,6 +63,8 @@ class Order:
     probes: tuple[tuple[int, ...], ...] = ()
     each: bool = False
     look: bool = False
+    collect: tuple[str, ...] = ()
+    watch: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -73,7 +76,8 @@ class Done:
     """What came of an order; `outcomes` and `durations` by position in the order.
 
     probed: how the last test of each sequence of probes ended, a line for each time that they were run: once; or at the
-    start and after each test; or once and then with each of the `changes` undone.
+    start and after each test; or once and then with each of the `changes` undone; seen: by the watch, None if the test
+    ended the process.
     """
 
     order: Order
@@ -84,6 +88,7 @@ class Done:
     seconds: float
     probed: list[str]
     changes: list[dict[str, Any]]
+    seen: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -276,13 +281,15 @@ def _fields(order: Order, limits: Limits) -> dict[str, Any]:
         "probes": order.probes,
         "each": order.each,
         "look": order.look,
+        "collect": order.collect,
+        "watch": order.watch,
         "limits": limits.for_order(order.order),
     }
 
 
 def _done(order: Order, answer: dict[str, Any]) -> Done:
     messages = {int(position): text for position, text in answer["messages"].items()}
-    changes = answer["answer"] or []
+    changes = [] if order.watch is not None else answer["answer"] or []
     probed = answer["probed"][: 1 + (len(order.order) if order.each else len(changes))]
     return Done(
         order,
@@ -293,6 +300,7 @@ def _done(order: Order, answer: dict[str, Any]) -> Done:
         answer["seconds"],
         probed,
         changes,
+        None if order.watch is None else answer["answer"],
     )
 
 

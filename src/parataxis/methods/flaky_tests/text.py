@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 
 from parataxis.audit.statistics import zero_failure_bound
 from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.diagnosis import Diagnosis
+from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.reruns import runs_for_rate
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
@@ -15,7 +18,7 @@ SHOWN = 50  # flaky tests in full; the others are in the files
 def text(report: "Report") -> str:
     parts = [f"{headline(report)}\n{summary(report)}", _table(report)]
     flaky = report.flaky
-    parts += [paragraph(each) for each in flaky[:SHOWN]]
+    parts += [paragraph(each, report.diagnoses.get(each.nodeid)) for each in flaky[:SHOWN]]
     if len(flaky) > SHOWN:
         parts.append(f"and {len(flaky) - SHOWN} more: see the HTML report or --json")
     parts += ["\n".join(notes(report))] if notes(report) else []
@@ -55,13 +58,23 @@ def _bound(runs: int) -> str:
     return f"{100 * float(zero_failure_bound(runs, 0.05)):.2g}%"
 
 
-def paragraph(each: "Finding") -> str:
+def paragraph(each: "Finding", found: Diagnosis | None = None) -> str:
     lines = [each.nodeid, f"    {each.kind.value}: fails {each.same} in file order, {each.shuffled} shuffled"]
     chance = f" (by chance: p = {each.p:.2g})" if each.p is not None else ""
     lines += [f"    {each.sure}{chance}"] * bool(each.sure)
     lines += [f"    cause: {each.cause}"] * bool(each.cause)
     lines += [f"    {each.message}"] * bool(each.message)
+    lines += [f"    {line}" for line in (explanation(found) if found else [])]
+    lines += [f"    {line}" for line in [gone(each)] if line]
     return "\n".join(lines)
+
+
+def gone(each: "Finding") -> str:
+    """How many clean runs say that a test is flaky no more: at the lowest rate that its failures allow."""
+    rate = each.shuffled
+    if not 0 < rate.failures < rate.runs:
+        return ""
+    return f"after a fix, {runs_for_rate(rate.low)} clean shuffles in a row say with 95% that it is gone"
 
 
 def notes(report: "Report") -> list[str]:

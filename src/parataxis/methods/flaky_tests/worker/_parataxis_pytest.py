@@ -158,9 +158,7 @@ class Plugin:
             factory._basetemp = Path(folder, "pytest")
             factory._basetemp.mkdir(mode=0o700)
 
-    def run(
-        self, places: Iterable[int | None], record: Record, after: Callable[[int], None] | None = None
-    ) -> None:
+    def run(self, places: Iterable[int | None], record: Record, after: Callable[[int], None] | None = None) -> None:
         """Run the tests at `places`, in that order (None: not there, not run), writing to `record` as it goes.
 
         after: called with each position once its test has run, while shared fixtures are still set up.

@@ -50,6 +50,9 @@ class Generators:
     def fingerprints(self) -> list[str]:
         return sorted({fingerprint for _, _, fingerprint in self._found})
 
+    def left_to_chance(self, seeded: set[str]) -> list[object]:
+        return [generator for generator, _, fingerprint in self._found if fingerprint not in seeded]
+
     def prepare(self, seeded: set[str], name: str) -> None:
         """In a child: put back the generators in `seeded`, seed every other one from `name` and its own place."""
         for place, (generator, state, fingerprint) in enumerate(self._found):

@@ -94,8 +94,8 @@ class Running:
 
 
 class Supervisor:
-    """`fork(command, record, table, folder)` runs an order in a forked child and does not return; `launch` starts it in a
-    fresh interpreter, which writes to the record at the path it is given, and returns its process id."""
+    """`fork(command, record, table, folder)` runs an order in a forked child; `launch` starts it in a fresh
+    interpreter, which writes to the record at the path it is given, and returns its process id."""
 
     def __init__(
         self,
@@ -104,8 +104,10 @@ class Supervisor:
         jobs: int,
         fork: Callable[[dict[str, Any], Record, Table, str], None],
         launch: Callable[[dict[str, Any], str, str], int],
+        before: Callable[[dict[str, Any]], None] = lambda command: None,
     ) -> None:
         self.pipes, self.folder, self.jobs, self.fork, self.launch = pipes, folder, jobs, fork, launch
+        self.before = before
         self.waiting: list[dict[str, Any]] = []
         self.running: list[Running] = []
 
@@ -152,6 +154,7 @@ class Supervisor:
             self.running.append(Running(command, record, table, folder, self.launch(command, path, folder)))
             return
         record = Record(len(command["order"]))
+        self.before(command)
         parent = os.getpid()
         pid = process.fork()
         if pid == 0:

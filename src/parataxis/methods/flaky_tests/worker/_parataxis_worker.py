@@ -5,10 +5,11 @@ isolated order has a view of its own), and `ids`: the node ids whose places the 
 of a hunt, which finds them). The worker collects once, says what it found, and runs the orders it is sent:
 
     {"command": "run", "id": 3, "name": "random/3", "order": [4, 0, ...], "seeded": [fingerprints], "isolate": true,
-     "probes": [[7], [8, 7]], "each": false, "look": false, "fresh": false, "only": false, "limits": {"test": 10, "tests": {"4": 60}, "order": 120, "start": 60}}
+     "fresh": false, "only": false, "limits": {"test": 10, "tests": {"4": 60}, "order": 120, "start": 60}}
     {"command": "cancel"}      drop every order, those under way included
 
-`fresh` asks for an interpreter of its own instead of a fork, `only` has it collect nothing but the order's own tests.
+`fresh` asks for an interpreter of its own instead of a fork, `only` has it collect nothing but the order's own tests,
+`collect` these files. `probes`, `each` and `look` are described at `_Orders._probe`.
 """
 
 from __future__ import annotations
@@ -39,10 +40,14 @@ def main(here: str, path: str) -> None:
 
 
 def _plugin_module(here: str) -> Any:
-    """The pytest plugin; ImportError says in its message what the environment lacks."""
+    return _module(here, "_parataxis_pytest")
+
+
+def _module(here: str, name: str) -> Any:
+    """One of ours that needs what we don't; ImportError says in its message what the environment lacks."""
     sys.path.insert(0, here)
     try:
-        return importlib.import_module("_parataxis_pytest")
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ImportError("%s has no %s" % (sys.executable, error.name)) from None
     finally:
@@ -79,6 +84,7 @@ class _Orders:
         self.layer = os.path.join(folder, "layer")
         os.mkdir(self.layer)
         self.cwd, self.environment = os.getcwd(), dict(os.environ)  # importing the suite may change both
+        self.ready: Any = None
 
     def serve(self, session: Any) -> None:
         self.session = session
@@ -102,7 +108,7 @@ class _Orders:
         )
         session.prepare()
         orders = os.path.join(self.folder, "orders")
-        Supervisor(self.pipes, orders, self.settings["jobs"], self.fork, self.launch).serve()
+        Supervisor(self.pipes, orders, self.settings["jobs"], self.fork, self.launch, self.before).serve()
 
     def fork(self, command: dict[str, Any], record: Record, table: Table, folder: str) -> None:
         """In the forked child: make everything that a fork shares the child's own, then run."""
@@ -118,8 +124,24 @@ class _Orders:
         places = [self.places[i] for i in command["order"]]
         if command.get("probes"):
             self._probe(command, places, record, table, folder)
+        elif command.get("watch") is not None:
+            self._watch(command, places, record, folder)
         else:
             self.session.run(places, record)
+
+    def before(self, command: dict[str, Any]) -> None:
+        """In this process, before the fork for a command."""
+        if command.get("watch") is not None and self.ready is None:
+            self.watch = _module(self.here, "_parataxis_watch")
+            self.ready = self.watch.ready(self.session.root())
+
+    def _watch(self, command: dict[str, Any], places: list[int | None], record: Record, folder: str) -> None:
+        generators = self.generators.left_to_chance(set(command["seeded"]))
+        config = self.session.session.config
+        with self.watch.Watch(command["watch"], *self.ready, config, generators) as watch:
+            self.session.run(places, record)
+        with open(os.path.join(folder, ANSWER), "w") as stream:
+            json.dump(watch.seen(), stream)
 
     def _probe(
         self, command: dict[str, Any], places: list[int | None], record: Record, table: Table, folder: str
@@ -129,7 +151,9 @@ class _Orders:
         look: from its end also a row of probes for each change that its tests left, each of which undoes that one.
         """
         sequences = [[self.places[i] for i in sequence] for sequence in command["probes"]]
-        prober = Prober(self.session, sequences, table, command["limits"]["test"], self._own_files(command), record.beat)
+        prober = Prober(
+            self.session, sequences, table, command["limits"]["test"], self._own_files(command), record.beat
+        )
         before = _state(self.settings["private"]) if command.get("look") else None
 
         def after(position: int) -> None:
@@ -194,5 +218,5 @@ def run_fresh(here: str, file: str) -> None:
         session.run([places[i] for i in command["order"]], Record(len(command["order"]), given["record"]))
         os._exit(0)  # as a forked order ends: no report, no waiting for threads
 
-    select = [given["ids"][i] for i in command["order"]] if command["only"] else None
+    select = [given["ids"][i] for i in command["order"]] if command["only"] else command.get("collect") or None
     plugin.pytest.main(settings["arguments"], plugins=[plugin.Plugin(loop, select)])

@@ -1,0 +1,144 @@
+"""What was seen of a test that fails by chance: its runs under watch, and what went along with the failures."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.stats import fisher_exact, mannwhitneyu
+
+KINDS = ("network", "randomness", "I/O", "time", "async wait", "concurrency", "resource leak")
+ALPHA = 0.002  # several experiments are made
+
+FIXES = {
+    "limits": "close what is opened: `with open(...) as stream:`, `contextlib.closing`, or a fixture that yields",
+    "garbage": "give it back at once, not when the collector comes round: a `with` block, `close()`, or weakref.ref "
+    "in place of the cycle",
+    "connect": "wait until the server listens before connecting: call listen() before the thread starts, or retry "
+    "until a deadline",
+    "port": "let the system choose a free port: bind(('127.0.0.1', 0)), then getsockname()[1]",
+    "receive": "read until the message is complete: loop over recv() until the delimiter or the announced length",
+    "patience": "raise the time-out, or put a stub in the service's place: it is slow, not wrong",
+    "network": "put a stub in the service's place (a local server that the test controls), or retry in the client",
+    "listing": "sort what is listed: sorted(os.listdir(...)), sorted(path.glob(...))",
+    "stamp": "compare contents or a version, not time stamps; or set them with os.utime(path, ns=...)",
+    "flush": "close or flush() the file before it is read",
+    "read": "read until the end: loop until os.read() returns b'', or use the process's communicate()",
+    "file": "give the test a folder of its own (tmp_path), and handle files that others remove or hold",
+    "clock": "pass the time in: def f(..., now=datetime.now), and give a fixed one in the test; read it once",
+    "wait": "wait for the event, not for a while: event.wait(), await the task, thread.join(), or poll until a "
+    "generous deadline",
+    "unjoined": "wait for the work that was started before asserting: thread.join(), future.result(), await task",
+    "serial": "guard what is shared with a lock around the read and the write, or give each worker its own",
+    "random": "seed it in the test (random.seed(1), np.random.default_rng(1)), or assert what holds for every draw",
+}
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One likely cause.
+
+    kind: one of KINDS; shown: by an intervention, else only seen along with the failures; p: the probability that
+    chance alone would show this; says: what was done or seen; where: file:line in the suite, or ""; fix: what to do.
+    """
+
+    kind: str
+    shown: bool
+    p: float
+    says: str
+    where: str
+    fix: str
+
+    def __str__(self) -> str:
+        sure = "shown" if self.shown else "seen"
+        at = f" ({self.where})" if self.where else ""
+        return f"{self.kind}{at}, {sure}: {self.says}, p = {self.p:.2g}; {self.fix}"
+
+
+@dataclass
+class Runs:
+    """Runs of the test under one plan."""
+
+    failed: list[bool] = field(default_factory=list)
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def failures(self) -> int:
+        return sum(self.failed)
+
+    @property
+    def passes(self) -> int:
+        return len(self.failed) - self.failures
+
+    def sites(self, kind: str) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for seen in self.seen:
+            found.update(seen["sites"].get(kind, {}))
+        return found
+
+    def first(self, *kinds: str) -> str:
+        """The most frequent place of the first of the kinds that occurred."""
+        return next((site for kind in kinds for site, _ in self.sites(kind).most_common(1)), "")
+
+    def troubled(self, kind: str, name: str | None = None) -> list[bool]:
+        return [any(k == kind and name in (None, n) for k, n, _ in seen["troubles"]) for seen in self.seen]
+
+    def marked(self, kind: str) -> list[bool]:
+        """The runs that had such trouble, or failed with such an error."""
+        chains = [(seen["failure"] or {"chain": []})["chain"] for seen in self.seen]
+        failures = [any(family == kind for _, family in chain) for chain in chains]
+        return [had or failed for had, failed in zip(self.troubled(kind), failures, strict=True)]
+
+    def trouble(self, kind: str) -> tuple[str, str]:
+        """The most frequent trouble of the failing runs, and where it was."""
+        both = zip(self.failed, self.seen, strict=True)
+        found = Counter((n, s) for failed, seen in both if failed for k, n, s in seen["troubles"] if k == kind)
+        return found.most_common(1)[0][0] if found else ("", "")
+
+
+def seen_along(runs: Runs) -> list[Hint]:
+    """What failing runs showed and passing runs did not; the strongest first."""
+    hints = [hint for hint in (*_troubles(runs), *_left(runs)) if hint.p < ALPHA]
+    return sorted(hints, key=lambda hint: hint.p)
+
+
+def _troubles(runs: Runs) -> Iterator[Hint]:
+    for kind, family, fix in (
+        ("network", "network", "network"),
+        ("I/O", "file", "file"),
+        ("resource leak", "leak", "limits"),
+    ):
+        troubled = runs.marked(family)
+        name, where = runs.trouble(family)
+        p = _together(runs.failed, troubled)
+        yield Hint(
+            kind, False, p, f"{name or 'such an error'} in failing runs", where or failing_line(runs), FIXES[fix]
+        )
+
+
+def _together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
+    """The exact p of marks falling on failures."""
+    pairs = Counter(zip(failed, marked, strict=True))
+    table = [[pairs[True, True], pairs[True, False]], [pairs[False, True], pairs[False, False]]]
+    return float(fisher_exact(table, "greater").pvalue)
+
+
+# What a failing test leaves only because it was cut short is less than that.
+LEFT = {"descriptors": 3, "threads": 3, "kilobytes": 1000}
+
+
+def _left(runs: Runs) -> Iterator[Hint]:
+    for name, least in LEFT.items():
+        left = np.array([seen["left"].get(name, 0) for seen in runs.seen])
+        failed = np.array(runs.failed)
+        if np.median(left[failed]) - np.median(left[~failed]) < least:
+            continue
+        says = f"failing runs leave {np.median(left[failed]):.0f} {name}, passing runs {np.median(left[~failed]):.0f}"
+        p = float(mannwhitneyu(left[failed], left[~failed], alternative="greater").pvalue)
+        yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
+
+
+def failing_line(runs: Runs) -> str:
+    lines = Counter(seen["failure"]["site"] for seen in runs.seen if seen["failure"] and seen["failure"]["site"])
+    return lines.most_common(1)[0][0] if lines else ""

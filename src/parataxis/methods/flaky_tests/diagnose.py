@@ -1,0 +1,216 @@
+"""Who did it: from an order-dependent test to its culprits, what they left behind, and a command that proves it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from parataxis.audit.minimise import minimise
+from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
+from parataxis.methods.flaky_tests.lab import Lab
+from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
+from parataxis.methods.flaky_tests.session import Order
+
+REPLAYS = 3  # of an order that is to be minimised, and of its minimum
+PAIRS = 200_000  # probes to try tests after every other; more victims than that allows share the culprits found
+CHAINS = 5  # culprits of one test that are looked into: cleaners, changes, a fresh interpreter
+BUDGET = 2_000  # orders, to minimise one
+CHANGES = 8  # that a culprit left, in a report
+BROKEN = "pytest itself ended"  # how the worker's message begins after a runner-breaker
+
+
+def diagnose(
+    lab: Lab,
+    tests: Sequence[int],
+    runs: Sequence[Run],
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Diagnosis]:
+    """One diagnosis for each of `tests` (places in the hunt's list), each as soon as it is there.
+
+    runs: of the hunt; an order among them is taken where no single test explains it.
+    """
+    everyone = range(len(lab.head.ids))
+    tell("alone, and once more")
+    alone = lab.after([()], tests)[0]
+    again = lab.last([(test, test) for test in tests])
+    cold = lab.last([(test,) for test in tests], fresh=True)
+    whole = max(1, PAIRS // len(everyone))  # tests that are tried after every other
+    lab.tell = lambda done, of: tell(f"after every other test: {done} of {of}")
+    pairs = dict(enumerate(lab.after([(other,) for other in everyone], tests[:whole])))
+    culprits: set[int] = set()
+    for column, test in enumerate(tests):
+        lab.tell = lambda done, of, test=test: tell(f"{lab.head.ids[test]}: {done} of {of}")  # type: ignore[misc]
+        case = _Case(lab, test, alone[column], cold[column], again[column], runs)
+        if column < whole:
+            after = {other: line[column] for other, line in pairs.items()}
+        else:  # too many to try all pairs: most share their culprits with one of the first
+            after = {
+                other: line for other, line in zip(culprits, lab.after([(o,) for o in culprits], [test]), strict=True)
+            }
+        found = case.diagnosis(after)
+        culprits |= case.culprits
+        yield found
+
+
+def bisect(lab: Lab, test: int, order: Sequence[int], tell: Callable[[str], None] = lambda text: None) -> Diagnosis:
+    """The fewest tests of `order`, in their order, after which `test` ends otherwise than alone. Raises BadInput."""
+    if test not in order:
+        raise BadInput(f"NODEID={lab.head.ids[test]!r}: is not in the failing order; add it where it fails")
+    prefix = tuple(order[: list(order).index(test)])
+    (alone,), (cold,) = lab.last([(test,)]), lab.last([(test,)], fresh=True)
+    lab.tell = lambda done, of: tell(f"{len(prefix)} tests before it, {lab.forks} orders so far")
+    case = _Case(lab, test, alone, cold, "", [])
+    several = case.fewest([prefix])
+    if not several:
+        ends = "".join(lab.last([(*prefix, test)] * REPLAYS))
+        case.notes.append(f"after these {len(prefix)} tests it ends {ends} in {REPLAYS} runs, alone {alone}")
+        return case.said(Dependence.UNKNOWN)
+    return case.said(case.kind, chains=(case.chain(several, look=True),))
+
+
+class _Case:
+    """One test, and what is known of it so far. Outcomes are compared as passed or failed."""
+
+    def __init__(self, lab: Lab, test: int, alone: str, cold: str, again: str, runs: Sequence[Run]) -> None:
+        self.lab, self.test, self.alone, self.cold, self.again, self.runs = lab, test, alone, cold, again, runs
+        self.forks = lab.forks
+        self.notes: list[str] = []
+        self.culprits: set[int] = set()
+        self.fails_alone = alone in FAILING
+        self.kind = Dependence.BRITTLE if self.fails_alone else Dependence.VICTIM
+
+    def diagnosis(self, after: dict[int, str]) -> Diagnosis:
+        """after: how it ends right after each test of the suite, or after some."""
+        if self.alone not in PASSING + FAILING:
+            return self.said(Dependence.UNKNOWN)
+        modules = self._modules() if self._differs(self.cold) and self.cold in PASSING + FAILING else ()
+        self.culprits = {other for other, end in after.items() if self._differs(end) and other != self.test}
+        chains: list[tuple[int, ...]] = [(other,) for other in sorted(self.culprits)]
+        if len(after) < len(self.lab.head.ids):
+            self.notes.append(f"tried only after {len(after)} tests to which others of these tests owe their outcome")
+        if not chains and (several := self._several()):
+            chains = [several]
+        self._note_declared(chains)
+        found = [self.chain(chain, look=place < CHAINS) for place, chain in enumerate(chains)]
+        if len(found) > CHAINS:
+            self.notes.append(f"cleaners and changes were looked for with the first {CHAINS} of {len(found)}")
+        searched = len(after)
+        if found:
+            return self.said(self.kind, chains=tuple(found), modules=modules, searched=searched)
+        if modules:
+            return self.said(Dependence.IMPORT, modules=modules, searched=searched)
+        repeats = self.again in FAILING and not self.fails_alone
+        return self.said(Dependence.REPEAT if repeats else self._unexplained(), searched=searched)
+
+    def said(self, kind: Dependence, **more: object) -> Diagnosis:
+        base = Diagnosis(self._id(self.test), kind, self.alone, self.cold, self.again, notes=tuple(self.notes))
+        return replace(base, forks=self.lab.forks - self.forks, **more)  # type: ignore[arg-type]
+
+    def _id(self, test: int) -> str:
+        return self.lab.head.ids[test]
+
+    def _differs(self, end: str) -> bool:
+        """Whether it ended otherwise than alone, in the sense of pass or fail."""
+        return end in PASSING if self.fails_alone else end in FAILING
+
+    # -- several culprits that must come together ------------------------------------------------------------------
+
+    def _several(self) -> tuple[int, ...]:
+        """The fewest tests, in order, after which it ends otherwise than alone; from an order that showed it."""
+        return self.fewest(self._telling())
+
+    def fewest(self, prefixes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        """Of the first of these that shows it each time, the fewest tests that still do."""
+        for prefix in prefixes:
+            if all(map(self._differs, self.lab.last([(*prefix, self.test)] * REPLAYS))):
+                found = minimise(
+                    prefix,
+                    lambda tests: self._differs(self.lab.last([(*tests, self.test)])[0]),
+                    budget=BUDGET,
+                    replays=REPLAYS,
+                )
+                if found.replayed == "noisy":
+                    self.notes.append("the fewest tests found do not show it each time")
+                if not found.minimal:
+                    self.notes.append(f"the search was ended after {found.calls} orders: fewer tests may do")
+                return found.items
+        return ()
+
+    def _telling(self) -> list[tuple[int, ...]]:
+        """What ran before it in orders in which it ended otherwise than alone; the shortest first, three at most."""
+        prefixes = {
+            run.order[: run.order.index(self.test)]
+            for run in self.runs
+            if self._differs(run.outcomes[self.test]) and run.kind not in ("alone", "hash")
+        }
+        return sorted(prefixes - {()}, key=lambda prefix: (len(prefix), prefix))[:3]
+
+    def _unexplained(self) -> Dependence:
+        ends = {run.outcomes[self.test] for run in self.runs if run.kind == "replay"}
+        return Dependence.CHANCE if ends & set(PASSING) and ends & set(FAILING) else Dependence.UNKNOWN
+
+    # -- what is known of a chain ----------------------------------------------------------------------------------
+
+    def chain(self, chain: tuple[int, ...], look: bool) -> Chain:
+        tests = tuple(map(self._id, chain))
+        command = self.lab.suite.command(*tests, self._id(self.test))
+        if not look:
+            return Chain(tests, command)
+        others = [other for other in range(len(self.lab.head.ids)) if other not in (*chain, self.test)]
+        between = self.lab.between(chain, others, self.test)
+        undone = tuple(
+            self._id(other)
+            for other, end in zip(others, between, strict=True)
+            if end in PASSING + FAILING and not self._differs(end)
+        )
+        (cold,) = self.lab.last([(*chain, self.test)], fresh=True)
+        self._note_breaker(chain)
+        if not self._differs(cold):
+            self.notes.append(
+                f"in an interpreter that collects only these tests, it ends as alone after {tests[-1]}: "
+                "other modules, once imported, take part"
+            )
+        return Chain(tests, command, cold, undone, len(others), self._changes(chain))
+
+    def _changes(self, chain: tuple[int, ...]) -> tuple[Change, ...]:
+        """What the chain left, and which of it, undone by itself, makes the test end as alone."""
+        if not self.lab.head.forks:
+            return ()
+        (done,) = self.lab.run([Order("lab", 0, chain, probes=((self.test,),), look=True)])
+        if done is None:
+            return ()
+        ends = [line[0] for line in done.probed[1:]]
+        changes = [
+            Change.from_row(row, shown=end in PASSING + FAILING and not self._differs(end))
+            for row, end in zip(done.changes, ends, strict=True)
+        ]
+        return tuple(sorted(changes, key=lambda change: not change.shown)[:CHANGES])
+
+    def _note_breaker(self, chain: tuple[int, ...]) -> None:
+        """A test that takes pytest itself down looks, from outside, as if the next test had crashed."""
+        (done,) = self.lab.run([Order("lab", 0, (*chain, self.test))])
+        if done is not None and done.messages.get(len(chain), "").startswith(BROKEN):
+            self.notes.append(f"{self._id(chain[-1])} is a runner-breaker: {done.messages[len(chain)]}")
+
+    def _note_declared(self, chains: Sequence[tuple[int, ...]]) -> None:
+        declared = set(self.lab.head.declared)
+        if self.test in declared and any(declared & set(chain) for chain in chains):
+            self.notes.append("the suite declares the order of these tests by a marker")
+
+    # -- import time -----------------------------------------------------------------------------------------------
+
+    def _modules(self) -> tuple[str, ...]:
+        """The fewest other files with whose collection it ends as it does with all."""
+        own = self._id(self.test).partition("::")[0]
+        files = list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in self.lab.head.ids))
+
+        def as_with_all(chosen: tuple[str, ...]) -> bool:
+            collected = tuple(file for file in files if file == own or file in chosen)
+            (end,) = self.lab.run([Order("lab", 0, (self.test,), fresh=True, collect=collected)])
+            return end is not None and not self._differs(end.outcomes[-1]) and end.outcomes[-1] in PASSING + FAILING
+
+        try:
+            found = minimise([file for file in files if file != own], as_with_all, budget=BUDGET, replays=1)
+        except BadInput:  # with every file collected it ends as cold: warm, something else makes the difference
+            self.notes.append("it ends otherwise in a fork than in a fresh interpreter, whichever files are collected")
+            return ()
+        return found.items

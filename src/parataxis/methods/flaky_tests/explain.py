@@ -1,0 +1,55 @@
+"""From a hunt to explanations: which of its flaky tests are diagnosed, kept one by one, and shown."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from parataxis.errors import BadInput
+from parataxis.files import JsonLines, read_json_lines
+from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.diagnose import diagnose
+from parataxis.methods.flaky_tests.diagnosis import Diagnosis
+from parataxis.methods.flaky_tests.journal import DIAGNOSES, Head
+from parataxis.methods.flaky_tests.lab import Lab
+from parataxis.methods.flaky_tests.report import Report
+from parataxis.methods.flaky_tests.session import Limits
+from parataxis.methods.flaky_tests.suite import Suite
+
+
+def suite_of(head: Head) -> Suite:
+    return Suite(Path(head.root), tuple(head.arguments), Path(head.interpreter))
+
+
+def explain(
+    report: Report,
+    folder: Path,
+    nodeids: Sequence[str] | None = None,
+    *,
+    jobs: int = 1,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """The report with a diagnosis for each order-dependent test, or for each of `nodeids`, flaky or not.
+
+    Diagnoses are kept in `folder`; what is there already is not done again. Raises BadInput.
+    """
+    known = read_diagnoses(folder)
+    wanted = [each.nodeid for each in report.flaky if each.kind is Kind.OD] if nodeids is None else list(nodeids)
+    places = {nodeid: place for place, nodeid in enumerate(report.head.ids)}
+    for nodeid in wanted:
+        if nodeid not in places:
+            raise BadInput(f"NODEID={nodeid!r}: is not among the {len(places)} tests of the hunt")
+    todo = [places[nodeid] for nodeid in wanted if nodeid not in known]
+    if todo:
+        limits = Limits(report.head.timeout, {}, 0.0)
+        with Lab(suite_of(report.head), report.head, limits, jobs) as lab, JsonLines(folder / DIAGNOSES) as lines:
+            for found in diagnose(lab, todo, report.runs, tell):
+                lines.append(found.to_row())
+                known[found.nodeid] = found
+    return Report(report.head, report.entries, known)
+
+
+def read_diagnoses(folder: Path) -> dict[str, Diagnosis]:
+    """What was found by then, by node id."""
+    path = folder / DIAGNOSES
+    if not path.exists():
+        return {}
+    return {row["nodeid"]: Diagnosis.from_row(row) for row in read_json_lines(path)}

@@ -1,0 +1,58 @@
+"""What a diagnosis says, in lines for a person."""
+
+from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
+from parataxis.methods.flaky_tests.fixes import fix
+from parataxis.methods.flaky_tests.outcomes import FAILING
+
+MOST_CHAINS = 5  # culprits of one test, with what they leave
+MOST_NAMES = 3  # in a line
+
+
+def explanation(found: Diagnosis) -> list[str]:
+    """What a diagnosis says, line by line."""
+    lines = [found.kind.value]
+    if found.modules:
+        lines.append(f"it ends as in the suite once these are imported: {', '.join(found.modules)}")
+    for chain in found.chains[:MOST_CHAINS]:
+        lines += [
+            f"{found.culprit_word}: {', then '.join(chain.tests)}",
+            *(f"  {line}" for line in _chain(found, chain)),
+        ]
+    if len(found.chains) > MOST_CHAINS:
+        others = ", ".join(" then ".join(chain.tests) for chain in found.chains[MOST_CHAINS:][:MOST_NAMES])
+        lines.append(f"{len(found.chains) - MOST_CHAINS} other {found.culprit_word}s: {others}")
+    if found.searched and not found.chains and found.kind is not Dependence.IMPORT:
+        lines.append(f"none of {found.searched} tests does it by itself, and no order that showed it could be reduced")
+    lines += [f"hint: {hint.kind}: {hint.says}{_at(hint.where)}" for hint in found.hints]
+    if remedy := fix(found):
+        lines.append(f"fix: {remedy}")
+    lines += [f"note: {note}" for note in found.notes]
+    if found.chains and found.chains[0].cold:
+        ends = "fails" if found.chains[0].cold in FAILING else "passes"
+        lines.append(f"proof (run in a fresh interpreter: it {ends}): {found.chains[0].command}")
+    return lines
+
+
+def _chain(found: Diagnosis, chain: Chain) -> list[str]:
+    lines = []
+    for change in chain.changes:
+        told = f"{change.name}: {change.before} -> {change.after}{_at(change.where)}"
+        if change.shown:
+            lines.append(f"leaves {told}; with this undone, {'it fails' if _brittle(found) else 'it passes'} again")
+    if not lines and chain.changes:
+        lines.append(
+            f"leaves {', '.join(change.name for change in chain.changes[:MOST_NAMES])}; none of it alone decides"
+        )
+    if chain.undone_by:
+        names = ", ".join(chain.undone_by[:MOST_NAMES]) + (", ..." if len(chain.undone_by) > MOST_NAMES else "")
+        undoers = f"{len(chain.undone_by)} {found.undoer_word}{'s' * (len(chain.undone_by) > 1)}"
+        lines.append(f"{undoers} among the {chain.tried} other tests: {names}")
+    return lines
+
+
+def _brittle(found: Diagnosis) -> bool:
+    return found.kind is Dependence.BRITTLE
+
+
+def _at(where: str) -> str:
+    return f" ({where})" if where else ""

@@ -1,0 +1,43 @@
+"""What to do about a mechanism: patterns of repair, in pytest's own terms."""
+
+from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
+
+OF_CHANGE = {
+    "environment": "set it with `monkeypatch.setenv` or `monkeypatch.delenv`, which put it back",
+    "current folder": "change it with `monkeypatch.chdir`, which changes back",
+    "module": "replace it with `monkeypatch.setitem(sys.modules, ...)`, which puts the old module back",
+    "module global": "set it with `monkeypatch.setattr`, which puts the old value back",
+    "class attribute": "set it with `monkeypatch.setattr`, or on an instance instead of the class",
+    "object attribute": "set it with `monkeypatch.setattr`, or build the object in a fixture",
+    "container": "copy it before and put it back after, in a fixture: `monkeypatch.setattr(owner, name, copy(...))`",
+    "logging": "remove the handler and put the level back in the fixture that set them (`caplog.set_level` does)",
+    "signal handler": "put back what `signal.signal` returned, in a fixture's teardown",
+    "warnings filter": "change filters inside `warnings.catch_warnings()`",
+    "sys": "set it with `monkeypatch.setattr(sys, ...)` or `monkeypatch.syspath_prepend`",
+    "locale": "put back `locale.setlocale(category)` as it was, in a fixture's teardown",
+    "umask": "put back what `os.umask` returned, in a fixture's teardown",
+    "default timeout": "put back `socket.getdefaulttimeout()` as it was, in a fixture's teardown",
+    "files": "write below `tmp_path`; change to it with `monkeypatch.chdir` if the code writes to the current folder",
+    "threads": "join what was started, in a fixture's teardown",
+}
+OF_IMPORT = "move what the module does when it is imported into a fixture or a function"
+OF_REPEAT = "make it put back what it changes, or set up what it needs"
+
+
+def fix(found: Diagnosis, chain: Chain | None = None) -> str:
+    """One sentence; "" if nothing is known."""
+    if found.kind is Dependence.IMPORT:
+        return f"In {', '.join(found.modules)}: {OF_IMPORT}."
+    if found.kind is Dependence.REPEAT:
+        return f"In {found.nodeid}: {OF_REPEAT}."
+    chain = chain or (found.chains[0] if found.chains else None)
+    if chain is None:
+        return next((hint.fix for hint in found.hints if hint.fix), "")
+    if found.kind is Dependence.BRITTLE:
+        return f"In {found.nodeid}: set up, in a fixture, what it now owes to {chain.tests[-1]}{_what(chain.cause)}."
+    pattern = OF_CHANGE.get(chain.cause.kind, "") if chain.cause else ""
+    return f"In {chain.tests[-1]}: {pattern or 'put back what it changes'}{_what(chain.cause)}."
+
+
+def _what(change: Change | None) -> str:
+    return f" (`{change.name}`)" if change else ""

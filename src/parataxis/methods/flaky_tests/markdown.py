@@ -1,0 +1,44 @@
+"""A hunt's report as Markdown, to be pasted into a pull request."""
+
+from typing import TYPE_CHECKING
+
+from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.text import gone, headline, notes, summary
+
+if TYPE_CHECKING:
+    from parataxis.methods.flaky_tests.report import Finding, Report
+
+
+def markdown(report: "Report") -> str:
+    parts = [f"## {headline(report)}", f"{summary(report)}."]
+    parts += [_section(report, each) for each in report.flaky]
+    parts += ["\n".join(f"- {note}" for note in notes(report))] if notes(report) else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(report: "Report", each: "Finding") -> str:
+    lines = [
+        f"### `{each.nodeid}`",
+        f"**{each.kind.value}**: fails {each.same} in file order, {each.shuffled} shuffled.",
+    ]
+    if each.sure:
+        chance = f" By chance: p = {each.p:.2g}." if each.p is not None else ""
+        lines.append(f"It {each.sure}.{chance}" if each.sure[0].islower() else f"{each.sure}.{chance}")
+    if each.cause:
+        lines.append(f"Cause: {each.cause}.")
+    if each.message:
+        lines.append(f"```\n{each.message}\n```")
+    if found := report.diagnoses.get(each.nodeid):
+        lines.append("\n".join(_item(line) for line in explanation(found)))
+    if said := gone(each):
+        lines.append(f"{said[0].upper()}{said[1:]}.")
+    return "\n\n".join(lines)
+
+
+def _item(line: str) -> str:
+    """A list item; a command as code."""
+    indent = len(line) - len(line.lstrip())
+    head, separator, command = line.strip().partition("): ")
+    if head.startswith("proof") and separator:
+        return f"- {head}):\n  ```\n  {command}\n  ```"
+    return f"{' ' * indent}- {line.strip()}"

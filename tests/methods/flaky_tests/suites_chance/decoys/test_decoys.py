@@ -1,0 +1,192 @@
+# Planted: tests that use clocks, files, sockets, threads and random numbers soundly, and fail by something else.
+import asyncio
+import datetime
+import http.server
+import os
+import random
+import socket
+import tempfile
+import threading
+import time
+import urllib.request
+
+import outside
+
+
+def echo_once():
+    """A sound server: it listens before anyone may connect."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(connection.recv(64))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return server, thread
+
+
+def test_dice_with_log_and_clock(tmp_path):
+    """randomness; reads clocks, writes files"""
+    log = tmp_path / "log"
+    with open(log, "a") as stream:
+        for _ in range(3):
+            stream.write(f"{time.time()} {datetime.datetime.now()}\n")
+    began = time.monotonic()
+    assert len(log.read_text().splitlines()) == 3
+    assert time.monotonic() - began < 5
+    assert sorted(os.listdir(tmp_path)) == ["log"]
+    assert random.randint(1, 6) + random.randint(1, 6) > 4
+
+
+def test_draw_over_a_connection():
+    """randomness; a sound server, a joined thread"""
+    server, thread = echo_once()
+    with socket.create_connection(server.getsockname(), timeout=5) as client:
+        client.sendall(b"%d" % random.choice([1, 2, 3]))
+        answer = client.recv(64)
+    thread.join(timeout=5)
+    server.close()
+    assert answer != b"2"
+
+
+def test_shuffled_names_and_the_second(tmp_path):
+    """time; shuffles, writes files, whose order does not matter"""
+    names = [f"name-{n}" for n in range(5)]
+    random.shuffle(names)
+    second = int(time.time() * 5)
+    for name in names:
+        (tmp_path / name).write_text(name)
+    assert sorted(os.listdir(tmp_path)) == sorted(names)
+    time.sleep(0.05)
+    assert int(time.time() * 5) == second
+
+
+def test_listing_with_threads(tmp_path):
+    """io: the order of a listing; threads that share nothing, a sleep"""
+
+    def write(text):
+        handle, _ = tempfile.mkstemp(dir=tmp_path, prefix=text)
+        os.write(handle, text.encode())
+        os.close(handle)
+
+    threads = [threading.Thread(target=write, args=(text,)) for text in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    time.sleep(0.001)
+    assert [name[0] for name in os.listdir(tmp_path)] == ["a", "b"]
+
+
+def test_race_with_stopwatch(tmp_path):
+    """concurrency; measures its time, sleeps, writes a file, draws a number"""
+    began = time.perf_counter()
+    total = [0]
+
+    def add(amount):
+        outside.delay(0, 0.006)
+        before = total[0]
+        outside.delay(0, 0.003)
+        total[0] = before + amount
+
+    amounts = [random.randint(1, 9) for _ in range(2)]
+    threads = [threading.Thread(target=add, args=(amount,)) for amount in amounts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    time.sleep(0.002)
+    (tmp_path / "total").write_text(str(total[0]))
+    assert time.perf_counter() - began < 5
+    assert total[0] == sum(amounts)
+
+
+def test_job_with_temporary_file():
+    """async wait; a temporary file, clocks, a random name"""
+    done = []
+
+    def job():
+        with tempfile.NamedTemporaryFile("w") as stream:
+            stream.write(str(datetime.datetime.now()))
+            outside.delay(0, 0.02)
+        done.append(random.random())
+
+    threading.Thread(target=job, daemon=True).start()
+    time.sleep(0.012)
+    assert done
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"page")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_sample_behind_http():
+    """randomness; a sound HTTP server, sleeps, clocks"""
+    server = http.server.HTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}", timeout=5) as answer:
+        assert answer.read() == b"page"
+    thread.join()
+    server.server_close()
+    time.sleep(0.002)
+    sample = random.sample(range(10), 3)
+    assert max(sample) - min(sample) > 4, time.ctime()
+
+
+def test_rotating_key_with_many_files(tmp_path):
+    """time; opens and closes many files"""
+    key = int(time.time() * 10)
+    for n in range(50):
+        with open(tmp_path / str(n), "w") as stream:
+            stream.write("x")
+    time.sleep(0.02)
+    assert int(time.time() * 10) == key
+
+
+def test_seeded_numbers_on_a_late_server():
+    """network; random numbers that are seeded, files"""
+    chance = random.Random(3)
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+
+    def serve():
+        outside.delay(0, 0.01)
+        sock.listen()
+        sock.accept()[0].close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    assert chance.random() < 0.5
+    sum(range(200_000))
+    socket.create_connection(sock.getsockname(), timeout=2).close()
+
+
+def test_descriptors_with_random_payload(tmp_path):
+    """leak; random numbers, files, clocks"""
+    before = len(os.listdir("/proc/self/fd"))
+    streams = []
+    for n in range(int(2 + outside.share() * 12)):
+        streams.append(open(tmp_path / str(n), "wb"))
+        streams[-1].write(random.randbytes(10) + str(time.time()).encode())
+    assert len(os.listdir("/proc/self/fd")) - before <= 9
+
+
+def test_sound_coroutines_and_a_sum():
+    """randomness; coroutines that are all waited for"""
+
+    async def draw(n):
+        await asyncio.sleep(0.001 * (n % 2))
+        return random.random()
+
+    async def main():
+        return await asyncio.gather(*[draw(n) for n in range(6)])
+
+    assert 2.3 < sum(asyncio.run(main())) < 4.2

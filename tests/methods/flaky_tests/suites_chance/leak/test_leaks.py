@@ -1,0 +1,122 @@
+# Planted: what is not given back: descriptors, slots of a pool, threads, memory, children. How much of it a test uses is
+# for others to decide: how often it must ask until a service is ready.
+import os
+import resource
+import socket
+import subprocess
+import threading
+import tracemalloc
+import warnings
+
+import outside
+import pytest
+
+
+def polls(low, high):
+    """How often one has to ask until the service is ready."""
+    return int(low + outside.share() * (high - low))
+
+
+@pytest.fixture
+def few_descriptors():
+    used = len(os.listdir("/proc/self/fd"))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_log_is_read_until_ready(tmp_path, few_descriptors):
+    log = tmp_path / "log"
+    log.write_text("starting")
+    handles = []
+    for _ in range(polls(5, 26)):
+        handles.append(open(log))
+        assert handles[-1].read() == "starting"
+
+
+class Connection:
+    def __init__(self, pool):
+        pool.taken += 1
+        if pool.taken > 8:
+            pool.taken -= 1
+            raise RuntimeError("the pool is exhausted")
+        self.pool, self.close = pool, self._close  # a cycle
+
+    def _close(self):
+        pass
+
+    def __del__(self):
+        if hasattr(self, "close"):
+            self.pool.taken -= 1
+
+
+class Pool:
+    taken = 0
+
+
+def test_service_answers_in_the_end():
+    pool = Pool()
+    for _ in range(polls(3, 13)):
+        Connection(pool)
+
+
+def heartbeat(stop=threading.Event()):
+    stop.wait(10)
+
+
+def test_few_threads_run():
+    for _ in range(polls(1, 9)):
+        threading.Thread(target=heartbeat, daemon=True).start()
+    assert threading.active_count() <= 7
+
+
+CACHE = {}
+
+
+def render(page):
+    CACHE[page] = bytearray(400_000)
+    return len(CACHE[page])
+
+
+def test_memory_stays_small():
+    tracemalloc.start()
+    for page in range(polls(2, 20)):
+        render(page)
+    assert tracemalloc.get_traced_memory()[0] < 5_000_000
+
+
+class Reader:
+    def __init__(self, path):
+        self.stream, self.me = open(path), self
+
+
+def test_nothing_is_left_open(tmp_path):
+    (tmp_path / "page").write_text("text")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(polls(20, 150)):
+            Reader(tmp_path / "page")
+            parsed = [[n] for n in range(2)]
+    assert parsed
+    assert not caught
+
+
+def test_connections_are_closed():
+    before = len(os.listdir("/proc/self/fd"))
+    kept = []
+    for _ in range(polls(1, 16)):
+        kept.append(socket.socket())
+    assert len(os.listdir("/proc/self/fd")) - before <= 10
+    for sock in kept:
+        sock.close()
+
+
+def test_children_are_reaped():
+    children = [subprocess.Popen(["true"], stdout=subprocess.PIPE) for _ in range(polls(1, 6))]
+    states = [open(f"/proc/{child.pid}/stat").read() for child in children]
+    assert len(os.listdir("/proc/self/fd")) < 100
+    assert len(states) <= 3
+    for child in children:
+        child.wait()
+        child.stdout.close()

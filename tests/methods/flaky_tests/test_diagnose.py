@@ -1,0 +1,183 @@
+"""Who did it, in real processes, over the planted suites of suites/cases.py."""
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.diagnose import bisect, diagnose
+from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
+from parataxis.methods.flaky_tests.explain import explain, suite_of
+from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.hunt import hunt, survey
+from parataxis.methods.flaky_tests.lab import Lab
+from parataxis.methods.flaky_tests.outcomes import Run
+from parataxis.methods.flaky_tests.session import Limits
+
+SUITES = Path(__file__).parent / "suites"
+LIMITS = Limits(0.6, {}, 0.0)
+
+
+@pytest.fixture
+def lab(tmp_path, lean):
+    """Opens a lab on a copy of a planted suite."""
+    opened = []
+
+    def lab(name):
+        folder = tmp_path / name
+        shutil.copytree(SUITES / name, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        head = survey([folder], [], None, 0, 10.0)
+        opened.append(Lab(suite_of(head), head, LIMITS))
+        return opened[-1].__enter__()
+
+    yield lab
+    for each in opened:
+        each.__exit__(None, None, None)
+
+
+def found_in(lab, test, runs=()):
+    place = next(place for place, nodeid in enumerate(lab.head.ids) if nodeid.endswith(test))
+    (found,) = diagnose(lab, [place], runs)
+    return found
+
+
+def short(names):
+    return [name.rpartition("::")[2] for name in names]
+
+
+def test_a_victim_has_its_polluter_its_cleaner_and_a_proof(lab):
+    lab = lab("victim_and_polluter")
+    found = found_in(lab, "::test_price")
+    assert (found.kind, found.alone, found.cold) == (Dependence.VICTIM, ".", ".")
+    (chain,) = found.chains
+    assert short(chain.tests) == ["test_switch"]
+    assert short(chain.undone_by) == ["test_reset"]
+    assert (chain.cold, chain.tried) == ("F", 4)
+    done = subprocess.run(shlex.split(chain.command), cwd=lab.head.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
+    assert "FAILED test_prices.py::test_price" in done.stdout
+
+
+def test_a_brittle_has_its_setter_and_unsetter(lab):
+    found = found_in(lab("brittle_and_setter"), "::test_query")
+    assert (found.kind, found.alone) == (Dependence.BRITTLE, "F")
+    (chain,) = found.chains
+    assert short(chain.tests) == ["test_connect"]
+    assert short(chain.undone_by) == ["test_disconnect"]
+    assert chain.cold == "."
+
+
+def joint(lab):
+    """The runs of a hunt that has seen the two polluters together, in the right order, among others."""
+    names = ["test_bystander", "test_open", "test_other", "test_write", "test_is_sound"]
+    places = [lab.head.ids.index(f"test_log.py::{name}") for name in names if f"test_log.py::{name}" in lab.head.ids]
+    rest = [place for place in range(len(lab.head.ids)) if place not in places]
+    order = (*rest, *places)
+    outcomes = ["."] * len(order)
+    outcomes[places[-1]] = "F"
+    return [Run(0, "random", 0, order, "".join(outcomes))]
+
+
+def test_joint_polluters_are_reduced_to_the_two_in_their_order(lab):
+    lab = lab("joint_polluters")
+    found = found_in(lab, "::test_is_sound", joint(lab))
+    (chain,) = found.chains
+    assert found.kind is Dependence.VICTIM
+    assert short(chain.tests) == ["test_open", "test_write"]
+    assert chain.cold == "F"
+    assert "polluter: test_log.py::test_open, then test_log.py::test_write" in explanation(found)
+
+
+def test_without_an_order_that_shows_it_nothing_is_made_up(lab):
+    lab = lab("joint_polluters")
+    found = found_in(lab, "::test_is_sound")
+    assert (found.kind, found.chains) == (Dependence.UNKNOWN, ())
+    assert "none of 5 tests does it by itself, and no order that showed it could be reduced" in explanation(found)
+
+
+def test_an_import_is_found_down_to_the_module(lab):
+    found = found_in(lab("import_pollution"), "::test_colour")
+    assert (found.kind, found.alone, found.cold) == (Dependence.IMPORT, "F", ".")
+    assert found.modules == ("test_uses_helper.py",)
+
+
+def test_a_test_that_fails_when_it_is_run_twice(lab):
+    lab = lab("not_idempotent")
+    found = next(each for each in (found_in(lab, nodeid) for nodeid in lab.head.ids) if each.again == "F")
+    assert (found.kind, found.alone) == (Dependence.REPEAT, ".")
+
+
+def test_crashes_and_hangs_have_their_polluters(lab):
+    for name, test, polluter in (
+        ("crashes_in_order", "::test_read", "test_free"),
+        ("hangs_in_order", "::test_wait", "test_take"),
+    ):
+        (chain,) = found_in(lab(name), test).chains
+        assert short(chain.tests) == [polluter]
+
+
+def test_a_runner_breaker_is_named_as_one(lab):
+    found = found_in(lab("breaks_runner"), "::test_before")
+    assert short(found.chains[0].tests) == ["test_break"]
+    assert any("runner-breaker" in note for note in found.notes)
+
+
+def test_files_are_part_of_the_state(lab):
+    found = found_in(lab("leaves_files"), "::test_none_here")
+    assert [short(chain.tests) for chain in found.chains] == [["test_write_here"]]
+
+
+def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(lab):
+    lab = lab("many_cleaners")
+    victims = [place for place, nodeid in enumerate(lab.head.ids) if "test_victim" in nodeid]
+    order = tuple(range(len(lab.head.ids)))
+    polluter = next(place for place, nodeid in enumerate(lab.head.ids) if "test_pollute" in nodeid)
+    for line in lab.walk(order, victims):
+        assert line == "." * (polluter + 1) + "F" + "." * (len(order) - polluter - 1)
+
+
+def test_bisect_takes_an_order_from_elsewhere(lab):
+    lab = lab("joint_polluters")
+    names = {nodeid.rpartition("::")[2]: place for place, nodeid in enumerate(lab.head.ids)}
+    victim = names["test_is_sound"]
+    order = [place for place in range(len(names)) if place != victim] + [victim]
+    order.sort(key=lambda place: (place == victim, place == names["test_write"]))
+    found = bisect(lab, victim, order)
+    assert short(found.chains[0].tests) == ["test_open", "test_write"]
+    backwards = [names["test_write"], names["test_open"], victim]
+    nothing = bisect(lab, victim, backwards)
+    assert nothing.kind is Dependence.UNKNOWN
+    assert nothing.notes == ("after these 2 tests it ends ... in 3 runs, alone .",)
+    with pytest.raises(BadInput, match="is not in the failing order"):
+        bisect(lab, victim, order[:-1])
+
+
+def test_explanations_are_kept_and_not_sought_again(tmp_path, lean):
+    folder = tmp_path / "victim_and_polluter"
+    shutil.copytree(SUITES / folder.name, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    out = tmp_path / "out"
+    report = explain(hunt([folder], out=out), out)
+    assert list(report.diagnoses) == ["test_prices.py::test_price"]
+    told: list[str] = []
+    again = explain(report, out, tell=told.append)
+    assert told == []
+    assert again.diagnoses == report.diagnoses
+    text = str(again)
+    assert "    polluter: test_prices.py::test_switch" in text
+    assert "    proof (run in a fresh interpreter: it fails): " in text
+    paths = {path.name for path in report.write(out)}
+    assert paths == {"report.json", "report.html", "report.md", "junit.xml"}
+    assert "- polluter: test_prices.py::test_switch" in (out / "report.md").read_text()
+    hunt([folder], out=out)
+    assert explain(report, out).diagnoses == report.diagnoses  # sought anew, found the same
+    with pytest.raises(BadInput, match=r"NODEID='nothing'"):
+        explain(report, out, ["nothing"])
+
+
+def test_a_diagnosis_is_read_back_as_it_was(lab):
+    found = found_in(lab("victim_and_polluter"), "::test_price")
+    assert Diagnosis.from_row(found.to_row()) == found
