@@ -180,12 +180,7 @@ def run(tmp: Path, worker_folder: str, codes: list[str], planted: str = "") -> l
         folder.mkdir(parents=True)
     texts = {"data/table.csv": "1,2", "data/old.csv": "3", "planted.py": planted.replace("SITE", repr(SITE))}
     files = {"shop.py": SHOP, "store/core.py": CORE, "store/__init__.py": PACKAGE, "test_shop.py": TESTS}
-    for name, text in {
-        **files,
-        "data/table.csv": "1,2",
-        "data/old.csv": "3",
-        "planted.py": planted.replace("SITE", repr(SITE)),
-    }.items():
+    for name, text in {**files, **texts}.items():
         (root / name).write_text(text)
     given = {"WORKER": worker_folder, "ROOT": str(root), "HOME": str(home), "OUT": str(out), "CODES": codes}
     code = "\n".join([*(f"{name} = {value!r}" for name, value in given.items()), RUN.replace("PLANTED", "planted")])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from suites.cases import CASES
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import protocol as protocols
@@ -21,11 +22,6 @@ from parataxis.methods.flaky_tests.protocol import Protocol
 from parataxis.methods.flaky_tests.report import Report
 
 SUITES = Path(__file__).parent / "suites"
-sys.path.insert(0, str(SUITES))
-from cases import CASES  # noqa: E402
-
-sys.path.remove(str(SUITES))
-
 # Every file of these is a suite of its own in the same process: what one leaves does not reach another.
 TOGETHER = [
     *("clean", "victim_and_polluter", "fails_in_file_order", "brittle_and_setter", "joint_polluters", "freezes_clock"),

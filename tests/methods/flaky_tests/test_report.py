@@ -127,6 +127,7 @@ tests/test_a.py::TestA::test_victim
     order-dependent: fails 0/4 [0, 60]% in file order, 2/3 [9, 99]% shuffled
     fails in 3 of 3 repetitions of such an order, passes in 4 of 4 runs in file order (by chance: p = 0.029)
     x.py:0: assert random
+    after a fix, 31 clean shuffles in a row say with 95% that it is gone
 
 tests/test_b.py::test_cold
     order-dependent: fails 4/4 [40, 100]% in file order, 3/3 [29, 100]% shuffled
@@ -144,11 +145,13 @@ tests/test_b.py::test_hash
     the same in all 4 new environments that were given the hash seed of an old one
     cause: its outcome follows the hash seed (PYTHONHASHSEED)
     x.py:5: assert same
+    after a fix, 355 clean shuffles in a row say with 95% that it is gone
 
 tests/test_b.py::test_environment
     infrastructure: fails 2/4 [7, 93]% in file order, 1/3 [1, 91]% shuffled
     fails in 1 of 2 environments, always there and never in the others
     x.py:4: assert same
+    after a fix, 355 clean shuffles in a row say with 95% that it is gone
 
 note: no overlay
 note: not collected: b.py: SyntaxError

@@ -13,6 +13,10 @@ from typing import Any
 
 _HOME = {
     "hunt": "hunt",
+    "explain": "explain",
+    "from_junit": "ci_runs",
+    "hunt_many": "many",
+    "Diagnosis": "diagnosis",
     "Report": "report",
     "Finding": "report",
     "Run": "outcomes",

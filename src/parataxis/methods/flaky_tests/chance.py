@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import fisher_exact
 
-from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Hint, Runs, failing_line, seen_along
+from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Runs, failing_line, seen_along
+from parataxis.methods.flaky_tests.diagnosis import Hint
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
 from parataxis.methods.flaky_tests.suite import find_suite

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import fisher_exact, mannwhitneyu
 
+from parataxis.methods.flaky_tests.diagnosis import Hint
+
 KINDS = ("network", "randomness", "I/O", "time", "async wait", "concurrency", "resource leak")
 ALPHA = 0.002  # several experiments are made
 
@@ -33,27 +35,6 @@ FIXES = {
     "serial": "guard what is shared with a lock around the read and the write, or give each worker its own",
     "random": "seed it in the test (random.seed(1), np.random.default_rng(1)), or assert what holds for every draw",
 }
-
-
-@dataclass(frozen=True)
-class Hint:
-    """One likely cause.
-
-    kind: one of KINDS; shown: by an intervention, else only seen along with the failures; p: the probability that
-    chance alone would show this; says: what was done or seen; where: file:line in the suite, or ""; fix: what to do.
-    """
-
-    kind: str
-    shown: bool
-    p: float
-    says: str
-    where: str
-    fix: str
-
-    def __str__(self) -> str:
-        sure = "shown" if self.shown else "seen"
-        at = f" ({self.where})" if self.where else ""
-        return f"{self.kind}{at}, {sure}: {self.says}, p = {self.p:.2g}; {self.fix}"
 
 
 @dataclass

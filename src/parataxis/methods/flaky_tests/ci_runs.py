@@ -20,7 +20,6 @@ from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.reruns import RunsNeeded, runs_needed
 from parataxis.methods.flaky_tests.results import Results, read_results
-from parataxis.methods.flaky_tests.text import summary
 
 ENOUGH = 0.5  # of the usual tests a run must hold to be in file order: one that repeats a few is something else
 CANDIDATES = 20  # orders that are tried as file order, the most frequent first
@@ -46,8 +45,8 @@ def from_junit(paths: Sequence[Path | str], *, one_environment: bool = False) ->
     head = Head(
         root=os.path.commonpath([run.source.absolute() for run in runs]),
         arguments=[],
-        protocol="quick",  # its rules
-        level="class",
+        protocol="",  # nothing was run by one
+        level="",
         seed=0,
         timeout=0.0,
         ids=ids,
@@ -251,10 +250,7 @@ def still_needed(report: Report) -> RunsNeeded | None:
 
 def text(report: Report) -> str:
     """The report with what these two say."""
-    environments = len({run.iteration for run in report.runs})
-    runs = sum(run.kind != "replay" or run.of != "same" for run in report.runs)
-    how = f"{runs} runs in {environments} environment{'s' * (environments > 1)}, {report.seconds:.1f} s of test time"
-    parts = [str(report).replace(summary(report), how)]
+    parts = [str(report)]
     if effects := order_effects(report):
         parts.append("does it fail as often in every order?\n" + "\n".join(f"    {each}" for each in effects))
     if needed := still_needed(report):

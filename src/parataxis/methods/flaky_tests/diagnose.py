@@ -28,6 +28,8 @@ def diagnose(
 
     runs: of the hunt; an order among them is taken where no single test explains it.
     """
+    if not tests:
+        return
     everyone = range(len(lab.head.ids))
     tell("alone, and once more")
     alone = lab.after([()], tests)[0]
@@ -35,17 +37,15 @@ def diagnose(
     cold = lab.last([(test,) for test in tests], fresh=True)
     whole = max(1, PAIRS // len(everyone))  # tests that are tried after every other
     lab.tell = lambda done, of: tell(f"after every other test: {done} of {of}")
-    pairs = dict(enumerate(lab.after([(other,) for other in everyone], tests[:whole])))
+    pairs = lab.after([(other,) for other in everyone], tests[:whole])
     culprits: set[int] = set()
     for column, test in enumerate(tests):
         lab.tell = lambda done, of, test=test: tell(f"{lab.head.ids[test]}: {done} of {of}")  # type: ignore[misc]
         case = _Case(lab, test, alone[column], cold[column], again[column], runs)
         if column < whole:
-            after = {other: line[column] for other, line in pairs.items()}
+            after = dict(enumerate(line[column] for line in pairs))
         else:  # too many to try all pairs: most share their culprits with one of the first
-            after = {
-                other: line for other, line in zip(culprits, lab.after([(o,) for o in culprits], [test]), strict=True)
-            }
+            after = dict(zip(culprits, lab.after([(other,) for other in culprits], [test]), strict=True))
         found = case.diagnosis(after)
         culprits |= case.culprits
         yield found

@@ -17,7 +17,7 @@ class Dependence(Enum):
     BRITTLE = "brittle: fails alone, passes after a state-setter"
     IMPORT = "import-time: what it does alone depends on which modules were imported"
     REPEAT = "non-idempotent: passes once, fails when it is run again in the same process"
-    CHANCE = "by chance: neither order nor repetition decides"
+    CHANCE = "by chance: in one and the same order it passes and fails"
     UNKNOWN = "not reproduced: the orders that showed it do not show it again"
 
 
@@ -67,13 +67,24 @@ class Chain:
 
 @dataclass(frozen=True)
 class Hint:
-    """A suspected cause of failure by chance. shown: by an intervention that made the outcome constant."""
+    """One likely cause.
+
+    kind: network, randomness, I/O, time, async wait, concurrency or resource leak; shown: by an intervention, else only
+    seen along with the failures; p: the probability that chance alone would show this; says: what was done or seen;
+    where: file:line in the suite, or ""; fix: what to do.
+    """
 
     kind: str
+    shown: bool
+    p: float
     says: str
-    where: str = ""
-    shown: bool = False
-    fix: str = ""
+    where: str
+    fix: str
+
+    def __str__(self) -> str:
+        sure = "shown" if self.shown else "seen"
+        at = f" ({self.where})" if self.where else ""
+        return f"{self.kind}{at}, {sure}: {self.says}, p = {self.p:.2g}; {self.fix}"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """From a hunt to explanations: which of its flaky tests are diagnosed, kept one by one, and shown."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from parataxis.errors import BadInput
 from parataxis.files import JsonLines, read_json_lines
+from parataxis.methods.flaky_tests.by_chance import by_chance
 from parataxis.methods.flaky_tests.classify import Kind
 from parataxis.methods.flaky_tests.diagnose import diagnose
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
@@ -27,12 +29,14 @@ def explain(
     jobs: int = 1,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Report:
-    """The report with a diagnosis for each order-dependent test, or for each of `nodeids`, flaky or not.
+    """The report with a diagnosis for each test that fails by order or by chance, or for each of `nodeids`.
 
     Diagnoses are kept in `folder`; what is there already is not done again. Raises BadInput.
     """
     known = read_diagnoses(folder)
-    wanted = [each.nodeid for each in report.flaky if each.kind is Kind.OD] if nodeids is None else list(nodeids)
+    kinds = {each.nodeid: each.kind for each in report.findings}
+    wanted = [nodeid for nodeid, kind in kinds.items() if kind in (Kind.OD, Kind.NOD)]
+    wanted = wanted if nodeids is None else list(nodeids)
     places = {nodeid: place for place, nodeid in enumerate(report.head.ids)}
     for nodeid in wanted:
         if nodeid not in places:
@@ -41,7 +45,9 @@ def explain(
     if todo:
         limits = Limits(report.head.timeout, {}, 0.0)
         with Lab(suite_of(report.head), report.head, limits, jobs) as lab, JsonLines(folder / DIAGNOSES) as lines:
-            for found in diagnose(lab, todo, report.runs, tell):
+            chance = [test for test in todo if kinds[report.head.ids[test]] is Kind.NOD]
+            order = [test for test in todo if test not in chance]
+            for found in chain(diagnose(lab, order, report.runs, tell), by_chance(lab, chance, tell)):
                 lines.append(found.to_row())
                 known[found.nodeid] = found
     return Report(report.head, report.entries, known)

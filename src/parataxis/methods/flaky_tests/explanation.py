@@ -21,9 +21,15 @@ def explanation(found: Diagnosis) -> list[str]:
     if len(found.chains) > MOST_CHAINS:
         others = ", ".join(" then ".join(chain.tests) for chain in found.chains[MOST_CHAINS:][:MOST_NAMES])
         lines.append(f"{len(found.chains) - MOST_CHAINS} other {found.culprit_word}s: {others}")
-    if found.searched and not found.chains and found.kind is not Dependence.IMPORT:
+    if (
+        found.searched
+        and not found.chains
+        and found.kind in (Dependence.VICTIM, Dependence.BRITTLE, Dependence.UNKNOWN)
+    ):
         lines.append(f"none of {found.searched} tests does it by itself, and no order that showed it could be reduced")
-    lines += [f"hint: {hint.kind}: {hint.says}{_at(hint.where)}" for hint in found.hints]
+    for hint in found.hints:
+        sure = "shown" if hint.shown else "seen"
+        lines.append(f"cause, {sure}: {hint.kind}{_at(hint.where)}: {hint.says} (p = {hint.p:.2g})")
     if remedy := fix(found):
         lines.append(f"fix: {remedy}")
     lines += [f"note: {note}" for note in found.notes]

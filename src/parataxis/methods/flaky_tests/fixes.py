@@ -32,7 +32,7 @@ def fix(found: Diagnosis, chain: Chain | None = None) -> str:
         return f"In {found.nodeid}: {OF_REPEAT}."
     chain = chain or (found.chains[0] if found.chains else None)
     if chain is None:
-        return next((hint.fix for hint in found.hints if hint.fix), "")
+        return next((f"{hint.fix[0].upper()}{hint.fix[1:]}." for hint in found.hints if hint.fix), "")
     if found.kind is Dependence.BRITTLE:
         return f"In {found.nodeid}: set up, in a fixture, what it now owes to {chain.tests[-1]}{_what(chain.cause)}."
     pattern = OF_CHANGE.get(chain.cause.kind, "") if chain.cause else ""

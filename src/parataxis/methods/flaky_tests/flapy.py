@@ -110,12 +110,12 @@ def _overview(key: tuple[str, ...], iterations: list[tuple[str, str]]) -> dict[s
     row["Order-dependent"] = kind is Kind.OD
     row["Flaky_Infrastructure"] = kind is Kind.INFRA
     filename, classname, name, parameters = key[len(PROJECT) :]
-    row["Test_nodeid"] = _node_id(filename, classname, name)
+    row["Test_nodeid"] = node_id(filename, classname, name)
     row["Test_nodeid_inclPara"] = row["Test_nodeid"] + parameters
     return {name: row[name] for name in OVERVIEW}
 
 
-def _node_id(filename: str, classname: str, name: str) -> str:
+def node_id(filename: str, classname: str, name: str) -> str:
     """pytest's id, from what JUnit XML keeps of it.
 
     Without the name of the file, a last part that begins with a capital is taken for a class, as FlaPy does.

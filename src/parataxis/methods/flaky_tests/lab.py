@@ -43,7 +43,7 @@ class Lab:
             todo = [Order(**{**vars(numbered[place]), "index": index}) for index, place in named.items()]
             self._count += len(todo)
             try:
-                for done in self._opened().run(todo, self.limits, seeded=self.head.seeded, isolate=self.head.isolated):
+                for done in self.session().run(todo, self.limits, seeded=self.head.seeded, isolate=self.head.isolated):
                     found[named[done.order.index]] = done
                     self.tell(len(found), len(numbered))
                 break
@@ -53,7 +53,7 @@ class Lab:
         self.forks += sum(len(o.probes) * (1 + len(o.order) * o.each) + 1 for o in numbered)
         return [found.get(place) for place in range(len(numbered))]
 
-    def _opened(self) -> Session:
+    def session(self) -> Session:
         if self._session is None:
             self._session = Session(self.suite, ITERATION, seed=self.head.seed, ids=self.head.ids, jobs=self.jobs)
             self._session.collected()

@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, parse
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.flapy import _node_id as node_id
+from parataxis.methods.flaky_tests.flapy import node_id
 from parataxis.methods.flaky_tests.outcomes import FAILING
 
 ATTEMPTS = {"flakyFailure": "F", "flakyError": "E", "rerunFailure": "F", "rerunError": "E"}

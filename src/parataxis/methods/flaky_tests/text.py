@@ -35,10 +35,11 @@ def summary(report: "Report") -> str:
     """How it was measured."""
     head = report.head
     environments = len({run.iteration for run in report.runs})
-    return (
-        f"{report.orders} orders in {environments} environments, {report.seconds:.1f} s of test time; protocol "
-        f"{head.protocol}, seed {head.seed}, Python {head.python}, pytest {head.pytest}"
-    )
+    said = f"{report.orders} orders in {environments} environment{'s' * (environments > 1)}, "
+    said += f"{report.seconds:.1f} s of test time"
+    if not head.protocol:  # results of runs that others made
+        return said
+    return f"{said}; protocol {head.protocol}, seed {head.seed}, Python {head.python}, pytest {head.pytest}"
 
 
 def _table(report: "Report") -> str:

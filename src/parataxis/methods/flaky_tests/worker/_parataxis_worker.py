@@ -130,7 +130,9 @@ class _Orders:
             self.session.run(places, record)
 
     def before(self, command: dict[str, Any]) -> None:
-        """In this process, before the fork for a command."""
+        """In this process, before the fork for a command: import what it takes, once."""
+        if command.get("look"):
+            self.state = _module(self.here, "_parataxis_state")
         if command.get("watch") is not None and self.ready is None:
             self.watch = _module(self.here, "_parataxis_watch")
             self.ready = self.watch.ready(self.session.root())
@@ -154,7 +156,7 @@ class _Orders:
         prober = Prober(
             self.session, sequences, table, command["limits"]["test"], self._own_files(command), record.beat
         )
-        before = _state(self.settings["private"]) if command.get("look") else None
+        before = self.state.State(self.settings["private"]) if command.get("look") else None
 
         def after(position: int) -> None:
             if command.get("each"):
@@ -194,12 +196,6 @@ class _Orders:
             file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
             setsigdef=process.SIGNALS,
         )
-
-
-def _state(roots: list[str]) -> Any:
-    from _parataxis_state import State
-
-    return State(roots)
 
 
 def run_fresh(here: str, file: str) -> None:
