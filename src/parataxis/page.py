@@ -25,7 +25,9 @@ pre { white-space: pre-wrap; background: var(--sheet); padding: .6rem .8rem; bor
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: bold; } .open { color: var(--open); }
 figure { margin: 1.5rem 0; } figure img { max-width: 100%; background: var(--plate); border-radius: 4px; }
 .wide { overflow-x: auto; } a { color: inherit; } svg { display: block; margin-top: .3rem; max-width: 100%; }
-ol { margin: 0; padding-left: 1.4rem; }
+ol, ul { margin: 0; padding-left: 1.4rem; }
+th.upright { vertical-align: bottom; } th.upright span { writing-mode: vertical-rl; transform: rotate(180deg);
+  font: .8em ui-monospace, "DejaVu Sans Mono", monospace; max-height: 16rem; }
 details { font-size: .88rem; color: var(--soft); } summary { cursor: pointer; }
 """
 

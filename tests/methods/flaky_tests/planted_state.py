@@ -52,9 +52,11 @@ local = threading.local()
 local.user = "nobody"
 many = {n: n for n in range(100)}
 crowd = {n: [] for n in range(150)}
+foreign = type("Foreign", (), {"__module__": "a_library", "x": 0})()
 globals().update(("filler%d" % n, n) for n in range(150))
 """
-CORE = "registry = {}\ndef now(): return 1\n"
+CORE = "registry = {}\ndef now(): return 1\nfrom . import early\n"
+EARLY = "from .core import registry\n"  # loaded before what it imports from
 PACKAGE = "from .core import now, registry\n"
 TESTS = "from store import now, registry\nfrom shop import prices\nclass TestOne: pass\n"
 
@@ -179,7 +181,13 @@ def run(tmp: Path, worker_folder: str, codes: list[str], planted: str = "") -> l
     for folder in (root / "store", root / "data", home, out):
         folder.mkdir(parents=True)
     texts = {"data/table.csv": "1,2", "data/old.csv": "3", "planted.py": planted.replace("SITE", repr(SITE))}
-    files = {"shop.py": SHOP, "store/core.py": CORE, "store/__init__.py": PACKAGE, "test_shop.py": TESTS}
+    files = {
+        "shop.py": SHOP,
+        "store/core.py": CORE,
+        "store/early.py": EARLY,
+        "store/__init__.py": PACKAGE,
+        "test_shop.py": TESTS,
+    }
     for name, text in {**files, **texts}.items():
         (root / name).write_text(text)
     given = {"WORKER": worker_folder, "ROOT": str(root), "HOME": str(home), "OUT": str(out), "CODES": codes}

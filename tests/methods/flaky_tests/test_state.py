@@ -43,6 +43,7 @@ CASES = {
     "store.registry['a'] = 1": ("container", "store.core.registry['a']", "(absent)", "1", "store/core.py:1"),
     "shop.many.update(a=1, b=2)": ("container", "shop.many", "100 items", "102 items: added 'a', 'b'", "shop.py:41"),
     "shop.crowd[7].append(1)": ("container", "shop.crowd[7]", "[]", "[1]", "shop.py:42"),
+    "shop.foreign.x = 1": ("object attribute", "shop.foreign.x", "(absent)", "1", "shop.py:43"),
     "store.now = test_shop.now = lambda: 2": (
         "module global",
         "store.now and 1 more",
@@ -222,6 +223,13 @@ def test_files_that_a_probe_has_put_back_are_made_again(tmp_path, folder):
     (result,) = run(tmp_path, folder, [code])
     assert [row["name"] for row in result["rows"]] == ["a", "data/old.csv", "data/table.csv"]
     assert result["left"] == []
+
+
+def test_with_the_variable_the_time_zone_comes_back(tmp_path, folder):
+    code = "os.environ['TZ'] = 'UTC-9'; time.tzset(); assert time.localtime(0).tm_gmtoff == 9 * 3600; "
+    code += "[c.undo() for c in before.changes() if c.kind == 'environment']; assert time.localtime(0).tm_gmtoff == off"
+    (result,) = run(tmp_path, folder, [f"off = time.localtime(0).tm_gmtoff; {code}"])
+    assert result == {"rows": [], "done": [], "left": []}
 
 
 def test_what_the_set_up_of_a_class_sets_for_each_of_its_tests_is_not_told(tmp_path, folder):

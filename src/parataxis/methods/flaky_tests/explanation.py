@@ -1,10 +1,11 @@
 """What a diagnosis says, in lines for a person."""
 
+from collections.abc import Sequence
+
 from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.fixes import fix
 from parataxis.methods.flaky_tests.outcomes import FAILING
 
-MOST_CHAINS = 5  # culprits of one test, with what they leave
 MOST_NAMES = 3  # in a line
 
 
@@ -13,14 +14,11 @@ def explanation(found: Diagnosis) -> list[str]:
     lines = [found.kind.value]
     if found.modules:
         lines.append(f"it ends as in the suite once these are imported: {', '.join(found.modules)}")
-    for chain in found.chains[:MOST_CHAINS]:
-        lines += [
-            f"{found.culprit_word}: {', then '.join(chain.tests)}",
-            *(f"  {line}" for line in _chain(found, chain)),
-        ]
-    if len(found.chains) > MOST_CHAINS:
-        others = ", ".join(" then ".join(chain.tests) for chain in found.chains[MOST_CHAINS:][:MOST_NAMES])
-        lines.append(f"{len(found.chains) - MOST_CHAINS} other {found.culprit_word}s: {others}")
+    for alike in _alike(found.chains):
+        names = [", then ".join(chain.tests) for chain in alike]
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        word = found.culprit_word + ("s" if len(names) > 1 else "")
+        lines += [f"{word}: {'; '.join(names[:MOST_NAMES])}{more}", *(f"  {line}" for line in _chain(found, alike[0]))]
     if (
         found.searched
         and not found.chains
@@ -39,10 +37,19 @@ def explanation(found: Diagnosis) -> list[str]:
     return lines
 
 
+def _alike(chains: Sequence[Chain]) -> list[list[Chain]]:
+    """Chains that leave the same and are undone by the same tests together; those not looked into are one group."""
+    groups: dict[object, list[Chain]] = {}
+    for chain in chains:
+        groups.setdefault((chain.undone_by, chain.tried, chain.changes), []).append(chain)
+    return list(groups.values())
+
+
 def _chain(found: Diagnosis, chain: Chain) -> list[str]:
     lines = []
     for change in chain.changes:
-        told = f"{change.name}: {change.before} -> {change.after}{_at(change.where)}"
+        turned = f"{change.before} -> {change.after}" if change.before else change.after
+        told = f"{change.name}: {turned}{_at(change.where)}"
         if change.shown:
             lines.append(f"leaves {told}; with this undone, {'it fails' if _brittle(found) else 'it passes'} again")
     if not lines and chain.changes:

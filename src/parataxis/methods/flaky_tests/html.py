@@ -6,6 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.diagnosis import Diagnosis
+from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.text import headline, notes, summary
 from parataxis.page import page
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Rate, Report
 
 ROWS = 300  # tests in the matrix, at most
+COLUMNS = 60  # culprits
 LONGEST = 60  # characters of a name beside it
 CELL, GAP = 11, 5  # pixels: a cell; between kinds of orders
 WORDS = {
@@ -34,7 +37,8 @@ def html(report: "Report") -> str:
         f"<h1>{escape(headline(report))}</h1><p class=soft>{escape(summary(report))}</p>",
         _classes(report),
         *(_matrix(report, flaky) if flaky else []),
-        *map(_section, flaky),
+        *_culprits(report, flaky),
+        *(_section(each, report.diagnoses.get(each.nodeid)) for each in flaky),
         *(f"<p class=soft>{escape(note)}</p>" for note in notes(report)),
     ]
     return page(headline(report), "".join(body))
@@ -52,7 +56,30 @@ def _classes(report: "Report") -> str:
     return f"<table><tr><th>Class<th>Tests<th></tr>{rows}</table>"
 
 
-def _section(each: "Finding") -> str:
+def _culprits(report: "Report", flaky: Sequence["Finding"]) -> list[str]:
+    """Rows are flaky tests, columns their polluters and state-setters."""
+    found = [report.diagnoses[each.nodeid] for each in flaky if each.nodeid in report.diagnoses]
+    found = [each for each in found if each.chains]
+    names = list(dict.fromkeys(test for each in found for chain in each.chains for test in chain.tests))[:COLUMNS]
+    if not names:
+        return []
+    head = "".join(
+        f'<th class=upright title="{escape(name, quote=True)}"><span>{escape(_short(name))}</span>' for name in names
+    )
+    rows = ""
+    for each in found:
+        alone = {chain.tests[0] for chain in each.chains if len(chain.tests) == 1}
+        joint = {test for chain in each.chains if len(chain.tests) > 1 for test in chain.tests}
+        marks = ["&#9679;" if name in alone else "&#9675;" if name in joint else "" for name in names]
+        link = f'<a href="#{escape(each.nodeid, quote=True)}">{escape(_short(each.nodeid))}</a>'
+        rows += f"<tr><td><code>{link}</code>{''.join(f'<td>{mark}' for mark in marks)}</tr>"
+    return [
+        f"<h2>Who makes whom flaky</h2><div class=wide><table><tr><th>{head}</tr>{rows}</table></div>"
+        "<p class=soft>&#9679; a polluter of a victim, or a state-setter of a brittle; &#9675; only with others.</p>"
+    ]
+
+
+def _section(each: "Finding", diagnosis: Diagnosis | None) -> str:
     chance = f" By chance: p = {each.p:.2g}." if each.p is not None else ""
     lines = [f"{each.sure}.{chance}"] if each.sure else []
     lines += [f"Cause: {each.cause}."] if each.cause else []
@@ -61,10 +88,21 @@ def _section(each: "Finding") -> str:
     message = f"<p><code>{escape(each.message)}</code></p>" if each.message else ""
     return (
         f'<h2 id="{escape(each.nodeid, quote=True)}"><code>{escape(each.nodeid)}</code></h2>'
-        f"<p class={CLASSES[each.kind]}>{each.kind.value}</p>{said}{message}<table>"
+        f"<p class={CLASSES[each.kind]}>{each.kind.value}</p>{said}{message}{_explained(diagnosis)}<table>"
         f"<tr><td>fails in file order<td class=figure>{escape(str(each.same))}<td>{_strip(each.same)}</tr>"
         f"<tr><td>fails shuffled<td class=figure>{escape(str(each.shuffled))}<td>{_strip(each.shuffled)}</tr></table>"
     )
+
+
+def _explained(diagnosis: Diagnosis | None) -> str:
+    lines = ""
+    for line in explanation(diagnosis) if diagnosis else ():
+        head, separator, command = line.partition("): ")
+        if head.startswith("proof") and separator:
+            lines += f"<li>{escape(head)}):<pre>{escape(command)}</pre>"
+        else:
+            lines += f"<li>{escape(line)}"
+    return f"<ul>{lines}</ul>" if lines else ""
 
 
 def _strip(rate: "Rate") -> str:
