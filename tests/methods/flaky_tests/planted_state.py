@@ -180,7 +180,12 @@ def run(tmp: Path, worker_folder: str, codes: list[str], planted: str = "") -> l
     root, home, out = (tmp / name for name in ("project", "home", "out"))
     for folder in (root / "store", root / "data", home, out):
         folder.mkdir(parents=True)
-    texts = {"data/table.csv": "1,2", "data/old.csv": "3", "planted.py": planted.replace("SITE", repr(SITE))}
+    texts = {
+        "test_shop.py": TESTS,
+        "data/table.csv": "1,2",
+        "data/old.csv": "3",
+        "planted.py": planted.replace("SITE", repr(SITE)),
+    }
     files = {
         "shop.py": SHOP,
         "store/core.py": CORE,

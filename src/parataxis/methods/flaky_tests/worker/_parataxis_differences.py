@@ -28,6 +28,7 @@ from _parataxis_objects import (
     NO_STATE,
     PROJECT,
     STANDARD,
+    Owners,
     Record,
     differing,
     globals_of,
@@ -90,10 +91,10 @@ class Change:
 class Differences:
     """What differs in the records of a walk, made into changes."""
 
-    def __init__(self, state: State) -> None:
-        self.owners, self.sources, self.fixtures = state.owners, Sources(state.owners.root), Fixtures(state.owners)
+    def __init__(self, records: list[Record], owners: Owners) -> None:
+        self.owners, self.sources, self.fixtures = owners, Sources(owners.root), Fixtures(owners)
         self.found = []
-        for record, found in differing(state.walk.records):
+        for record, found in differing(records):
             kept = [(key, then, now) for key, then, now in found if self._matters(record, key, then, now)]
             if kept:
                 self.found.append((record, kept))

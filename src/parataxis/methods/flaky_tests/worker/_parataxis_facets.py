@@ -18,10 +18,11 @@ from typing import Any, Callable
 
 # Bound before the suite is imported, which may patch them.
 _is, _map, _all, _zip = operator.is_, map, all, zip
-class_dict = type.__dict__["__dict__"].__get__  # type: ignore[attr-defined]
-class_name_of = type.__dict__["__name__"].__get__  # type: ignore[attr-defined]
-mro_of = type.__dict__["__mro__"].__get__  # type: ignore[attr-defined]
-module_dict = types.ModuleType.__dict__["__dict__"].__get__
+_of_types: Any = type.__dict__
+class_dict = _of_types["__dict__"].__get__
+class_name_of = _of_types["__name__"].__get__
+mro_of = _of_types["__mro__"].__get__
+module_dict = vars(types.ModuleType)["__dict__"].__get__
 function_dict = types.FunctionType.__dict__["__dict__"].__get__
 _local_dict = _thread._local.__getattribute__
 LRU_CACHE = type(functools.lru_cache(len))
@@ -288,5 +289,10 @@ SET = Row(lambda owner: list(set.__iter__(owner)), _whole_set)
 DEQUE = Row(lambda owner: list(collections.deque.__iter__(owner)), _whole_deque)
 BYTES = Row(lambda owner: list(bytearray.__iter__(owner)), _whole_bytes)
 BUILT_IN = ((dict, ITEMS), (list, LIST), (set, SET), (collections.deque, DEQUE), (bytearray, BYTES))
-LENGTH = {id(ITEMS): dict.__len__, id(LIST): list.__len__, id(SET): set.__len__, id(BYTES): bytearray.__len__}
+LENGTH: dict[int, Any] = {
+    id(ITEMS): dict.__len__,
+    id(LIST): list.__len__,
+    id(SET): set.__len__,
+    id(BYTES): bytearray.__len__,
+}
 LENGTH[id(DEQUE)] = collections.deque.__len__

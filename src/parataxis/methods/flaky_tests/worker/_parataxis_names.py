@@ -29,7 +29,7 @@ _open, _parse = open, ast.parse  # bound before the suite is imported, which may
 LONGEST = 120
 MOST_SHOWN = 8
 LARGEST_SOURCE = 1 << 20
-_qualname_of = type.__dict__["__qualname__"].__get__  # type: ignore[attr-defined]
+_qualname_of = type.__dict__["__qualname__"].__get__
 # By the id of the type: comparing or hashing a class may run its metaclass's code.
 _TEXTS = frozenset(map(id, [str, bytes, bytearray]))
 _PLAIN = frozenset(map(id, [bool, float, complex, type(None), type(...), range]))
@@ -147,7 +147,7 @@ def path_of(record: Record, sources: Sources) -> tuple[str, list[str], str]:
         name = _qualname_of(owner) if facet is CLASS else owner.__qualname__
         if type(module) is str and module in modules and type(name) is str:
             return module, name.split("."), ""
-    if type(record.place) is str:
+    if isinstance(record.place, str):
         return record.place, [], ""
     parent, key = record.place
     module, parts, rest = path_of(parent, sources)

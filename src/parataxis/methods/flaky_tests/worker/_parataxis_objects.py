@@ -46,7 +46,7 @@ DEEPEST = (12, 4, 3)  # levels below a module's globals: the project's, a librar
 MOST = (40_000, 40_000, 5_000)  # things recorded; by levels, so that what is left out is what lies deepest
 # By level, whether things of a type (by its id) are passed over. A library's functions are: it has very many.
 _OF_LIBRARIES = ATOMIC.union(map(id, [types.FunctionType, classmethod, staticmethod]))
-_is_atomic = (ATOMIC.__contains__, _OF_LIBRARIES.__contains__, _OF_LIBRARIES.__contains__)
+_is_atomic: Any = (ATOMIC.__contains__, _OF_LIBRARIES.__contains__, _OF_LIBRARIES.__contains__)
 CROWD = 100  # elements beyond which a container's objects of a library's classes are not looked into
 LONGEST = 10_000  # elements of one container; longer ones are left alone
 

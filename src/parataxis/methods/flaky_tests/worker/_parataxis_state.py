@@ -86,7 +86,7 @@ class State:
         collector = _gc[0]()
         _gc[1]()
         try:
-            found += Differences(self).changes()
+            found += Differences(self.walk.records, self.owners).changes()
         finally:
             if collector:
                 _gc[2]()

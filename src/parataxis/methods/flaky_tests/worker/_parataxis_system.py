@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _locale
-import _signal
+import _signal  # type: ignore[import-not-found]
 import _thread
 import contextlib
 import gc
@@ -129,7 +129,7 @@ def _of(module: str, *names: str) -> list[Any]:
 
 def _logging() -> Setting | None:
     (root,) = _of("logging", "root")
-    manager = getattr(root, "manager", None)
+    manager: Any = getattr(root, "manager", None)
 
     def put(level: int) -> None:
         manager.disable = level
@@ -264,7 +264,9 @@ class Files:
 
     def changes(self) -> list[tuple[str, Any, Any]]:
         """(path, then, now), the outermost only: not what lies in a folder that is new or gone."""
-        now, found, outer = self._list(), [], []
+        now = self._list()
+        found: list[tuple[str, Any, Any]] = []
+        outer: list[str] = []
         self._room = LARGEST_COPIES
         for path in sorted({*self.files, *now}):
             then, current = self.files.get(path, MISSING), now.get(path, MISSING)
