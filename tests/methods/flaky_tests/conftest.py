@@ -2,8 +2,9 @@
 
 import importlib
 import shutil
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,14 @@ def lean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> Callable:
-    """`worker("memory")`: that module of the worker."""
+def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
+    """`worker("memory")`: that module of the worker.
+
+    None stays imported: with the worker's plugin there, our own plugin takes a process for a hunt's.
+    """
     from parataxis.methods.flaky_tests.session import WORKER
 
     monkeypatch.syspath_prepend(WORKER)
-    return lambda name: importlib.import_module(f"_parataxis_{name}")
+    yield lambda name: importlib.import_module(f"_parataxis_{name}")
+    for name in [name for name in sys.modules if name.startswith("_parataxis_")]:
+        del sys.modules[name]
