@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from parataxis.backends import connect
 from parataxis.claims import Claim, Figure, Measurement, Table
 from parataxis.errors import BadInput
 from parataxis.studies.context import Context
@@ -127,7 +128,7 @@ def measure_all(
     The store must lie where all workers of the backend can write.
     """
     inner = max(1, jobs // max(1, min(jobs, len(methods))))
-    _connect(backend)
+    connect(backend)
     tasks = [Task(method, scale, seed, Path(store), inner, fresh) for method in methods]
     with Store(store) as opened:  # a store that can't be used is told before anything is started
         kept = {task: run for task in tasks if not fresh and (run := _finished(task, opened))}
@@ -183,19 +184,3 @@ def _died(task: Task) -> int:
         run = store.begin(task.method.name, task.scale, task.seed, code_hash(task.method))
         store.fail(run.id, "its process died: a crash, or out of memory")
     return run.id
-
-
-def _connect(backend: str) -> None:
-    """Join the Ray or Dask cluster that is there (RAY_ADDRESS, DASK_SCHEDULER_ADDRESS), or start one here."""
-    try:
-        if backend == "ray":
-            from ray.util.joblib import register_ray
-
-            register_ray()
-        elif backend == "dask":
-            from dask.distributed import Client
-
-            Client(set_as_default=True)
-    except ModuleNotFoundError as error:
-        remedy = {"ray": "pip install 'parataxis[ray]'", "dask": "pip install distributed"}[backend]
-        raise BadInput(f"--backend={backend}: needs {error.name}, which is not installed; {remedy}") from None

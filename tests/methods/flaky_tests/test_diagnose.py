@@ -181,3 +181,18 @@ def test_explanations_are_kept_and_not_sought_again(tmp_path, lean):
 def test_a_diagnosis_is_read_back_as_it_was(lab):
     found = found_in(lab("victim_and_polluter"), "::test_price")
     assert Diagnosis.from_row(found.to_row()) == found
+
+
+def test_a_test_that_kills_the_session_takes_no_other_along(lab):
+    """With two orders under way, the other of them has not crashed."""
+    lab = lab("clean")
+    file = Path(lab.head.root, "test_killer.py")
+    file.write_text(
+        "import os, signal, time\n"
+        "def test_slow():\n    time.sleep(0.4)\n"
+        "def test_kill():\n    os.kill(os.getppid(), signal.SIGKILL)\n"
+    )
+    head = survey([lab.head.root], [], None, 0, 10.0)
+    slow, kill = (head.ids.index(f"test_killer.py::{name}") for name in ("test_slow", "test_kill"))
+    with Lab(suite_of(head), head, LIMITS, jobs=2) as two:
+        assert two.last([(slow,), (kill,), (0,), (1,)]) == [".", "C", ".", "."]

@@ -730,3 +730,8 @@ def test_a_test_that_kills_its_parent_ends_the_session_and_no_more(written):
         assert left == []
         with pytest.raises(SessionDied):
             _outcomes(session, 0)
+
+
+def test_a_suite_without_the_cache_provider_may_have_warnings_as_errors(suite):
+    with Session(suite("clean", "-p", "no:cacheprovider", "-W", "error"), 0, seed=1) as session:
+        assert len(session.collected().ids) == 31

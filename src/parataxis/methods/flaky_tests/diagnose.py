@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from parataxis.audit.minimise import minimise
 from parataxis.errors import BadInput
@@ -36,11 +38,11 @@ def diagnose(
     again = lab.last([(test, test) for test in tests])
     cold = lab.last([(test,) for test in tests], fresh=True)
     whole = max(1, PAIRS // len(everyone))  # tests that are tried after every other
-    lab.tell = lambda done, of: tell(f"after every other test: {done} of {of}")
+    lab.tell = partial(_tell_of, tell, "after every other test")
     pairs = lab.after([(other,) for other in everyone], tests[:whole])
     culprits: set[int] = set()
     for column, test in enumerate(tests):
-        lab.tell = lambda done, of, test=test: tell(f"{lab.head.ids[test]}: {done} of {of}")  # type: ignore[misc]
+        lab.tell = partial(_tell_of, tell, lab.head.ids[test])
         case = _Case(lab, test, alone[column], cold[column], again[column], runs)
         if column < whole:
             after = dict(enumerate(line[column] for line in pairs))
@@ -49,6 +51,10 @@ def diagnose(
         found = case.diagnosis(after)
         culprits |= case.culprits
         yield found
+
+
+def _tell_of(tell: Callable[[str], None], what: str, done: int, of: int) -> None:
+    tell(f"{what}: {done} of {of}")
 
 
 def bisect(lab: Lab, test: int, order: Sequence[int], tell: Callable[[str], None] = lambda text: None) -> Diagnosis:
@@ -101,9 +107,9 @@ class _Case:
         repeats = self.again in FAILING and not self.fails_alone
         return self.said(Dependence.REPEAT if repeats else self._unexplained(), searched=searched)
 
-    def said(self, kind: Dependence, **more: object) -> Diagnosis:
+    def said(self, kind: Dependence, **more: Any) -> Diagnosis:
         base = Diagnosis(self._id(self.test), kind, self.alone, self.cold, self.again, notes=tuple(self.notes))
-        return replace(base, forks=self.lab.forks - self.forks, **more)  # type: ignore[arg-type]
+        return replace(base, forks=self.lab.forks - self.forks, **more)
 
     def _id(self, test: int) -> str:
         return self.lab.head.ids[test]

@@ -49,7 +49,12 @@ class Lab:
                 break
             except SessionDied:
                 self.__exit__(None, None, None)
-                left = [place for place in left if place not in found][1:]  # the first of them was under way
+                left = [place for place in left if place not in found]
+                if len(left) > 1 and self.jobs > 1:  # two were under way and one is to blame: one by one
+                    single = {place: self.run([numbered[place]])[0] for place in left}
+                    found |= {place: done for place, done in single.items() if done is not None}
+                    break
+                left = left[1:]  # the first of them was under way
         self.forks += sum(len(o.probes) * (1 + len(o.order) * o.each) + 1 for o in numbered)
         return [found.get(place) for place in range(len(numbered))]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from parataxis.backends import connect
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests.projects import Project, Unit
@@ -130,7 +131,7 @@ def _spread(units: Sequence[Unit], jobs: int, backend: str) -> Iterator[tuple[in
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    _connect(backend)
+    connect(backend)
     done: set[int] = set()
     ask = "list" if backend == "ray" else "generator_unordered"  # joblib's ray backend has no generators
     parallel = Parallel(n_jobs=jobs, backend=backend, batch_size=1, return_as=ask)
@@ -142,22 +143,6 @@ def _spread(units: Sequence[Unit], jobs: int, backend: str) -> Iterator[tuple[in
         for place, unit in enumerate(units):
             if place not in done:
                 yield _numbered(place, unit)
-
-
-def _connect(backend: str) -> None:
-    """Join the Ray or Dask cluster that is there (RAY_ADDRESS, DASK_SCHEDULER_ADDRESS), or start one here."""
-    try:
-        if backend == "ray":
-            from ray.util.joblib import register_ray
-
-            register_ray()
-        elif backend == "dask":
-            from dask.distributed import Client
-
-            Client(set_as_default=True)
-    except ModuleNotFoundError as error:
-        remedy = {"ray": "pip install 'parataxis[ray]'", "dask": "pip install distributed"}[backend]
-        raise BadInput(f"--backend={backend}: needs {error.name}, which is not installed; {remedy}") from None
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from parataxis.methods.flaky_tests.classify import SHUFFLED, Kind, classify
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_test import same_against_shuffled
-from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
+from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,10 +97,10 @@ class Report:
         return [self._finding(test, kinds[test], same[test], shuffled[test]) for test in range(n)]
 
     def _rates(self, of_kinds: tuple[str, ...], n: int) -> list[Rate]:
-        table = np.array([list(run.outcomes.encode()) for run in self.runs if run.kind in of_kinds], dtype=np.uint8)
-        table = table.reshape(-1, n)
-        failures = np.isin(table, list(FAILING.encode())).sum(axis=0)
-        runs = failures + np.isin(table, list(PASSING.encode())).sum(axis=0)
+        bits = [outcome_bits(run.outcomes) for run in self.runs if run.kind in of_kinds]
+        table = np.array(bits, dtype=np.uint8).reshape(-1, n)
+        failures = np.count_nonzero(table & (FAIL | ERROR), axis=0)
+        runs = failures + np.count_nonzero(table & PASS, axis=0)
         low, high = clopper_pearson(failures, np.maximum(runs, 1), ALPHA)
         columns = zip(failures.tolist(), runs.tolist(), low.tolist(), high.tolist(), strict=True)
         return [Rate(*column) for column in columns]

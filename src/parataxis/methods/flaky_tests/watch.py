@@ -3,9 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from parataxis.audit.statistics import zero_failure_bound
 from parataxis.methods.flaky_tests.hunt import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EVERY = 10.0  # seconds between two lines
 
@@ -29,7 +33,7 @@ def _words(progress: Progress) -> str:
 
 
 @contextmanager
-def _bar(console: object) -> Iterator[Callable[[Progress], None]]:
+def _bar(console: "Console") -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
@@ -42,7 +46,7 @@ def _bar(console: object) -> Iterator[Callable[[Progress], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    with Bars(*columns, console=console, transient=True) as bars:  # type: ignore[arg-type]
+    with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task("collecting", total=None)
 
         def tell(progress: Progress) -> None:

@@ -71,13 +71,15 @@ class Plugin:
     # -- hooks -----------------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(self, early_config: Any) -> Iterator[None]:
+    def pytest_load_initial_conftests(self, early_config: Any, parser: Any) -> Iterator[None]:
         manager = early_config.pluginmanager
         for name in INTERFERING:  # not by an option: their own options in `addopts` must still be known
             if manager.get_plugin(name) is not None:
                 manager.unregister(name=name)
         if hasattr(early_config.known_args_namespace, "cov_source"):  # pytest-cov begins to measure in this hook
             early_config.known_args_namespace.cov_source = []
+        if not early_config.pluginmanager.has_plugin("cacheprovider"):  # we set its folder: an unknown key is a warning
+            parser.addini("cache_dir", "set by parataxis, read by nobody")
         yield
 
     @pytest.hookimpl(tryfirst=True)
