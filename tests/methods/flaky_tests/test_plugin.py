@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import parataxis_pytest
+from parataxis.methods.flaky_tests import protocol
 
 PLUGIN = ("-p", "parataxis_pytest")
 POLLUTED = """
@@ -60,6 +61,8 @@ def test_the_hunt_takes_the_sessions_own_arguments_and_goes_on(run, tmp_path, mo
     head = json.loads(before.splitlines()[0])
     assert (head["protocol"], head["interpreter"]) == ("quick", sys.executable)
     monkeypatch.chdir(tmp_path)
+    # the conftest sets it in this process too
+    monkeypatch.setitem(protocol.PROTOCOLS, "quick", protocol.PROTOCOLS["quick"])
     config = pytest.Config.fromdictargs({}, [*asked, "--flaky-hunt", "--flaky-resume"])
     assert parataxis_pytest.pytest_cmdline_main(config) == 1
     assert record.read_text() == before
