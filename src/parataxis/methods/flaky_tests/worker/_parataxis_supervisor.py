@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
-from typing import Any, Callable
+from typing import Any, Protocol
 
 import _parataxis_process as process
 from _parataxis_memory import Record
@@ -93,21 +93,25 @@ class Running:
         return now - self.since > limit or now - self.began > limits["order"]
 
 
-class Supervisor:
-    """`fork(command, record, table, folder)` runs an order in a forked child; `launch` starts it in a fresh
-    interpreter, which writes to the record at the path it is given, and returns its process id."""
+class Starts(Protocol):
+    """How an order starts."""
 
-    def __init__(
-        self,
-        pipes: Pipes,
-        folder: str,
-        jobs: int,
-        fork: Callable[[dict[str, Any], Record, Table, str], None],
-        launch: Callable[[dict[str, Any], str, str], int],
-        before: Callable[[dict[str, Any]], None] = lambda command: None,
-    ) -> None:
-        self.pipes, self.folder, self.jobs, self.fork, self.launch = pipes, folder, jobs, fork, launch
-        self.before = before
+    def before(self, command: dict[str, Any]) -> None:
+        """In this process, before a fork."""
+
+    def fork(self, command: dict[str, Any], record: Record, table: Table, folder: str) -> None:
+        """In the forked child: run it."""
+
+    def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
+        """Start it in a fresh interpreter, which writes to the record at that path; the process id."""
+
+    def after(self, folder: str) -> None:
+        """In this process, once an order has ended."""
+
+
+class Supervisor:
+    def __init__(self, pipes: Pipes, folder: str, jobs: int, orders: Starts) -> None:
+        self.pipes, self.folder, self.jobs, self.orders = pipes, folder, jobs, orders
         self.waiting: list[dict[str, Any]] = []
         self.running: list[Running] = []
 
@@ -151,10 +155,10 @@ class Supervisor:
         if command["fresh"]:
             path = os.path.join(folder, "record")
             record = Record(len(command["order"]), path)
-            self.running.append(Running(command, record, table, folder, self.launch(command, path, folder)))
+            self.running.append(Running(command, record, table, folder, self.orders.launch(command, path, folder)))
             return
         record = Record(len(command["order"]))
-        self.before(command)
+        self.orders.before(command)
         parent = os.getpid()
         pid = process.fork()
         if pid == 0:
@@ -168,7 +172,7 @@ class Supervisor:
             for running in self.running:
                 if running.fd is not None:
                     os.close(running.fd)
-            self.fork(command, record, table, folder)
+            self.orders.fork(command, record, table, folder)
         except BaseException as error:
             if record.running() < 0:
                 record.message(0, "the order could not begin: %s: %s" % (type(error).__name__, error))
@@ -197,6 +201,7 @@ class Supervisor:
             answer=_answer(running.folder),
             seconds=round(process.now() - running.began, 6),
         )
+        self.orders.after(running.folder)
         self._forget(running)
 
     def _cancel(self) -> None:

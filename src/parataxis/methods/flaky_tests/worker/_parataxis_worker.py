@@ -26,9 +26,11 @@ import _parataxis_process as process
 import _parataxis_random
 from _parataxis_guardian import guard
 from _parataxis_memory import Record
+from _parataxis_patterns import Patterns
 from _parataxis_probe import Prober, Table
 from _parataxis_supervisor import ANSWER, MOST_CHANGES, Pipes, Supervisor, redirect
 
+PATTERNS = "patterns.pickle"  # in the order's folder
 _spawn = os.posix_spawn  # bound before the suite is imported
 
 
@@ -85,6 +87,7 @@ class _Orders:
         os.mkdir(self.layer)
         self.cwd, self.environment = os.getcwd(), dict(os.environ)  # importing the suite may change both
         self.ready: Any = None
+        self.patterns = Patterns()
 
     def serve(self, session: Any) -> None:
         self.session = session
@@ -108,7 +111,7 @@ class _Orders:
         )
         session.prepare()
         orders = os.path.join(self.folder, "orders")
-        Supervisor(self.pipes, orders, self.settings["jobs"], self.fork, self.launch, self.before).serve()
+        Supervisor(self.pipes, orders, self.settings["jobs"], self).serve()
 
     def fork(self, command: dict[str, Any], record: Record, table: Table, folder: str) -> None:
         """In the forked child: make everything that a fork shares the child's own, then run."""
@@ -128,6 +131,7 @@ class _Orders:
             self._watch(command, places, record, folder)
         else:
             self.session.run(places, record)
+            self.patterns.tell(os.path.join(folder, PATTERNS))
 
     def before(self, command: dict[str, Any]) -> None:
         """In this process, before the fork for a command: import what it takes, once."""
@@ -136,6 +140,10 @@ class _Orders:
         if command.get("watch") is not None and self.ready is None:
             self.watch = _module(self.here, "_parataxis_watch")
             self.ready = self.watch.ready(self.session.root())
+
+    def after(self, folder: str) -> None:
+        """In this process, after an order: keep what the next one needn't do again."""
+        self.patterns.learn(os.path.join(folder, PATTERNS))
 
     def _watch(self, command: dict[str, Any], places: list[int | None], record: Record, folder: str) -> None:
         generators = self.generators.left_to_chance(set(command["seeded"]))
