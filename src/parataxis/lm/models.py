@@ -4,10 +4,12 @@ The default, `smollm2`, is SmolLM2-135M-Instruct, which the PyPI package `llm-sm
 converted once and kept, so that every later start takes a second.
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,15 +49,30 @@ def load(
 
     if dtype not in DTYPES:
         raise BadInput(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
-    place, options = _source(str(name))
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(place, **options)
-        model = AutoModelForCausalLM.from_pretrained(
-            place, dtype=DTYPES[dtype], attn_implementation=attention, **options
-        )
-    except (OSError, ValueError, ImportError) as error:
-        raise BadInput(f"model {str(name)!r}: can't be loaded: {_first_line(error)}") from None
+    with _no_bars():
+        place, options = _source(str(name))
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(place, **options)
+            model = AutoModelForCausalLM.from_pretrained(
+                place, dtype=DTYPES[dtype], attn_implementation=attention, **options
+            )
+        except (OSError, ValueError, ImportError) as error:
+            raise BadInput(f"model {str(name)!r}: can't be loaded: {_first_line(error)}") from None
     return LanguageModel(model.to(device).eval(), tokenizer, str(name))
+
+
+@contextlib.contextmanager
+def _no_bars() -> Iterator[None]:
+    """Loading takes a second: transformers' bars for it would be all that a command prints."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _source(name: str) -> tuple[str, dict[str, str]]:

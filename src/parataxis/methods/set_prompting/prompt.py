@@ -122,8 +122,7 @@ class SetPrompt:
     ) -> "SetPrompt":
         """From chat messages whose contents hold a SetPrompt, or text with markers.
 
-        The chat template is rendered once, and then split at the markers. Its own first special token is left out: it
-        is set again when the first piece is tokenised.
+        The chat template is rendered once, and then split at the markers.
         """
         if not getattr(tokenizer, "chat_template", None):
             raise BadInput("messages: the tokenizer has no chat template; pass a SetPrompt")
@@ -132,8 +131,6 @@ class SetPrompt:
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
         )
-        if tokenizer.bos_token:
-            rendered = rendered.removeprefix(tokenizer.bos_token)
         return cls.parse(rendered)
 
 
