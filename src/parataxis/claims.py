@@ -269,7 +269,10 @@ class KnownFailure:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper.toml: the publication, the word that calls it on the command line, and all that it states."""
+    """A paper.toml: the publication, the word that calls it on the command line, and all that it states.
+
+    data_folder: in `$PARATAXIS_DATA`, where it is not called as the method is.
+    """
 
     name: str
     command: str
@@ -282,6 +285,7 @@ class Paper:
     verbs: tuple[str, ...]
     extra: str
     summary: str
+    data_folder: str = ""
     claims: tuple[Claim, ...] = field(default=(), metadata={"key": "claim"})
     symmetries: tuple[Symmetry, ...] = field(default=(), metadata={"key": "symmetry"})
     data: tuple[DataFile, ...] = ()

@@ -20,15 +20,16 @@ FOLDER = "PARATAXIS_DATA"
 def find(paper: Paper, file: str) -> Path:
     """The path of a file that paper.toml declares, checked.
 
-    Taken from `$PARATAXIS_DATA/<paper>/<file>` if it is there, else from an installed package or the cache if it is the
-    official file there, else fetched into the cache. BadInput if it is none of these, or another file in the folder.
+    Taken from `$PARATAXIS_DATA/<folder>/<file>` if it is there, else from an installed package or the cache if it is
+    the official file there, else fetched into the cache. BadInput if it is none of these, or another file in the
+    folder.
     """
     declared = {each.file: each for each in paper.data}
     if file not in declared:
         raise BadInput(f"{paper.name}: data file {file!r} is not in paper.toml; there: {', '.join(declared) or 'none'}")
     entry = declared[file]
     folder = os.environ.get(FOLDER)
-    if folder and (path := Path(folder, paper.name, file)).exists():
+    if folder and (path := Path(folder, paper.data_folder or paper.name, file)).exists():
         allowed = (entry.sha256, *entry.parts)
         if entry.sha256 and digest(path, entry.packed) not in allowed:
             raise BadInput(
@@ -107,6 +108,6 @@ def _fetch(paper: Paper, entry: DataFile, folder: Path) -> Path:
 
 
 def _missing(paper: Paper, entry: DataFile) -> str:
-    place = Path(os.environ.get(FOLDER) or f"${FOLDER}", paper.name, entry.file)
+    place = Path(os.environ.get(FOLDER) or f"${FOLDER}", paper.data_folder or paper.name, entry.file)
     packed = " (gzip-compressed)" if entry.packed else ""
     return f"{paper.name}: {entry.file} is missing; put it at {place}{packed}"

@@ -16,7 +16,7 @@ def continuation_log_probs(
     seen: Int[Tensor, " token"],
     next_position: int,
     continuations: Sequence[Sequence[int]],
-) -> list[Float[Tensor, " step"]]:
+) -> list[Float[Tensor, " _step"]]:
     """The log-probability of each token of each continuation, teacher-forced.
 
     cache: of the whole prompt, batch 1; it is not changed. logits: at its last token. seen: 1 for each cached token
@@ -30,7 +30,7 @@ def continuation_log_probs(
     steps = first.expand(len(rows), 1, -1)
     if longest > 1:
         steps = torch.cat([steps, _rest(model, cache, seen, next_position, rows, longest)], 1)
-    found: list[Float[Tensor, " step"]] = [first[:0]] * len(rows)
+    found: list[Float[Tensor, " _step"]] = [first[:0]] * len(rows)
     for place, row, table in zip(order, rows, steps, strict=True):
         found[place] = table[range(len(row)), row]
     return found
@@ -52,11 +52,11 @@ def _rest(
     return torch.log_softmax(out.logits.float(), -1)
 
 
-def total(log_probs: Sequence[Float[Tensor, " step"]]) -> Float[Tensor, " continuation"]:
+def total(log_probs: Sequence[Float[Tensor, " _step"]]) -> Float[Tensor, " continuation"]:
     return torch.stack([each.sum() for each in log_probs])
 
 
-def mean(log_probs: Sequence[Float[Tensor, " step"]]) -> Float[Tensor, " continuation"]:
+def mean(log_probs: Sequence[Float[Tensor, " _step"]]) -> Float[Tensor, " continuation"]:
     return torch.stack([each.mean() for each in log_probs])
 
 

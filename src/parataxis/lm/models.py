@@ -5,10 +5,11 @@ converted once and kept, so that every later start takes a second.
 """
 
 import contextlib
+import fcntl
 import importlib.util
 import os
 import shutil
-import tempfile
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,29 +50,44 @@ def load(
 
     if dtype not in DTYPES:
         raise BadInput(f"dtype={dtype!r}: expected one of {', '.join(DTYPES)}")
-    with _no_bars():
+    with _quiet():
         place, options = _source(str(name))
         try:
             tokenizer = AutoTokenizer.from_pretrained(place, **options)
-            model = AutoModelForCausalLM.from_pretrained(
-                place, dtype=DTYPES[dtype], attn_implementation=attention, **options
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                place,
+                dtype=DTYPES[dtype],
+                attn_implementation=attention,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+                **options,
             )
-        except (OSError, ValueError, ImportError) as error:
-            raise BadInput(f"model {str(name)!r}: can't be loaded: {_first_line(error)}") from None
-    return LanguageModel(model.to(device).eval(), tokenizer, str(name))
+        except Exception as error:  # of whatever kind: what is there is not a model
+            raise BadInput(f"model {str(name)!r}: can't be loaded: {_short(error)}") from None
+    model, found = loaded
+    absent = sorted([*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])])
+    if absent:  # which transformers fills at random
+        raise BadInput(f"model {str(name)!r}: {len(absent)} of its weights are not there, the first {absent[0]}")
+    try:
+        model = model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadInput(f"device={device!r}: {_short(error)}") from None
+    return LanguageModel(model.eval(), tokenizer, str(name))
 
 
 @contextlib.contextmanager
-def _no_bars() -> Iterator[None]:
-    """Loading takes a second: transformers' bars for it would be all that a command prints."""
+def _quiet() -> Iterator[None]:
+    """Loading takes a second: transformers' bars and reports of it would be all that a command prints."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
-        if shown:
+        logging.set_verbosity(verbosity)
+        if bars:
             logging.enable_progress_bar()
 
 
@@ -89,8 +105,8 @@ def _source(name: str) -> tuple[str, dict[str, str]]:
     return name, {}
 
 
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+def _short(error: Exception) -> str:
+    return textwrap.shorten(str(error), 300) or type(error).__name__
 
 
 def small() -> Path:
@@ -98,20 +114,20 @@ def small() -> Path:
     import platformdirs
 
     folder = platformdirs.user_cache_path("parataxis") / "lm" / Path(PACKED).stem
-    if (folder / "config.json").exists():
+    if folder.exists():
         return folder
     spec = importlib.util.find_spec(PACKAGE)  # not imported: it would want the libraries of another runtime
     path = Path(spec.origin).parent / PACKED if spec and spec.origin else None
     if path is None or not path.exists():
         raise BadInput(f"model {DEFAULT!r}: its package is not installed; {REMEDY}, or pass another model")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-        whole = Path(work, "whole")
-        _convert(path, whole)
-        try:
-            os.replace(whole, folder)
-        except OSError:  # another process was first
-            shutil.rmtree(whole)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that need it convert it once
+        if not folder.exists():
+            part = folder.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)  # of a process that was killed
+            _convert(path, part)
+            os.replace(part, folder)
     return folder
 
 
@@ -124,7 +140,7 @@ def _convert(path: Path, folder: Path) -> None:
         AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name).save_pretrained(folder)
         packed = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name)
     except ImportError as error:
-        raise BadInput(f"{path}: GGUF can't be read: {_first_line(error)}; pip install 'parataxis[lm]'") from None
+        raise BadInput(f"{path}: GGUF can't be read: {_short(error)}; pip install 'parataxis[lm]'") from None
     config = packed.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config

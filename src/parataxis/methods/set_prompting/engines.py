@@ -28,10 +28,37 @@ class State:
 
 def read_masked(model: Any, layout: Layout, able: Abilities) -> State:
     """In one pass, each token seeing what the layout lets it see."""
-    return _forward(model, layout, 0, _empty(), able.masks(layout, model.dtype))
+    return _forward(model, layout, 0, empty_cache(), able.masks(layout, model.dtype))
 
 
-def _empty() -> Any:
+def read_batch(model: Any, layouts: Sequence[Layout], able: Abilities) -> list[State]:
+    """The same of several prompts at once, as rows padded on the left."""
+    longest = max(map(len, layouts))
+    ids = torch.zeros(len(layouts), longest, dtype=torch.long)
+    positions = torch.zeros_like(ids)
+    alone = torch.full((longest, longest), torch.finfo(model.dtype).min, dtype=model.dtype).fill_diagonal_(0)
+    masks = {kind: alone.repeat(len(layouts), 1, 1, 1) for kind in able.kinds or ("",)}  # a pad sees itself
+    starts = [longest - len(layout) for layout in layouts]
+    for row, (layout, start) in enumerate(zip(layouts, starts, strict=True)):
+        ids[row, start:], positions[row, start:] = layout.ids, layout.positions
+        own = able.masks(layout, model.dtype)
+        for kind, mask in masks.items():
+            mask[row, :, start:, start:] = own[kind][0] if isinstance(own, dict) else own[0]
+    out = _call(model, ids, positions, masks if able.kinds else masks[""], empty_cache())
+    cut = [_columns(out.past_key_values, row, start, longest) for row, start in enumerate(starts)]
+    return [
+        State(layout, _cache(pairs), logits[-1]) for layout, pairs, logits in zip(layouts, cut, out.logits, strict=True)
+    ]
+
+
+def read_on(model: Any, state: State, token: int, able: Abilities) -> State:
+    """One token more, which sees all before it but what a window hides. The state stays as it is."""
+    layout, first = state.layout.and_then([token]), len(state.layout)
+    masks = able.masks(layout, model.dtype, first) if able.slides(len(layout)) else layout.real.long()[None]
+    return _forward(model, layout, first, clone(state.cache), masks)
+
+
+def empty_cache() -> Any:
     from transformers import DynamicCache
 
     return DynamicCache()  # not told the model's configuration: a window would cut by place in the layout
@@ -39,24 +66,46 @@ def _empty() -> Any:
 
 def _forward(model: Any, layout: Layout, first: int, cache: Any, masks: Any) -> State:
     """Read the tokens from `first` on; the cache, which is changed, holds those before."""
+    out = _call(model, layout.ids[None, first:], layout.positions[None, first:], masks, cache)
+    return State(layout, out.past_key_values, out.logits[0, -1])
+
+
+def _call(
+    model: Any, ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"], masks: Any, cache: Any
+) -> Any:
+    """The model's own forward pass. Always with a mask: without, repeated positions are taken for several texts."""
     device = model.device
     moved = {kind: mask.to(device) for kind, mask in masks.items()} if isinstance(masks, dict) else masks.to(device)
     with torch.inference_mode():
-        out = model(
-            input_ids=layout.ids[None, first:].to(device),
+        return model(
+            input_ids=ids.to(device),
             attention_mask=moved,
-            position_ids=layout.positions[None, first:].to(device),
+            position_ids=positions.to(device),
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         )
-    return State(layout, out.past_key_values, out.logits[0, -1])
 
 
 # -- piece by piece ------------------------------------------------------------------------------------------------
 
-Rows = list[tuple[Tensor, Tensor]]  # keys and values, a pair a layer: (1, head, token, dimension)
+Columns = list[tuple[Tensor, Tensor]]  # keys and values of some tokens, a pair a layer: (1, head, token, dimension)
 Key = tuple[bytes, ...]
+
+
+def _columns(cache: Any, row: int, start: int, stop: int) -> Columns:
+    """Copied, so that the rest of the cache can be let go."""
+    return [
+        (layer.keys[row : row + 1, :, start:stop].clone(), layer.values[row : row + 1, :, start:stop].clone())
+        for layer in cache.layers
+    ]
+
+
+def _cache(columns: Columns) -> Any:
+    cache = empty_cache()
+    for number, (keys, values) in enumerate(columns):
+        cache.update(keys, values, number)
+    return cache
 
 
 class Pieces:
@@ -69,7 +118,7 @@ class Pieces:
 
     def __init__(self, model: Any, able: Abilities) -> None:
         self.model, self.able = model, able
-        self._members: dict[Key, Rows] = {}
+        self._members: dict[Key, Columns] = {}
         self._before: dict[Key, Any] = {}
 
     def suits(self, layout: Layout) -> bool:
@@ -86,7 +135,7 @@ class Pieces:
 
     def read(self, layout: Layout, keep: bool = False) -> State:
         assert self.suits(layout)
-        cache = _empty()
+        cache = empty_cache()
         state = None
         for start, stop, members in _pieces(layout):
             if members:
@@ -97,8 +146,8 @@ class Pieces:
             if following and key in self._before:
                 cache = clone(self._before[key])
                 continue
-            part = _until(layout, stop)
-            state = _forward(self.model, part, start, clone(cache), torch.ones(1, stop, dtype=torch.long))
+            seen = torch.ones(1, stop, dtype=torch.long)
+            state = _forward(self.model, _until(layout, stop), start, clone(cache), seen)
             cache = state.cache
             if following and keep:
                 self._before[key] = clone(cache)
@@ -108,20 +157,22 @@ class Pieces:
     def _with_members(self, layout: Layout, cache: Any, members: Sequence[Member], keep: bool) -> Any:
         keys = [_member_key(layout, member) for member in members]
         new = {key: member for key, member in zip(keys, members, strict=True) if key not in self._members}
-        rows = dict(zip(new, self._read_members(layout, cache, list(new.values())), strict=True)) if new else {}
+        read = dict(zip(new, self._read_members(layout, cache, list(new.values())), strict=True)) if new else {}
         if keep:
-            self._members.update(rows)
-        parts = [rows.get(key) or self._members[key] for key in keys]
-        joined = _empty()
-        for number in range(len(parts[0])):
-            before = [(cache.layers[number].keys, cache.layers[number].values)] if cache.layers else []
-            pairs = [*before, *(part[number] for part in parts)]
-            joined.update(torch.cat([k for k, _ in pairs], -2), torch.cat([v for _, v in pairs], -2), number)
-        return joined
+            self._members.update(read)
+        parts = [read.get(key) or self._members[key] for key in keys]
+        if cache.layers:
+            parts.insert(0, [(layer.keys, layer.values) for layer in cache.layers])
+        return _cache(
+            [
+                (torch.cat([keys for keys, _ in pairs], -2), torch.cat([values for _, values in pairs], -2))
+                for pairs in zip(*parts, strict=True)
+            ]
+        )
 
-    def _read_members(self, layout: Layout, cache: Any, members: Sequence[Member]) -> list[Rows]:
+    def _read_members(self, layout: Layout, cache: Any, members: Sequence[Member]) -> list[Columns]:
         """Each on its own copy of the cache, as one batch, padded on the right."""
-        own, device, before = clone(cache), self.model.device, cache.get_seq_length()
+        own, before = clone(cache), cache.get_seq_length()
         if before:
             own.batch_repeat_interleave(len(members))
         longest = max(member.stop - member.start for member in members)
@@ -133,27 +184,9 @@ class Pieces:
             ids[row, :count] = layout.ids[member.start : member.stop]
             positions[row] = layout.positions[member.start] + torch.arange(longest)
             seen[row, before + count :] = 0
-        positions.clamp_(max=(self.able.most or 2**31) - 1)  # of pads, whose states are dropped
-        with torch.inference_mode():
-            out = self.model(
-                input_ids=ids.to(device),
-                attention_mask=seen.to(device),
-                position_ids=positions.to(device),
-                past_key_values=own,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-        layers = out.past_key_values.layers
-        return [
-            [
-                tuple(
-                    each[row : row + 1, :, before : before + member.stop - member.start].clone()
-                    for each in (layer.keys, layer.values)
-                )
-                for layer in layers
-            ]
-            for row, member in enumerate(members)
-        ]
+        positions.clamp_(max=int(layout.positions.max()))  # of pads, whose states are dropped
+        read = _call(self.model, ids, positions, seen, own).past_key_values
+        return [_columns(read, row, before, before + member.stop - member.start) for row, member in enumerate(members)]
 
 
 def _pieces(layout: Layout) -> Iterator[tuple[int, int, list[Member]]]:
@@ -176,7 +209,7 @@ def _until(layout: Layout, stop: int) -> Layout:
 
 def _key(layout: Layout, stop: int) -> Key:
     """All that the state of its first tokens depends on."""
-    return tuple(getattr(layout, name)[:stop].numpy().tobytes() for name in ("ids", "positions", "segment"))
+    return tuple(getattr(layout, name)[:stop].numpy().tobytes() for name in ("ids", "positions", "group", "segment"))
 
 
 def _member_key(layout: Layout, member: Member) -> Key:

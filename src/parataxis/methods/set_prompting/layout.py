@@ -5,7 +5,7 @@ on after its longest member. Attention: causal, but no member sees another.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -66,19 +66,32 @@ class Layout:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def and_then(self, ids: Sequence[int]) -> "Layout":
+        """With more text after it."""
+        new = torch.tensor(ids)
+        return replace(
+            self,
+            ids=torch.cat([self.ids, new]),
+            positions=torch.cat([self.positions, self.next_position + torch.arange(len(new))]),
+            group=torch.cat([self.group, torch.full_like(new, OUTSIDE)]),
+            segment=torch.cat([self.segment, torch.full_like(new, OUTSIDE)]),
+            real=torch.cat([self.real, torch.ones_like(new, dtype=torch.bool)]),
+            next_position=self.next_position + len(new),
+        )
+
     def visible(self, window: int | None = None, first: int = 0) -> Bool[Tensor, "query token"]:
         """Which tokens each token from `first` on may see. window: of a model that looks only so many positions back.
 
         The window counts positions, not places in the layout: counted there it would see the order of a set.
         """
         count = len(self)
-        seen = torch.ones(count, count, dtype=torch.bool).tril_()[first:]
-        if self.edits.attention and self.members:
-            apart = self.segment[first:, None] != self.segment
-            apart &= self.group[first:, None] == self.group
-            seen &= apart.logical_not_()
+        seen = torch.ones(count - first, count, dtype=torch.bool).tril_(first)
+        begins: dict[int, int] = {}  # where the first member of each set does
+        for member in self.members if self.edits.attention else ():
+            begin = begins.setdefault(member.group, member.start)
+            seen[max(member.start - first, 0) : max(member.stop - first, 0), begin : member.start] = False
         if window is not None:
-            seen &= self.positions[first:, None] - self.positions < window
+            seen &= self.positions[first:, None] < self.positions + window
         if not bool(self.real.all()):
             seen &= self.real | torch.eye(count, dtype=torch.bool)[first:]  # a pad sees itself: no row is empty
         return seen
@@ -86,7 +99,8 @@ class Layout:
 
 def additive(seen: Bool[Tensor, "query token"], dtype: torch.dtype) -> Float[Tensor, "1 1 query token"]:
     """The mask as every attention takes it. A boolean one is right for sdpa and silently wrong for eager."""
-    return torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)[None, None]
+    hidden = torch.full((), torch.finfo(dtype).min, dtype=dtype)
+    return torch.where(seen, torch.zeros((), dtype=dtype), hidden)[None, None]
 
 
 def lay_out(

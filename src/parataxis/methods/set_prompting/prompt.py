@@ -20,9 +20,9 @@ class Set:
     members: tuple[str, ...]
 
     def __init__(self, members: Iterable[str]) -> None:
+        if isinstance(members, str) or not isinstance(members, Iterable):
+            raise BadInput(f"Set({members!r}): expected a list of texts")
         object.__setattr__(self, "members", tuple(members))
-        if isinstance(members, str):
-            raise BadInput(f"Set({members!r}): expected a list of texts, not one text")
         if not self.members:
             raise BadInput("Set([]): a set needs a member")
         for place, member in enumerate(self.members):
@@ -61,6 +61,9 @@ class SetPrompt:
                 joined[-1] += piece
             elif piece:
                 joined.append(piece)
+        for piece in joined:  # two texts, neither of which holds a marker, may do so together
+            if isinstance(piece, str):
+                _text(piece, "prompt")
         if not joined or isinstance(joined[-1], Set):
             raise BadInput("prompt: nothing stands after its last set; a suffix such as 'Answer:' is needed")
         object.__setattr__(self, "pieces", tuple(joined))
@@ -101,7 +104,11 @@ class SetPrompt:
                 raise BadInput(f"prompt: {START} at character {at} has no {END}")
             if START in inside:
                 raise BadInput(f"prompt: a set inside a set, at character {at}; sets can't be nested")
-            pieces += [before, Set(inside.split(SPLIT))]
+            members = inside.split(SPLIT)
+            if "" in members:
+                what = f"has an empty member, number {members.index('') + 1}" if len(members) > 1 else "is empty"
+                raise BadInput(f"prompt: the set at character {at} {what}")
+            pieces += [before, Set(members)]
             at += len(START) + len(inside) + len(END)
         _no_marker(rest, at)
         return cls(*pieces, rest)

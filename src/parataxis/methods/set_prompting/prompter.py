@@ -1,5 +1,9 @@
 """Asking a trained causal model with sets in the prompt: SetPrompter."""
 
+import collections
+import functools
+import itertools
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -9,7 +13,7 @@ from torch import Tensor
 
 from parataxis.errors import BadInput
 from parataxis.lm.likelihood import clone, continuation_log_probs, mean, total
-from parataxis.methods.set_prompting.engines import Pieces, State, read_masked
+from parataxis.methods.set_prompting.engines import Pieces, State, empty_cache, read_batch, read_masked, read_on
 from parataxis.methods.set_prompting.layout import BOTH, Align, Arrangement, Edits, Layout, lay_out
 from parataxis.methods.set_prompting.prompt import Duplicates, SetPrompt
 from parataxis.methods.set_prompting.support import abilities
@@ -17,8 +21,16 @@ from parataxis.methods.set_prompting.support import abilities
 Engine = Literal["auto", "mask", "kv"]
 Scoring = Literal["sum", "mean", "pmi", "paper"]
 SHORT = 256  # tokens: below, one pass under a mask beats several over pieces, each of which reads all weights
+NOT_PIECEWISE = "padding, the mask left unedited, or a prompt longer than the model's window"
+SCORINGS = ("sum", "mean", "pmi", "paper")
+GENERATE = {"cache_implementation": "leave it out", "generation_config": "pass its settings one by one"}
 UNINFORMED = "Answer:"  # the prompt after which `pmi` takes a candidate's own likelihood
-TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}  # of the logits' scale, for `verify`
+TOLERANCE = {  # of the logits' scale, for `verify`
+    torch.float64: 1e-9,
+    torch.float32: 1e-4,
+    torch.float16: 1e-2,
+    torch.bfloat16: 5e-2,
+}
 
 
 class OrderDependentError(RuntimeError):
@@ -63,6 +75,8 @@ class SetPrompter:
         if not (edits.positions and edits.attention):
             self.arrangement = "given"
         self.able = abilities(model)
+        if engine == "mask" and not self.able.told:
+            raise BadInput(f"engine='mask': {self._attention()} takes no mask of ours; pass 'kv'")
         self.pieces = Pieces(model, self.able)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -70,7 +84,7 @@ class SetPrompter:
     def lay_out(self, prompt: SetPrompt, arrangement: Arrangement | None = None) -> Layout:
         """Token ids, positions and segments of a prompt, and through `visible` the mask."""
         if not isinstance(prompt, SetPrompt):
-            raise BadInput(f"prompt={prompt!r}: expected a SetPrompt; SetPrompt.parse reads one from text")
+            raise BadInput(f"prompt: expected a SetPrompt, not a {type(prompt).__name__}; SetPrompt.parse reads text")
         sets = [each.without_repetition(self.duplicates) for each in prompt.sets]
         pad = self.tokenizer.pad_token_id
         return lay_out(
@@ -83,27 +97,69 @@ class SetPrompter:
         )
 
     def tokenize(self, text: str, first: bool = False) -> list[int]:
-        """The ids of a piece; the special tokens of a prompt's start, never those of an end, on the first only."""
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
-        bos = self.tokenizer.bos_token_id
-        starts = first and bos is not None and self.tokenizer("a")["input_ids"][0] == bos
-        return [bos, *ids] if starts and ids[:1] != [bos] else list(ids)
+        """The ids of a piece; the special tokens of a prompt's start, never those of an end, on the first only.
+
+        A tokenizer that puts a space before whatever it is given does so before the first piece only: any other is
+        read behind a line break, which is cut off.
+        """
+        ids = self._ids(text)
+        if first:
+            opening, _ = self._habits
+            return ids if ids[: len(opening)] == opening else [*opening, *ids]
+        _, spaces = self._habits
+        if spaces:
+            behind, line = self._ids("\n" + text), self._ids("\n")
+            ids = behind[len(line) :] if behind[: len(line)] == line else ids
+        return ids
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+
+    @functools.cached_property
+    def _habits(self) -> tuple[list[int], bool]:
+        """The special tokens with which the tokenizer begins a text, and whether it puts a space before it."""
+        bare, whole = self._ids("a"), list(self.tokenizer("a")["input_ids"])
+        starts = [start for start in range(len(whole)) if whole[start : start + len(bare)] == bare]
+        return whole[: starts[0]] if starts else [], self.tokenizer.decode(bare + bare) != "aa"
 
     def encode(self, prompt: SetPrompt) -> State:
         """The prompt, read: its layout, the cache of all its tokens, and the logits after the last."""
-        layout = self.lay_out(prompt)
-        self.able.check(layout)
+        layout = self._checked(prompt)
         state = self._read(layout)
         if self.verify:
             self._verify(prompt, state)
         return state
 
-    def _read(self, layout: Layout) -> State:
+    def encode_many(self, prompts: Iterable[SetPrompt], *, batch: int = 8) -> Iterator[State]:
+        """The same of each prompt, in their order; short ones are read so many at once, which takes less time."""
+        following = iter(prompts)
+        while some := list(itertools.islice(following, batch)):
+            layouts = [self._checked(prompt) for prompt in some]
+            if self.verify or any(len(layout) > SHORT or self._piecewise(layout) for layout in layouts):
+                yield from map(self.encode, some)
+            else:
+                yield from read_batch(self.model, layouts, self.able)
+
+    def _checked(self, prompt: SetPrompt) -> Layout:
+        layout = self.lay_out(prompt)
+        self.able.check(layout)
+        if not (self.able.told or self.pieces.suits(layout)):
+            raise BadInput(f"prompt: {self._attention()} can't read {NOT_PIECEWISE}; load the model with 'sdpa'")
+        sizes = collections.Counter(member.group for member in layout.members)
+        if 1 in sizes.values():
+            warnings.warn("prompt: a set of one member is the same as plain text", stacklevel=3)
+        return layout
+
+    def _attention(self) -> str:
+        return f"attn_implementation={self.model.config._attn_implementation!r}"
+
+    def _piecewise(self, layout: Layout) -> bool:
         if self.engine == "mask" or not self.pieces.suits(layout):
-            return read_masked(self.model, layout, self.able)
-        if self.engine == "kv" or len(layout) >= SHORT or self.pieces.holds(layout):
-            return self.pieces.read(layout)
-        return read_masked(self.model, layout, self.able)
+            return False
+        return self.engine == "kv" or not self.able.told or len(layout) >= SHORT or self.pieces.holds(layout)
+
+    def _read(self, layout: Layout) -> State:
+        return self.pieces.read(layout) if self._piecewise(layout) else read_masked(self.model, layout, self.able)
 
     def cache_items(self, prompt: SetPrompt) -> None:
         """Read a prompt and keep what was read of its sets.
@@ -114,24 +170,27 @@ class SetPrompter:
         layout = self.lay_out(prompt)
         self.able.check(layout)
         if not self.pieces.suits(layout):
-            raise BadInput("cache_items: not with padding, an ablation, or a prompt longer than the model's window")
+            raise BadInput(f"cache_items: not for {NOT_PIECEWISE}")
         self.pieces.read(layout, keep=True)
 
     def forget_items(self) -> None:
         self.pieces.forget()
 
     def _verify(self, prompt: SetPrompt, state: State) -> None:
+        """Whichever way it is read, in the given order and in the reverse, the logits are the same."""
         backwards = prompt
         for which, each in enumerate(prompt.sets):
             backwards = backwards.ordered(range(len(each.members))[::-1], which)
-        given = [self._read(self.lay_out(each, "given")).logits for each in (prompt, backwards)]
+        others = []
+        for layout in (self.lay_out(prompt, "given"), self.lay_out(backwards, "given")):
+            others += [read_masked(self.model, layout, self.able)] if self.able.told else []
+            others += [self.pieces.read(layout)] if self.pieces.suits(layout) else []
         scale = float(state.logits.abs().max())
-        worst = float((given[0] - given[1]).abs().max())
-        if worst > TOLERANCE[self.model.dtype] * scale:
+        worst = float((torch.stack([each.logits for each in others]) - state.logits).abs().max())
+        if not worst <= TOLERANCE[self.model.dtype] * scale:  # nor is nan
             raise OrderDependentError(
-                f"reversing the sets moves the logits by {worst:.2g} at a scale of {scale:.2g}; "
-                f"{type(self.model).__name__} with attn_implementation="
-                f"{self.model.config._attn_implementation!r} does not keep to the positions and the mask it is given"
+                f"another order moves the logits by {worst:.2g} at a scale of {scale:.2g}; {type(self.model).__name__} "
+                f"with {self._attention()} and {self.edits} does not keep to the positions and the mask of a set"
             )
 
     # -- answers ---------------------------------------------------------------------------------------------------
@@ -148,20 +207,22 @@ class SetPrompter:
     def generate_ids(self, state: State, *, max_new_tokens: int = 10, **options: Any) -> list[list[int]]:
         """The library's own `generate`, going on from what was read; greedy unless `options` say otherwise."""
         layout, device = state.layout, self.model.device
-        if options.get("cache_implementation") == "quantized":
-            raise BadInput("cache_implementation='quantized': rounds the cache; leave it out")
-        self.able.check(layout, max_new_tokens)
-        if self.able.slides(len(layout) + max_new_tokens):
+        if max_new_tokens < 1:
+            raise BadInput(f"max_new_tokens={max_new_tokens}: expected 1 or more")
+        for name in ("cache_implementation", "generation_config"):
+            if options.get(name) is not None:
+                raise BadInput(f"{name}={options[name]!r}: the prompt is in a cache of its own; {GENERATE[name]}")
+        self.able.check(layout, max_new_tokens - 1)
+        if self.able.slides(len(layout) + max_new_tokens - 1):
             raise BadInput(
                 f"prompt: {len(layout)} and {max_new_tokens} tokens are more than the model's window of "
-                f"{self.able.window}, which `generate` counts by place; shorten it, or use logits"
+                f"{self.able.window}, which `generate` counts by place; shorten it, or use logits or score"
             )
-        cache = clone(state.cache)
-        cache.crop(-1)
-        options = {"do_sample": False, **options}
-        copies = max(options.get("num_beams", 1), options.get("num_return_sequences", 1))
-        if copies > 1:
-            cache.batch_repeat_interleave(copies)
+        options = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1, **options}
+        cache = clone(state.cache) if len(layout) > 1 else empty_cache()
+        if len(layout) > 1:
+            cache.crop(-1)
+            cache.batch_repeat_interleave(max(options["num_beams"], options["num_return_sequences"]))
         with torch.inference_mode():
             out = self.model.generate(
                 layout.ids[None].to(device),
@@ -170,9 +231,10 @@ class SetPrompter:
                 position_ids=layout.positions[None].to(device),
                 max_new_tokens=max_new_tokens,
                 pad_token_id=_pad_id(self.tokenizer),
+                cache_implementation=None,  # whatever the model's own configuration says
                 **options,
             )
-        return [row[len(layout) :].tolist() for row in out]
+        return [row[len(layout) :].tolist() for row in getattr(out, "sequences", out)]
 
     def score(
         self, prompt: SetPrompt, candidates: Sequence[str], scoring: Scoring = "sum"
@@ -183,18 +245,31 @@ class SetPrompter:
         "Answer:"; paper: the mean, over its tokens, of the raw logit of the j-th at the j-th step of the model's own
         greedy answer (McIlroy-Young et al. 2024), which is no likelihood.
         """
-        if scoring not in ("sum", "mean", "pmi", "paper"):
-            raise BadInput(f"scoring={scoring!r}: expected one of sum, mean, pmi, paper")
-        rows = self.candidate_ids(candidates)
-        state = self.encode(prompt)
+        return next(self.score_many([(prompt, candidates)], scoring))
+
+    def score_many(
+        self, questions: Iterable[tuple[SetPrompt, Sequence[str]]], scoring: Scoring = "sum", *, batch: int = 8
+    ) -> Iterator[Float[Tensor, " candidate"]]:
+        """One after the other, read so many at once; wrap it in a progress bar of your own."""
+        if scoring not in SCORINGS:
+            raise BadInput(f"scoring={scoring!r}: expected one of {', '.join(SCORINGS)}")
+        following = iter(questions)
+        while some := list(itertools.islice(following, batch)):
+            rows = [self.candidate_ids(candidates) for _, candidates in some]
+            for state, row in zip(self.encode_many([prompt for prompt, _ in some], batch=batch), rows, strict=True):
+                yield self._score(state, row, scoring)
+
+    def _score(self, state: State, rows: list[list[int]], scoring: Scoring) -> Float[Tensor, " candidate"]:
         if scoring == "paper":
             return self._paper_score(state, rows)
         found = self._log_probs(state, rows)
         if scoring == "mean":
             return mean(found)
-        if scoring == "pmi":
-            return total(found) - total(self._log_probs(self.encode(SetPrompt(UNINFORMED)), rows))
-        return total(found)
+        return total(found) - total(self._log_probs(self._uninformed, rows)) if scoring == "pmi" else total(found)
+
+    @functools.cached_property
+    def _uninformed(self) -> State:
+        return self.encode(SetPrompt(UNINFORMED))
 
     def candidate_ids(self, candidates: Sequence[str]) -> list[list[int]]:
         if not candidates or isinstance(candidates, str):
@@ -204,40 +279,39 @@ class SetPrompter:
             raise BadInput(f"candidates[{rows.index([])}]={candidates[rows.index([])]!r}: has no tokens")
         return rows
 
-    def _log_probs(self, state: State, rows: list[list[int]]) -> list[Float[Tensor, " step"]]:
-        self.able.check(state.layout, max(map(len, rows)) - 1)
+    def _log_probs(self, state: State, rows: list[list[int]]) -> list[Float[Tensor, " _step"]]:
+        longest = max(map(len, rows)) - 1
+        self.able.check(state.layout, longest)
+        if self.able.slides(len(state.layout) + longest):
+            return [self._one_by_one(state, row) for row in rows]
         return continuation_log_probs(
             self.model, state.cache, state.logits, state.seen(), state.layout.next_position, rows
         )
 
+    def _one_by_one(self, state: State, row: list[int]) -> Float[Tensor, " step"]:
+        """Where a mask of a row would let a window cut by place in the layout."""
+        found = [torch.log_softmax(state.logits.float(), -1)[row[0]]]
+        for token, following in itertools.pairwise(row):
+            state = read_on(self.model, state, token, self.able)
+            found.append(torch.log_softmax(state.logits.float(), -1)[following])
+        return torch.stack(found)
+
     def _paper_score(self, state: State, rows: list[list[int]]) -> Float[Tensor, " candidate"]:
         special = set(self.tokenizer.all_special_ids)
         rows = [[token for token in row if token not in special] for row in rows]
-        steps = self._greedy_logits(state, max(map(len, rows)))
-        return torch.stack([steps[range(len(row)), row].mean() for row in rows])
+        if [] in rows:
+            raise BadInput(f"candidates[{rows.index([])}]: has special tokens only, which scoring='paper' skips")
+        self.able.check(state.layout, max(map(len, rows)) - 1)
+        steps = [state.logits.float()]
+        while len(steps) < max(map(len, rows)):
+            state = read_on(self.model, state, int(state.logits.argmax()), self.able)
+            steps.append(state.logits.float())
+        table = torch.stack(steps)
+        return torch.stack([table[range(len(row)), row].mean() for row in rows])
 
-    def _greedy_logits(self, state: State, count: int) -> Float[Tensor, "step vocabulary"]:
-        cache, logits, seen, found = clone(state.cache), state.logits, state.seen(), [state.logits.float()]
-        for step in range(count - 1):
-            seen = torch.cat([seen, seen.new_ones(1)])
-            with torch.inference_mode():
-                out = self.model(
-                    input_ids=logits.argmax()[None, None],
-                    attention_mask=seen[None],
-                    position_ids=torch.tensor([[state.layout.next_position + step]], device=seen.device),
-                    past_key_values=cache,
-                )
-            logits = out.logits[0, -1]
-            found.append(logits.float())
-        return torch.stack(found)
-
-    # -- many ------------------------------------------------------------------------------------------------------
-
-    def score_many(
-        self, questions: Iterable[tuple[SetPrompt, Sequence[str]]], scoring: Scoring = "sum"
-    ) -> Iterator[Float[Tensor, " candidate"]]:
-        """One after the other; wrap it in a progress bar of your own."""
-        return (self.score(prompt, candidates, scoring) for prompt, candidates in questions)
+    def logits_many(self, prompts: Iterable[SetPrompt], *, batch: int = 8) -> Iterator[Float[Tensor, " vocabulary"]]:
+        """After each prompt's last token, read so many prompts at once."""
+        return (state.logits for state in self.encode_many(prompts, batch=batch))
 
 
 def _pad_id(tokenizer: Any) -> int | None:

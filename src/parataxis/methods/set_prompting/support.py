@@ -12,8 +12,10 @@ from parataxis.errors import BadInput
 from parataxis.methods.set_prompting.layout import Layout, additive
 
 ATTENTION = ("full_attention", "sliding_attention")  # the kinds of layer that can be told what to see
+TOLD = ("eager", "sdpa")  # the implementations of attention that take a mask of ours
 BY_LENGTH = ("dynamic", "longrope")  # rotary frequencies that change with the length of what was read
-BIASED = {"bloom": "ALiBi", "mpt": "ALiBi", "t5": "relative position biases"}
+BY_PLACE = {"bloom": "ALiBi", "mpt": "ALiBi", "gpt_neo": "a local attention"}  # whatever the position ids say
+DECODERS = ("gpt_neox", "gpt_neox_japanese")  # with a setting is_decoder=False, which they don't heed
 
 
 @dataclass(frozen=True)
@@ -21,15 +23,17 @@ class Abilities:
     """What a model can do. kinds: of its layers, None if it takes one mask for all; window: of the layers that slide.
 
     most: how many positions it has; safe: and how many while its rotary frequencies are those it was trained with.
+    told: whether its attention takes a mask of ours.
     """
 
     kinds: tuple[str, ...] | None
     window: int | None
     most: int | None
     safe: int | None
+    told: bool
 
     def check(self, layout: Layout, new: int = 0) -> None:
-        """BadInput if the prompt and `new` more tokens don't fit."""
+        """BadInput if the prompt and `new` more tokens, which are read too, don't fit."""
         needed = max(int(layout.positions.max()) + 1, layout.next_position + new if new else 0)
         if self.most is not None and needed > self.most:
             raise BadInput(f"prompt: needs {needed} positions; the model has {self.most}; shorten a text, or drop some")
@@ -56,23 +60,39 @@ class Abilities:
 def abilities(model: Any) -> Abilities:
     """What a model can do. Raises BadInput, by name, for one whose layers can't be told what to see, and where."""
     config = model.config.get_text_config(decoder=True)
-    name = f"model {type(model).__name__}"
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise BadInput(f"{name}: is an encoder-decoder; a causal language model is needed")
-    biased = BIASED.get(config.model_type) or ("ALiBi" if getattr(config, "alibi", False) else "")
-    if biased:
-        raise BadInput(f"{name}: has {biased} in the place of position ids; a model with position ids is needed")
     kinds = tuple(dict.fromkeys(getattr(config, "layer_types", None) or ()))
-    other = [kind for kind in kinds if kind not in ATTENTION]
+    unfit = _unfit(model, config, kinds)
+    if unfit:
+        raise BadInput(f"model {type(model).__name__}: {unfit}")
+    slides = "sliding_attention" in kinds
+    return Abilities(
+        kinds=kinds if slides else None,
+        window=getattr(config, "sliding_window", None) if slides or not kinds else None,
+        most=_most(config),
+        safe=_safe(config),
+        told=config._attn_implementation in TOLD,
+    )
+
+
+def _unfit(model: Any, config: Any, kinds: tuple[str, ...]) -> str:
+    """Why a model can't be asked with sets, and what to do."""
+    if getattr(model.config, "is_encoder_decoder", False):
+        return "is an encoder-decoder; a causal language model is needed"
+    if getattr(config, "is_decoder", True) is False and config.model_type not in DECODERS:
+        return "reads in both directions (is_decoder=False); a causal language model is needed"
+    by_place = BY_PLACE.get(config.model_type) or ("ALiBi" if getattr(config, "alibi", False) else "")
+    if by_place:
+        return f"has {by_place}, which counts places and not position ids; a model that heeds position ids is needed"
+    other = [kind.removesuffix("_attention") for kind in kinds if kind not in ATTENTION]
     if other or getattr(model, "_is_stateful", False):
         what = other[0].replace("_", " ") if other else "recurrent"
-        raise BadInput(f"{name}: has {what} layers, which read in order; a model of attention alone is needed")
-    if "position_ids" not in inspect.signature(model.forward).parameters:
-        raise BadInput(f"{name}: takes no position_ids; a model that takes them is needed")
-    window = getattr(config, "sliding_window", None)
-    if kinds and "sliding_attention" not in kinds:
-        window = None
-    return Abilities(kinds if "sliding_attention" in kinds else None, window, _most(config), _safe(config))
+        return f"has {what} layers, which can't be told what to see; a model of full attention is needed"
+    for name in ("position_ids", "past_key_values"):
+        if name not in inspect.signature(model.forward).parameters:
+            return f"takes no {name}; a model that takes them is needed"
+    if model.training:
+        return "is being trained, so that its answers vary by chance; call model.eval()"
+    return ""
 
 
 def _most(config: Any) -> int | None:

@@ -1,0 +1,90 @@
+"""Made models of seven families and a made tokenizer: what the study proves the symmetry on, and where it is broken.
+
+Their weights are drawn, then scaled until the order of an ordinary prompt moves the logits: where attention is nearly
+flat, nothing would depend on the order, and a test of it would show nothing.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from parataxis.methods.set_prompting.layout import PLAIN
+from parataxis.methods.set_prompting.prompt import Set, SetPrompt
+from parataxis.methods.set_prompting.prompter import SetPrompter
+
+SPECIAL = ("<unk>", "<s>", "</s>")
+# "ab" and "the" are tokens: texts joined before they are tokenised give other tokens than texts joined after.
+MERGES = [("a", "b"), ("t", "h"), ("th", "e")]
+SIZES = {"vocab_size": 384, "max_position_embeddings": 256, "bos_token_id": 1, "eos_token_id": 2}
+USUAL = {
+    **SIZES,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+GEMMA = {"head_dim": 8, "query_pre_attn_scalar": 8, "layer_types": ["sliding_attention", "full_attention"]}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": USUAL,
+    "mistral": {**USUAL, "sliding_window": None},
+    "qwen2": USUAL,
+    "qwen3": {**USUAL, "head_dim": 8},
+    "gemma3_text": {**USUAL, **GEMMA},
+    "gpt2": {**SIZES, "n_embd": 32, "n_layer": 2, "n_head": 4},
+    "gpt_neox": {**USUAL, "rotary_pct": 0.5},
+}
+MOVED = 0.15  # by the order of an ordinary prompt, in units of the logits' scale or of 1
+
+QUESTION = SetPrompt(
+    "Which of them flies?\n", Set(["a bee\n", "the owl in the barn\n", "bat\n", "ab heron\n"]), "Answer:"
+)
+
+
+def orders_of(prompt: SetPrompt) -> list[SetPrompt]:
+    """The prompt with its first set in every order, the given one first."""
+    return [prompt.ordered(order) for order in itertools.permutations(range(len(prompt.sets[0].members)))]
+
+
+def spread(logits: Sequence[Float[Tensor, " vocabulary"]]) -> float:
+    """The largest difference between any two."""
+    table = torch.stack(list(logits))
+    return float((table.amax(0) - table.amin(0)).max())
+
+
+def made_model(family: str, attention: str = "sdpa", seed: int = 0, **settings: Any) -> Any:
+    """A small model of a family of transformers; settings: of its configuration, in place of the usual ones."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(family, **{**FAMILIES[family], **settings})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
+    weights = [weight for weight in model.parameters() if weight.ndim > 1]
+    plain = SetPrompter(model, made_tokenizer(), edits=PLAIN)
+    for _ in range(60):
+        logits = [plain.logits(QUESTION.ordered(order)) for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))]
+        if spread(logits) / max(1.0, float(logits[0].abs().max())) > MOVED:
+            return model
+        for weight in weights:
+            weight.data.mul_(1.2)
+    raise AssertionError(f"{family}: the order of an ordinary prompt does not move the logits")
+
+
+def made_tokenizer() -> Any:
+    """Bytes, some of them merged; a prompt begins with <s>."""
+    from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
+    from tokenizers.models import BPE
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = [*SPECIAL, *letters, *("".join(pair) for pair in MERGES)]
+    made = Tokenizer(BPE({token: number for number, token in enumerate(vocabulary)}, MERGES))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    made.decoder = decoders.ByteLevel()
+    made.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1), ("</s>", 2)])
+    return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", bos_token="<s>", eos_token="</s>")

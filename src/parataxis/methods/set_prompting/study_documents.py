@@ -1,0 +1,72 @@
+"""Passages in the place of options: what the place of the gold passage decides, and a set of passages."""
+
+import gzip
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parataxis.claims import Measurement, Table
+from parataxis.lm.models import LanguageModel
+from parataxis.methods.set_prompting.layout import PLAIN
+from parataxis.methods.set_prompting.prompt import Set, SetPrompt
+from parataxis.methods.set_prompting.prompter import SetPrompter
+from parataxis.methods.set_prompting.summary import rate, resampled
+
+CLAIMS = ("documents", "documents-flips-plain")
+PASSAGES, WORDS = 4, 120
+LAST = PASSAGES - 1
+
+
+@dataclass(frozen=True)
+class Search:
+    """A question, one answer, and passages, the first of which holds the answer."""
+
+    question: str
+    answer: str
+    passages: tuple[str, ...]
+
+    def prompt(self, gold: int = 0) -> SetPrompt:
+        """gold: the place of the gold passage."""
+        order = [*self.passages[1 : gold + 1], self.passages[0], *self.passages[gold + 1 :]]
+        return SetPrompt("Passages:\n", Set(order), f"Question: {self.question}?\nAnswer:")
+
+
+def read_searches(path: Path, n: int, rng: np.random.Generator) -> list[Search]:
+    """n questions drawn from the file, each with the passages of three others."""
+    with gzip.open(path, "rt") as stream:
+        rows = [json.loads(line) for line in stream]
+    drawn = rng.permutation(len(rows))[: n * PASSAGES].reshape(n, PASSAGES)
+    return [
+        Search(rows[places[0]]["question"], rows[places[0]]["answers"][0], tuple(_passage(rows[i]) for i in places))
+        for places in drawn.tolist()
+    ]
+
+
+def _passage(row: dict[str, str]) -> str:
+    return f"[{row['title']}] {' '.join(row['text'].split()[:WORDS])}\n"
+
+
+def measure(model: LanguageModel, searches: Sequence[Search], seed: int, real: bool) -> Iterator[Measurement | Table]:
+    plain = SetPrompter(model.model, model.tokenizer, edits=PLAIN)
+    sets = SetPrompter(model.model, model.tokenizer)
+    likely, texts = [], []
+    for each in searches:
+        first, last = (each.prompt(gold) for gold in (0, LAST))
+        bare = SetPrompt(f"Question: {each.question}?\nAnswer:")
+        asked = ((plain, first), (plain, last), (sets, first), (plain, bare))
+        likely.append([float(who.score(prompt, [f" {each.answer}"], "mean")[0]) for who, prompt in asked])
+        texts.append([who.generate(prompt)[0] for who, prompt in asked[:2]])
+    table = np.array(likely)
+    names = ("gold first", "gold last", "a set", "no passages")
+    caption = "Mean log-probability of a token of the answer, teacher-forced."
+    yield Table("documents", ("prompt", "nats a token"), list(zip(names, table.mean(0).tolist(), strict=True)), caption)
+    gain = (table[:, 2] - table[:, :2].mean(1))[:, None]
+    found = resampled(gain, lambda means: means, seed)[0]
+    facts: dict[str, Any] = {"real": real, "data": f"NQ-open, {model.name}"}
+    yield Measurement(CLAIMS[0], found.value, found.low, found.high, len(searches), "nats a token", **facts)
+    flips = rate(np.array([first != last for first, last in texts]))
+    yield Measurement(CLAIMS[1], flips.value, flips.low, flips.high, len(searches), "share of questions", **facts)

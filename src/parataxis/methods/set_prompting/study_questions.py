@@ -1,0 +1,111 @@
+"""The claims about real questions: what the order of the options decides, and what a set costs and keeps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from parataxis.claims import Figure, Measurement
+from parataxis.lm.models import LanguageModel
+from parataxis.methods.set_prompting.asking import Likelihood
+from parataxis.methods.set_prompting.baselines import Once
+from parataxis.methods.set_prompting.evaluate import Posed, Row, evaluate
+from parataxis.methods.set_prompting.layout import PLAIN
+from parataxis.methods.set_prompting.made import spread
+from parataxis.methods.set_prompting.prompter import SetPrompter
+from parataxis.methods.set_prompting.questions import Question
+from parataxis.methods.set_prompting.summary import Estimate, gap, rate, resampled
+from parataxis.methods.set_prompting.templates import DEFAULT_TEMPLATE, pose, template
+
+CLAIMS = (
+    "order-changes-nothing-smollm2",
+    *(f"{claim}-{name}" for claim in ("between-worst-and-best", "cost") for name in ("csqa", "arc")),
+    *("order-flips-plain", "order-flips-sets"),
+)
+PROVED_ON = 4  # questions, in six orders each
+REREAD = 6  # questions of each data set, or a tenth, whose set-based answer is read anew in both orders, as given
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Rows of one data set: an ordinary prompt and sets, in two orders; and sets once more, laid out as given."""
+
+    plain: list[Row]
+    sets: list[Row]
+    given: list[Row]
+
+
+Watch = Callable[[int, int], None]
+
+
+def ask(model: LanguageModel, questions: Sequence[Question], watch: Watch) -> Asked:
+    posed = [Posed(each, *pose(each, template(DEFAULT_TEMPLATE))) for each in questions]
+
+    def rows(name: str, some: Sequence[Posed], **options: Any) -> list[Row]:
+        asker = Likelihood(SetPrompter(model.model, model.tokenizer, **options))
+        return evaluate(some, [Once(name, asker)], "two", model=model.name, watch=watch)
+
+    again = rows("given", posed[: max(REREAD, len(posed) // 10)], layout="given")
+    return Asked(rows("plain", posed, edits=PLAIN), rows("set-based", posed), again)
+
+
+def measure(
+    model: LanguageModel, data: dict[str, list[Question]], seed: int, real: bool, watch: Watch
+) -> Iterator[Measurement | Figure]:
+    facts: dict[str, Any] = {"real": real, "data": f"{' and '.join(data)}, {model.name}"}
+    moved, plain, n = _moved(model, next(iter(data.values()))[:PROVED_ON])
+    yield Measurement(CLAIMS[0], moved, moved, moved, n, "share of the logits' scale", null=plain, **facts)
+    found = {name: ask(model, questions, watch) for name, questions in data.items()}
+    for name, asked in found.items():
+        own: dict[str, Any] = {"real": real, "data": f"{name}, {model.name}"}
+        inside, null = _inside(asked.sets, asked.plain, seed), _by_chance(data[name], seed)
+        yield _of(f"between-worst-and-best-{name}", inside, len(asked.plain), null=null, **own)
+        yield _of(f"cost-{name}", gap(asked.sets, asked.plain, seed), len(asked.plain), **own)
+    plain_rows = [row for asked in found.values() for row in asked.plain]
+    given_rows = [row for asked in found.values() for row in asked.given]
+    flips, none = (_flips(rows) for rows in (plain_rows, given_rows))
+    yield _of("order-flips-plain", flips, len(plain_rows), null=none.value, **facts)
+    held = Estimate(none.value, none.value, none.value)  # what is proved: it is no matter of luck
+    yield _of("order-flips-sets", held, len(given_rows), null=flips.value, **facts)
+
+
+def _of(claim: str, found: Estimate, n: int, **facts: Any) -> Measurement:
+    return Measurement(claim, found.value, found.low, found.high, n, "share of questions", **facts)
+
+
+def _flips(rows: Sequence[Row]) -> Estimate:
+    return rate(np.array([row.chosen[0] != row.chosen[1] for row in rows]))
+
+
+def _inside(sets: Sequence[Row], plain: Sequence[Row], seed: int) -> Estimate:
+    """How far the set-based accuracy is from the nearer end of [worst of two, best of two]; below 0 outside."""
+    right = np.array([row.right[0] for row in sets], dtype=float)
+    both = np.array([[all(row.right[:2]), any(row.right[:2])] for row in plain], dtype=float)
+
+    def nearer(means: Any) -> Any:
+        return np.minimum(means[:, 0] - means[:, 1], means[:, 2] - means[:, 0])[:, None]
+
+    return resampled(np.column_stack([right, both]), nearer, seed)[0]
+
+
+def _by_chance(questions: Sequence[Question], seed: int) -> float:
+    """The same where the two orders agree and are right, and the set-based answer is drawn at random."""
+    chance = float(np.mean([1 / len(each.choices) for each in questions]))
+    return chance - 1.0
+
+
+def _moved(model: LanguageModel, questions: Sequence[Question]) -> tuple[float, float, int]:
+    """Over six orders of each question, laid out as given: the largest differences with sets, and without."""
+    worst = {"sets": 0.0, "plain": 0.0}
+    for each in questions:
+        prompt, _ = pose(each, template(DEFAULT_TEMPLATE))
+        count = len(each.choices)
+        orders = [
+            tuple((place + shift) % count for place in range(count))[::step] for shift in (0, 1, 2) for step in (1, -1)
+        ]
+        for name, options in (("sets", {"layout": "given"}), ("plain", {"edits": PLAIN})):
+            prompter = SetPrompter(model.model, model.tokenizer, **options)
+            logits = [prompter.logits(prompt.ordered(order)) for order in orders]
+            worst[name] = max(worst[name], spread(logits) / float(logits[0].abs().max()))
+    return worst["sets"], worst["plain"], len(questions)

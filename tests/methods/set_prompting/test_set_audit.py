@@ -1,0 +1,167 @@
+import itertools
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from families import model, tokenizer
+
+from parataxis.errors import BadInput
+from parataxis.lm.endpoint import Endpoint
+from parataxis.lm.models import LanguageModel
+from parataxis.methods.set_prompting.order_audit import METHODS, accuracies, order_audit
+from parataxis.methods.set_prompting.plot import COLOURS, draw
+from parataxis.methods.set_prompting.questions import Question
+from parataxis.methods.set_prompting.report import Symmetry
+
+# As long as one another, so that neither the sum nor the mean is for the shortest.
+WORDS = ("aaaa", "abba", "thet", "cdcd", "ghgh", "xyxy", "zzzz", "opop")
+PICKED = list(itertools.permutations(WORDS, 4))
+QUESTIONS = [Question(f"q{n}", f"Which <b>{n * 7}</b> $x$?", PICKED[n * 67], n % 4) for n in range(24)]
+
+
+@pytest.fixture(scope="module")
+def lm():
+    return LanguageModel(model("llama"), tokenizer(), "tiny")
+
+
+@pytest.fixture(scope="module")
+def report(lm):
+    return order_audit(QUESTIONS, lm, scoring="mean", title="made")
+
+
+class Positional(Endpoint):
+    """Says what stands in a place, with one word around it; of one kind of question now this, now that."""
+
+    def __init__(self, fickle=False):
+        self.url, self.model, self.fickle, self.asked = "http://nowhere", "made", fickle, 0
+
+    def ask(self, messages):
+        self.asked += 1
+        options = [line[2:] for line in messages[0]["content"].splitlines() if line.startswith("- ")]
+        return f"Well: {options[self.asked % len(options) if self.fickle else 0]}."
+
+
+def test_side_by_side(report):
+    plain, sort, other, sets = report.summaries
+    assert [each.method for each in report.summaries] == ["plain", "sort", "sort-descending", "set-based"]
+    assert plain.flips.low > 0
+    assert [(each.flips.value, each.flips.high) for each in (sort, other, sets)] == [(0, 0)] * 3
+    assert {each.method: report.verdict(each) for each in report.summaries} == {
+        "plain": "order-dependent",
+        "sort": "invariant, not symmetric",
+        "sort-descending": "invariant, not symmetric",
+        "set-based": "invariant and symmetric",
+    }
+    assert report.exit_status == 1
+    assert report.twin.low > 0
+    assert report.symmetry.holds
+    assert report.symmetry.moved > 0  # laid out as given: rounding, which sorting would have hidden
+    assert report.asked <= 24 * (2 + 2 + 1)
+
+
+def test_a_method_that_only_sorts_is_not_called_symmetric(report):
+    moved = replace(report, symmetry=Symmetry(5, 0.3, 1.0))
+    assert moved.verdict(moved.of("set-based")) == "NOT symmetric: its scores move"
+
+
+def test_the_text_says_what_was_found(report):
+    text = str(report)
+    plain = report.of("plain")
+    assert text.startswith(f"made: reversing the options changes {100 * plain.flips.value:.0f}% [")
+    assert "24 questions, model tiny, template list, scoring mean, orders two, seed 0" in text
+    assert "set-based        1      0%   " in text
+    assert "sorted the other way" in text
+    assert max(map(len, text.splitlines())) <= 140
+
+
+def test_all_orders_and_every_method(lm, tmp_path):
+    names = list(METHODS)
+    few = [*QUESTIONS[:2], Question("short", "Which?", ("aaaa", "thet", "thet"), 2)]
+    report = order_audit(few, lm, names=names, kind="all", scoring="mean", journal=tmp_path / "rows.jsonl", title="few")
+    by_name = {each.method: each for each in report.summaries}
+    assert by_name["plain"].spread.orders == 24
+    assert by_name["plain"].alike == 2
+    assert [by_name[name].calls for name in ("plain", "sort", "set-based")] == [1, 1, 1]
+    assert by_name["permute-average"].calls == (2 * 24 * 24 + 6 * 6) / (2 * 24 + 6)
+    assert by_name["majority-vote-cyclic"].calls == (2 * 24 * 4 + 6 * 3) / (2 * 24 + 6)
+    for name, each in by_name.items():
+        if name in ("sort", "set-based", "permute-average", "majority-vote"):
+            assert each.moved.value == 0, name
+    # 24 orders of two questions; of the third, two options of which are one, 3; a set of each.
+    assert report.asked == 2 * 24 + 3 + 3
+    again = order_audit(few, lm, names=names, kind="all", scoring="mean", journal=tmp_path / "rows.jsonl", title="few")
+    assert again.asked == 0
+    assert again.summaries == report.summaries
+    assert "some order changes" in str(report)
+    assert "plain over 24 orders: accuracy from" in str(report)
+    accuracies, slots, questions = draw(report).axes
+    assert (
+        len(accuracies.get_xticklabels()) == len(slots.get_lines()) == len(questions.get_yticklabels()) == len(COLOURS)
+    )
+
+
+def test_a_report_is_written_whole(report, tmp_path):
+    files = report.write(tmp_path / "out")
+    assert [each.name for each in files] == ["report.html", "report.json", "order.png", "order.svg"]
+    kept = json.loads(files[1].read_text())
+    assert kept["summaries"][0]["flips"]["value"] == report.of("plain").flips.value
+    assert kept["exit_status"] == 1
+    page = files[0].read_text()
+    parser = HTMLParser()
+    parser.feed(page)
+    assert "&lt;b&gt;" in page
+    assert "Which <b>" not in page
+    assert "plain, given order" in page
+    assert files[2].read_bytes().startswith(b"\x89PNG")
+    assert files[3].read_text() in page
+
+
+def test_an_endpoint_that_answers_by_place():
+    report = order_audit(QUESTIONS, Positional())
+    plain = report.of("plain")
+    assert (plain.flips.value, plain.noise.value, plain.unanswered) == (1, 0, 0)
+    assert plain.slots == (1, 0, 0, 0)
+    assert report.exit_status == 1
+    assert report.of("majority-vote-cyclic").calls == 4
+    assert report.symmetry is report.gap is None
+    assert report.scoring == "written"
+    assert "asking again 0%" in str(report)
+
+
+def test_an_endpoint_that_answers_by_chance_is_not_blamed_on_the_order():
+    report = order_audit(QUESTIONS, Positional(fickle=True), names=["plain"])
+    assert report.of("plain").flips.low > 0.2
+    assert report.of("plain").noise.low > 0.2
+    assert report.exit_status == 0
+    assert report.verdict(report.of("plain")) == "no dependence shown"
+
+
+@pytest.mark.parametrize("name", ["set-based", "permute-average", "pride"])
+def test_an_endpoint_can_not_be_opened(name):
+    with pytest.raises(BadInput, match=f"method='{name}': needs a model that can be opened"):
+        order_audit(QUESTIONS[:2], Positional(), names=[name])
+
+
+def test_unknown_names(lm):
+    with pytest.raises(BadInput, match="method='shuffle': expected one of plain, sort"):
+        order_audit(QUESTIONS[:2], lm, names=["shuffle"])
+    with pytest.raises(BadInput, match="template='x'"):
+        order_audit(QUESTIONS[:2], lm, layout="x")
+
+
+def test_accuracies_of_each_scoring(lm, tmp_path):
+    told = []
+    found = accuracies(
+        QUESTIONS[:6], lm, names=["plain", "pride"], scorings=["sum", "mean"], watch=lambda *done: told.append(done)
+    )
+    assert [(each.method, each.scoring) for each in found] == [
+        ("plain", "sum"),
+        ("pride", "sum"),
+        ("plain", "mean"),
+        ("pride", "mean"),
+    ]
+    assert [each.calls for each in found] == [1, 1.5, 1, 1.5]  # one question in four orders, five in one
+    assert told[-1] == (12, 12)
+    both = order_audit(QUESTIONS[:6], lm, names=["plain"])
+    assert found[0].right == both.of("plain").normal

@@ -1,0 +1,134 @@
+import gzip
+import json
+
+import pytest
+from families import model, tokenizer
+
+from parataxis.cli import main
+
+QUESTIONS = [
+    {"id": n, "question": f"Which {n * 7}?", "choices": ["aaaa", "abba", "thet", "xyxy"][n % 2 :][:3], "answer": n % 3}
+    for n in range(12)
+]
+MARKED = "Which flies? <|start_2d|>- a bee <|split_2d|>- the cab <|end_2d|>Answer:"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    model("llama").save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def call(tmp_path, tiny, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS))
+    prompts = [{"prompt": MARKED, "prompt_metadata": {"label": "a bee", "incorrect_answers": ["the cab"]}}]
+    (tmp_path / "p.json").write_text(json.dumps(prompts))
+
+    def call(*argv, model=tiny):
+        with pytest.raises(SystemExit) as caught:
+            main(["prompts", *argv, "--model", model])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call
+
+
+def test_audit_writes_its_folder_and_goes_on_there(call, tmp_path):
+    status, out, _ = call("audit", "q.jsonl", "--out", "audit", "--scoring", "mean")
+    assert status in (0, 1)
+    assert out.startswith("q: reversing the options changes ")
+    assert out.endswith("report: audit/report.html\n")
+    assert "\x1b" not in out
+    names = {each.name for each in (tmp_path / "audit").iterdir()}
+    assert names == {"order.png", "order.svg", "report.html", "report.json", "rows.jsonl"}
+    status, again, _ = call("audit", "q.jsonl", "--out", "audit", "--scoring", "mean", "--json")
+    found = json.loads(again)
+    assert (status, found["asked"], found["n"]) == (found["exit_status"], 0, 12)
+    assert f"{100 * found['summaries'][0]['flips']['value']:.0f}%" in out
+
+
+def test_audit_of_what_the_order_can_not_change(call):
+    status, out, _ = call("audit", "q.jsonl", "--method", "set-based", "--orders", "all", "--limit", "3")
+    assert status == 0
+    assert out.startswith("q: 3 questions")
+
+
+def test_a_data_set_by_its_name(call, tmp_path, monkeypatch):
+    folder = tmp_path / "data" / "set-based-prompting"
+    folder.mkdir(parents=True)
+    (folder / "made.jsonl.gz").write_bytes(gzip.compress((tmp_path / "q.jsonl").read_bytes()))
+    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path / "data"))
+    status, _, err = call("audit", "nothing")
+    assert status == 2
+    assert "nothing: there is no such file, nor a data set" in err
+
+
+def test_score(call):
+    status, out, _ = call("score", "q.jsonl", "--limit", "4", "--scoring", "mean", "--method", "set-based", "--json")
+    (found,) = json.loads(out)
+    assert (status, found["method"], found["scoring"], found["n"]) == (0, "set-based", "mean", 4)
+    status, out, _ = call("score", "q.jsonl", "--limit", "4")
+    assert status == 0
+    assert [line.split()[1] for line in out.splitlines()] == ["scoring", *["sum"] * 3, *["mean"] * 3, *["pmi"] * 3]
+
+
+def test_ask(call):
+    status, text, _ = call("ask", MARKED, "--max-new-tokens", "4")
+    assert status == 0
+    backwards = "Which flies? <|start_2d|>- the cab <|split_2d|>- a bee <|end_2d|>Answer:"
+    assert call("ask", backwards, "--max-new-tokens", "4")[1] == text
+    options = ("--candidate", " a bee", "--candidate", " the cab")
+    (_, one, _), (_, other, _) = call("ask", MARKED, *options), call("ask", backwards, *options)
+    assert one == other
+    found = json.loads(call("ask", MARKED, *options, "--json")[1])
+    assert one.splitlines() == [f"{score:8.2f}  {name}" for name, score in found["scores"].items()]
+    assert call("ask", backwards, *options, "--condition", "normal")[1] != one
+
+
+def test_a_set_of_one_is_told_of(call):
+    status, _, err = call("ask", "Which? <|start_2d|>- a bee <|end_2d|>Answer:")
+    assert status == 0
+    assert err == "parataxis: prompt: a set of one member is the same as plain text\n"
+
+
+def test_run(call, tmp_path):
+    status, out, _ = call("run", "p.json", "--out", "answers.jsonl", "--top-k", "3")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[1:4]] == ["normal", "normal_reversed", "order_independent"]
+    lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert len(lines) == 3
+    _, out, _ = call("run", "p.json", "--out", "answers.jsonl", "--top-k", "3", "--json")
+    accuracies = [each["accuracy"] for each in json.loads(out)]
+    assert accuracies == [float(line["is_correct_answer"]) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("audit", "none.jsonl"), "none.jsonl: can't be read"),
+        (("audit", "q.jsonl", "--orders", "some"), "orders='some': expected two, all, or a number"),
+        (("audit", "q.jsonl", "--method", "shuffle"), "method='shuffle'"),
+        (("audit", "q.jsonl", "--template", "chat"), "no chat template"),
+        (("score", "p.json"), "p.json: expected a name that ends with one of .jsonl"),
+        (("ask", "no set here"), "has no set; mark one"),
+        (("ask", MARKED, "--condition", "sideways"), "condition='sideways'"),
+        (("run", "p.json", "--out", "o.jsonl", "--condition", "sideways"), "condition='sideways'"),
+        (("run", "q.jsonl", "--out", "o.jsonl"), "q.jsonl:1: expected an object with the text `prompt`"),
+    ],
+)
+def test_bad_input_is_one_line(call, argv, told):
+    status, _, err = call(*argv)
+    assert status == 2
+    assert err.startswith("parataxis: ")
+    assert told in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_model_that_is_not_there(call):
+    status, _, err = call("audit", "q.jsonl", model="./nowhere")
+    assert status == 2
+    assert "'./nowhere': there is no such folder" in err
