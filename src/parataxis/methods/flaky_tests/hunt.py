@@ -100,10 +100,8 @@ def survey(paths: Sequence[Path | str], options: Sequence[str], python: Path | N
     """Collect the suite that `paths` belong to, run nothing. Raises BadInput."""
     suite = find_suite([Path(path) for path in paths], tuple(options), python)
     check_python(suite)
-    with Session(suite, 0, seed=seed) as first:
-        found = first.collected()
-        with Session(suite, 1, seed=seed, ids=found.ids) as second:
-            other = second.collected()
+    with Session(suite, 0, seed=seed) as first, Session(suite, 1, seed=seed) as second:  # both at once
+        found, other = first.collected(), second.collected()
     asked = {"root": str(suite.root), "arguments": list(suite.arguments), "protocol": "", "level": "", "seed": seed}
     return _head(suite, found, other, timeout=timeout, **asked)
 
