@@ -22,7 +22,9 @@ from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import PUT_BACK, Collected, Limits, Order, Session, SessionDied
 from parataxis.methods.flaky_tests.text import notes
 
-LIMITS = Limits(10.0, {}, 30.0)
+pytestmark = pytest.mark.usefixtures("forks")
+
+LIMITS = Limits(60.0, {}, 60.0)
 
 
 @pytest.fixture
