@@ -37,7 +37,7 @@ def forks(suite: Suite, ids: list[str], orders: list[tuple[int, ...]], jobs: int
         found = session.collected()
         todo = [Order("random", index, order) for index, order in enumerate(orders)]
         limits = Limits(test=600.0, tests={}, order=3600.0)
-        done = list(session.run(todo, limits, seeded=found.fingerprints, isolate=not found.overlay))
+        done = list(session.run(todo, limits, seeded=found.fingerprints, isolate=found.isolation != "none"))
     assert len(done) == len(orders)
     assert all("-" not in each.outcomes for each in done)
 

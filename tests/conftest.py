@@ -1,12 +1,26 @@
 """What every test gets: a guard against leaked state, and a planted method."""
 
+import gc
+import logging
 import os
+import signal
+import socket
+import sys
+import tempfile
 from collections.abc import Iterator
+from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
 PASSING = ("PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK")  # set by pytest; by joblib, once, when it is imported
+
+# How long a slow machine takes says nothing of the code: no deadline, and no complaint that examples come slowly.
+hypothesis.settings.register_profile(
+    "ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("ours")
 
 
 def pytest_addoption(parser):
@@ -27,17 +41,61 @@ def pytest_pyfunc_call(pyfuncitem):
 
 
 @pytest.fixture(autouse=True)
-def _untouched_process() -> Iterator[None]:
-    """cwd and environment are as they were, once every other fixture has cleaned up."""
-    folder, before = os.getcwd(), _environment()
+def _untouched_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests share in this process is as it was, once every other fixture has cleaned up."""
+    before, modules = _shared(), dict(sys.modules)
     yield
-    changed = {name for name, _ in before.items() ^ _environment().items()}
-    assert os.getcwd() == folder, "the test left another current folder"
-    assert not changed, f"the test left another environment: {', '.join(sorted(changed))}"
+    _end_workers()
+    after = _shared()
+    changed = [f"{name}: {_told(was, after[name])}" for name, was in before.items() if after[name] != was]
+    assert not changed, f"the test left another {'; another '.join(changed)}"
+    made = str(tmp_path_factory.getbasetemp())
+    other = [name for name, module in modules.items() if sys.modules.get(name) is not module]
+    other += [name for name in sys.modules.keys() - modules.keys() if _is_planted(name, made)]
+    assert not other, f"the test left other modules: {', '.join(sorted(other))}"
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in PASSING}
+def _shared() -> dict[str, Any]:
+    """What is cheap to read of all that a test may change for those after it."""
+    root = logging.getLogger()
+    # pytest's own handlers come and go with the phases of a test
+    handlers = [each for each in root.handlers if not type(each).__module__.startswith("_pytest.")]
+    shared = {
+        "current folder": os.getcwd(),
+        "environment": {name: value for name, value in os.environ.items() if name not in PASSING},
+        "sys.path": list(sys.path),
+        "sys.meta_path": list(sys.meta_path),
+        "folder for temporary files": tempfile.gettempdir(),
+        "handling of signals": {each: signal.getsignal(each) for each in signal.valid_signals()},
+        "logging": (root.level, root.manager.disable, handlers),
+        "recursion limit": sys.getrecursionlimit(),
+        "garbage collection": (gc.isenabled(), gc.get_threshold()),
+        "default timeout of sockets": socket.getdefaulttimeout(),
+        "NumPy": (np.geterr(), np.get_printoptions()),
+    }
+    if matplotlib := sys.modules.get("matplotlib"):
+        shared["settings of matplotlib"] = dict(matplotlib.rcParams)
+    return shared
+
+
+def _told(before: Any, after: Any) -> str:
+    if isinstance(before, dict):
+        return ", ".join(str(name) for name in {**before, **after} if before.get(name) != after.get(name))
+    return f"{after} instead of {before}"
+
+
+def _is_planted(name: str, made: str) -> bool:
+    """The worker's, with which our own plugin takes a process for a hunt's; or from a folder that is a test's own."""
+    file = getattr(sys.modules[name], "__file__", None)
+    return name.startswith("_parataxis_") or (isinstance(file, str) and file.startswith(made))
+
+
+def _end_workers() -> None:
+    """joblib keeps its processes for whoever asks next, with the environment and folder of the test that began them."""
+    pool = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if pool is not None and pool._executor is not None:
+        pool._executor.shutdown(wait=True, kill_workers=True)
+        pool._executor = None
 
 
 @pytest.fixture

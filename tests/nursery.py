@@ -65,6 +65,7 @@ def serve() -> None:
             function, arguments, cwd, environment = pickle.loads(asked)
             os.environ.clear()
             os.environ.update(environment)
+            tempfile.tempdir = None  # which may be another in this environment
             os.chdir(cwd)
             print(json.dumps(function(*arguments)))
 

@@ -14,11 +14,15 @@ IDS = ["gap", "spread", "any-order", "own-score", "running-mean"]
 
 
 @pytest.fixture(autouse=True)
-def _clean_imports(monkeypatch):
+def _clean_imports(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield
-    for name in [name for name in sys.modules if name.split(".")[0] == "planted_gap"]:
+    for name in [name for name, module in sys.modules.items() if _is_below(module, tmp_path)]:
         del sys.modules[name]
+
+
+def _is_below(module, folder):
+    return str(getattr(module, "__file__", None)).startswith(str(folder))
 
 
 @pytest.fixture

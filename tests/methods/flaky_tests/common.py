@@ -8,7 +8,7 @@ import numpy as np
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, tests_overview, write_passed_failed
 from parataxis.methods.flaky_tests.order_test import pearson
 from parataxis.methods.flaky_tests.reruns import runs_for_rate, victim_rate
-from parataxis.methods.flaky_tests.study import made_ids, made_runs
+from parataxis.methods.flaky_tests.study_inputs import made_ids, made_runs
 
 SUITE = Path(__file__).parent / "suites" / "victim_and_polluter"
 HUNT = ["tests", "hunt", "."]

@@ -1,20 +1,20 @@
-"""Causes of failures by chance: real runs, real interventions, over the made suites of suites_chance/."""
+"""Causes of failures by chance: real runs, real interventions, over the made suites of made/chance/."""
 
 import ast
 import json
 import shutil
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from parataxis.methods.flaky_tests.chance import Scored, explain_chance, score, tally
 from parataxis.methods.flaky_tests.chance_seen import KINDS, Hint, Runs, seen_along
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
+from parataxis.methods.flaky_tests.study_inputs import MADE
 
 pytestmark = pytest.mark.usefixtures("lean")
 
-SUITES = Path(__file__).parent / "suites_chance"
+SUITES = MADE / "chance"
 TRUTH = json.loads((SUITES / "truth.json").read_text())
 LIMITS = Limits(10.0, {}, 60.0)
 QUICK = {  # one of each kind, and decoys

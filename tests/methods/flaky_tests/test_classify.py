@@ -1,12 +1,9 @@
-import time
-
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parataxis.methods.flaky_tests.classify import SHUFFLED, Kind, classify, paper_class
-from parataxis.methods.flaky_tests.outcomes import BITS, Run
+from parataxis.methods.flaky_tests.outcomes import Run
 
 # Each by hand from the paper's rules: iterations of (file order, shuffled).
 BY_HAND = [
@@ -84,7 +81,7 @@ PROTOCOLS = pytest.mark.parametrize("protocol", ["paper", "default"])
 
 
 @PROTOCOLS
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(rows=ROWS)
 def test_agrees_with_a_second_reading(protocol, rows):
     runs = [Run(**row) for row in rows]
@@ -92,6 +89,7 @@ def test_agrees_with_a_second_reading(protocol, rows):
 
 
 @PROTOCOLS
+@settings(max_examples=40)
 @given(rows=ROWS, data=st.data())
 def test_the_order_in_which_runs_arrive_changes_nothing(protocol, rows, data):
     runs = [Run(**row) for row in rows]
@@ -100,6 +98,7 @@ def test_the_order_in_which_runs_arrive_changes_nothing(protocol, rows, data):
 
 
 @PROTOCOLS
+@settings(max_examples=40)
 @given(rows=ROWS, places=st.permutations(range(TESTS)))
 def test_relabelling_the_tests_relabels_their_classes(protocol, rows, places):
     runs = [Run(**row) for row in rows]
@@ -164,15 +163,3 @@ def test_outcomes_of_another_suite_are_our_own_mistake():
 
 def test_every_class_has_its_sentence():
     assert len({kind.sentence for kind in Kind}) == 4
-
-
-def test_the_papers_scale_takes_less_than_a_second():
-    rng = np.random.default_rng(7)
-    marks = np.array(list(BITS))[rng.choice(len(BITS), size=(400, 2000))]
-    runs = [
-        Run(i // 40, "same" if i % 2 else "random", i, (), "".join(row)) for i, row in enumerate(marks)
-    ]  # 10 iterations of 20 + 20
-    start = time.process_time()
-    kinds = classify(runs, 2000)
-    assert time.process_time() - start < 1
-    assert set(kinds) == {Kind.NOD}

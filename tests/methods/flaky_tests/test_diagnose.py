@@ -1,11 +1,10 @@
 """Who did it, in real processes, over the planted suites of suites/cases.py."""
 
 import shlex
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from hunts import SOME_CLEANERS, copy_suites, smaller
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.diagnose import bisect, diagnose
@@ -17,25 +16,7 @@ from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.session import Limits
 
-SUITES = Path(__file__).parent / "suites"
-LIMITS = Limits(0.6, {}, 0.0)
-
-
-@pytest.fixture
-def lab(tmp_path, lean):
-    """Opens a lab on a copy of a planted suite."""
-    opened = []
-
-    def lab(name):
-        folder = tmp_path / name
-        shutil.copytree(SUITES / name, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        head = survey([folder], [], None, 0, 10.0)
-        opened.append(Lab(suite_of(head), head, LIMITS))
-        return opened[-1].__enter__()
-
-    yield lab
-    for each in opened:
-        each.__exit__(None, None, None)
+pytestmark = pytest.mark.usefixtures("forks")
 
 
 def found_in(lab, test, runs=()):
@@ -60,6 +41,7 @@ def test_a_victim_has_its_polluter_its_cleaner_and_a_proof(lab):
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
     assert "FAILED test_prices.py::test_price" in done.stdout
+    assert Diagnosis.from_row(found.to_row()) == found
 
 
 def test_a_brittle_has_its_setter_and_unsetter(lab):
@@ -82,17 +64,16 @@ def joint(lab):
     return [Run(0, "random", 0, order, "".join(outcomes))]
 
 
-def test_joint_polluters_are_reduced_to_the_two_in_their_order(lab):
+def test_joint_polluters_are_reduced_to_the_two_in_their_order(lab, warm):
     lab = lab("joint_polluters")
     found = found_in(lab, "::test_is_sound", joint(lab))
     (chain,) = found.chains
     assert found.kind is Dependence.VICTIM
     assert short(chain.tests) == ["test_open", "test_write"]
-    assert chain.cold == "F"
     assert "polluter: test_log.py::test_open, then test_log.py::test_write" in explanation(found)
 
 
-def test_without_an_order_that_shows_it_nothing_is_made_up(lab):
+def test_without_an_order_that_shows_it_nothing_is_made_up(lab, warm):
     lab = lab("joint_polluters")
     found = found_in(lab, "::test_is_sound")
     assert (found.kind, found.chains) == (Dependence.UNKNOWN, ())
@@ -105,42 +86,40 @@ def test_an_import_is_found_down_to_the_module(lab):
     assert found.modules == ("test_uses_helper.py",)
 
 
-def test_a_test_that_fails_when_it_is_run_twice(lab):
-    lab = lab("not_idempotent")
-    found = next(each for each in (found_in(lab, nodeid) for nodeid in lab.head.ids) if each.again == "F")
-    assert (found.kind, found.alone) == (Dependence.REPEAT, ".")
+def test_a_test_that_fails_when_it_is_run_twice(lab, warm):
+    found = found_in(lab("not_idempotent"), "::test_once")
+    assert (found.kind, found.alone, found.again) == (Dependence.REPEAT, ".", "F")
 
 
-def test_crashes_and_hangs_have_their_polluters(lab):
-    for name, test, polluter in (
-        ("crashes_in_order", "::test_read", "test_free"),
-        ("hangs_in_order", "::test_wait", "test_take"),
-    ):
-        (chain,) = found_in(lab(name), test).chains
-        assert short(chain.tests) == [polluter]
+def test_a_crash_has_its_polluter(lab, warm):
+    (chain,) = found_in(lab("crashes_in_order"), "::test_read").chains
+    assert short(chain.tests) == ["test_free"]
 
 
-def test_a_runner_breaker_is_named_as_one(lab):
+def test_after_its_polluter_a_test_hangs(lab):
+    wait, take, bystander = range(3)
+    lab = lab("hangs_in_order")
+    lab.limits = Limits(0.5, {take: 60.0, bystander: 60.0}, 60.0)
+    assert lab.after([(take,), (bystander,)], [wait]) == ["T", "."]
+
+
+def test_a_runner_breaker_is_named_as_one(lab, warm):
     found = found_in(lab("breaks_runner"), "::test_before")
     assert short(found.chains[0].tests) == ["test_break"]
     assert any("runner-breaker" in note for note in found.notes)
 
 
-def test_files_are_part_of_the_state(lab):
+def test_files_are_part_of_the_state(lab, warm):
     found = found_in(lab("leaves_files"), "::test_none_here")
     assert [short(chain.tests) for chain in found.chains] == [["test_write_here"]]
 
 
 def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(lab):
-    lab = lab("many_cleaners")
-    victims = [place for place, nodeid in enumerate(lab.head.ids) if "test_victim" in nodeid]
-    order = tuple(range(len(lab.head.ids)))
-    polluter = next(place for place, nodeid in enumerate(lab.head.ids) if "test_pollute" in nodeid)
-    for line in lab.walk(order, victims):
-        assert line == "." * (polluter + 1) + "F" + "." * (len(order) - polluter - 1)
+    lab = lab("many_cleaners", *SOME_CLEANERS)
+    assert lab.walk(tuple(range(7)), [5, 6]) == ["...F...."] * 2
 
 
-def test_bisect_takes_an_order_from_elsewhere(lab):
+def test_bisect_takes_an_order_from_elsewhere(lab, warm):
     lab = lab("joint_polluters")
     names = {nodeid.rpartition("::")[2]: place for place, nodeid in enumerate(lab.head.ids)}
     victim = names["test_is_sound"]
@@ -156,11 +135,10 @@ def test_bisect_takes_an_order_from_elsewhere(lab):
         bisect(lab, victim, order[:-1])
 
 
-def test_explanations_are_kept_and_not_sought_again(tmp_path, lean):
-    folder = tmp_path / "victim_and_polluter"
-    shutil.copytree(SUITES / folder.name, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    out = tmp_path / "out"
-    report = explain(hunt([folder], out=out), out)
+def test_explanations_are_kept_and_not_sought_again(tmp_path, warm):
+    folder, out = copy_suites(tmp_path / "suite", "victim_and_polluter"), tmp_path / "out"
+    with smaller(shuffles=0):
+        report = explain(hunt([folder], out=out), out)
     assert list(report.diagnoses) == ["test_prices.py::test_price"]
     told: list[str] = []
     again = explain(report, out, tell=told.append)
@@ -172,27 +150,19 @@ def test_explanations_are_kept_and_not_sought_again(tmp_path, lean):
     paths = {path.name for path in report.write(out)}
     assert paths == {"report.json", "report.html", "report.md", "junit.xml"}
     assert "- polluter: test_prices.py::test_switch" in (out / "report.md").read_text()
-    hunt([folder], out=out)
-    assert explain(report, out).diagnoses == report.diagnoses  # sought anew, found the same
     with pytest.raises(BadInput, match=r"NODEID='nothing'"):
         explain(report, out, ["nothing"])
 
 
-def test_a_diagnosis_is_read_back_as_it_was(lab):
-    found = found_in(lab("victim_and_polluter"), "::test_price")
-    assert Diagnosis.from_row(found.to_row()) == found
-
-
-def test_a_test_that_kills_the_session_takes_no_other_along(lab):
+def test_a_test_that_kills_the_session_takes_no_other_along(tmp_path):
     """With two orders under way, the other of them has not crashed."""
-    lab = lab("clean")
-    file = Path(lab.head.root, "test_killer.py")
-    file.write_text(
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_killer.py").write_text(
         "import os, signal, time\n"
+        "def test_one(): pass\n"
         "def test_slow():\n    time.sleep(0.4)\n"
         "def test_kill():\n    os.kill(os.getppid(), signal.SIGKILL)\n"
     )
-    head = survey([lab.head.root], [], None, 0, 10.0)
-    slow, kill = (head.ids.index(f"test_killer.py::{name}") for name in ("test_slow", "test_kill"))
-    with Lab(suite_of(head), head, LIMITS, jobs=2) as two:
-        assert two.last([(slow,), (kill,), (0,), (1,)]) == [".", "C", ".", "."]
+    head = survey([tmp_path], [], None, 0, 10.0)
+    with Lab(suite_of(head), head, Limits(60.0, {}, 0.0), jobs=2) as two:
+        assert two.last([(1,), (2,), (0,), (0,)]) == [".", "C", ".", "."]

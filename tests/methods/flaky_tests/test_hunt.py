@@ -1,60 +1,65 @@
-"""Whole hunts in real processes, over the planted suites of suites/cases.py."""
+"""Whole hunts in real processes, over the planted suites of suites/cases.py: as few hunts as tell all of them."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from hunts import copy_suites, killed_hunt, smaller
 from suites.cases import CASES
 
+from nursery import in_child
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests import protocol as protocols
+from parataxis.methods.flaky_tests import hunt as hunting
 from parataxis.methods.flaky_tests.hunt import hunt
 from parataxis.methods.flaky_tests.journal import NAME
-from parataxis.methods.flaky_tests.protocol import Protocol
-from parataxis.methods.flaky_tests.report import Report
+from parataxis.methods.flaky_tests.session import Limits
 
-SUITES = Path(__file__).parent / "suites"
-# Every file of these is a suite of its own in the same process: what one leaves does not reach another.
+# What one of these leaves does not reach another in the same process: every file is a suite of its own.
 TOGETHER = [
-    *("clean", "victim_and_polluter", "fails_in_file_order", "brittle_and_setter", "joint_polluters", "freezes_clock"),
-    *("random_by_clock", "random_own_generator", "rate_depends_on_order"),
+    *("victim_and_polluter", "fails_in_file_order", "brittle_and_setter", "joint_polluters", "freezes_clock"),
     *("teardown_errors", "not_idempotent", "leaves_files"),
-]
-APART = [
-    *("crashes_in_order", "hangs_in_order", "exits_in_order", "changes_folder", "breaks_runner", "kills_group"),
-    *("random_global", "random_numpy", "random_seeded"),
     *("hash_order", "infrastructure", "import_pollution", "collection_error", "unstable_ids", "order_markers"),
 ]
+# These do: they end the process, or are in it elsewhere. An order that is cut is tried again without who cut it.
+ENDING = [
+    *("crashes_in_order", "hangs_in_order", "exits_in_order", "kills_group", "changes_folder"),
+    *("leaves_daemon", "random_seeded"),
+]
+# They fail by chance, which so many runs in file order show: all pass or all fail in one of a million hunts.
+CHANCE = ["random_by_clock", "random_own_generator", "random_global", "random_numpy", "rate_depends_on_order"]
+RUNS = 24
 
 
-@pytest.fixture
-def copy(tmp_path):
-    """Copies planted suites into one folder each, or one folder for all."""
-
-    def copy(*names):
-        folder = tmp_path / "_".join(names)[:40]
-        for name in names:
-            to = folder if len(names) == 1 else folder / name
-            shutil.copytree(SUITES / name, to, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-            if len(names) > 1:
-                (to / "pytest.ini").unlink(missing_ok=True)
-        if len(names) > 1:
-            (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
-        return folder
-
-    return copy
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    with smaller(own_start=True, shuffles=3, glances=3):  # one of them is about the hash seed
+        return hunt([copy_suites(tmp_path_factory.mktemp("together"), *TOGETHER)], jobs=2)
 
 
-def kinds(report):
-    return {each.nodeid: each.kind.name for each in report.flaky}
+@pytest.fixture(scope="module")
+def chance(tmp_path_factory):
+    with smaller(same=RUNS):
+        return hunt([copy_suites(tmp_path_factory.mktemp("chance"), *CHANCE)], jobs=2)
+
+
+@pytest.fixture(scope="module")
+def ending(tmp_path_factory):
+    """One test alone has little time: on a slow machine no other may be taken for one that hangs."""
+    folder = copy_suites(tmp_path_factory.mktemp("ending"), *ENDING)
+
+    def limits(self):
+        return Limits(60.0, {self.head().ids.index("hangs_in_order/test_lock.py::test_wait"): 0.5}, 600.0)
+
+    with smaller(shuffles=2), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hunting._Hunt, "limits", limits)
+        return hunt([folder])
+
+
+def kinds(report, name=""):
+    return {each.nodeid: each.kind.name for each in report.flaky if each.nodeid.startswith(name)}
 
 
 def expected(name, prefix=""):
@@ -62,20 +67,28 @@ def expected(name, prefix=""):
     return {prefix + test: kind for test, kind in {**case.kinds, **dict.fromkeys(case.import_time, "OD")}.items()}
 
 
-def test_planted_suites_side_by_side_are_told_apart(copy):
-    report = hunt([copy(*TOGETHER)], timeout=2.0)
-    assert kinds(report) == {test: kind for name in TOGETHER for test, kind in expected(name, f"{name}/").items()}
+@pytest.fixture
+def report_of(request):
+    """`report_of("hash_order")`: of the hunt that has that suite in it."""
+
+    def report_of(name):
+        hunts = {"together": TOGETHER, "ending": ENDING, "chance": CHANCE}
+        return request.getfixturevalue(next(hunted for hunted, names in hunts.items() if name in names))
+
+    return report_of
+
+
+@pytest.mark.parametrize("name", [*TOGETHER, *ENDING, *CHANCE])
+def test_planted_suites_side_by_side_are_told_apart(report_of, name):
+    report = report_of(name)
     assert report.exit_status == 1
-
-
-@pytest.mark.parametrize("name", APART)
-def test_a_planted_suite_is_classed_right(copy, name):
-    case = CASES[name]
-    report = hunt([copy(name)], timeout=0.6)
-    assert kinds(report) == expected(name)
-    assert len(report.head.ids) == case.tests
-    assert [error[0] for error in report.head.errors] == list(case.errors)
-    assert [report.head.ids[test] for test in report.head.declared] == list(case.declared)
+    case, own = CASES[name], [nodeid for nodeid in report.head.ids if nodeid.startswith(f"{name}/")]
+    assert len(own) == case.tests
+    assert kinds(report, f"{name}/") == expected(name, f"{name}/")
+    errors = [error[0] for error in report.head.errors if error[0].startswith(f"{name}/")]
+    assert errors == [f"{name}/{file}" for file in case.errors]
+    declared = [report.head.ids[test] for test in report.head.declared if report.head.ids[test] in own]
+    assert declared == [f"{name}/{test}" for test in case.declared]
 
 
 CAUSES = {
@@ -86,27 +99,21 @@ CAUSES = {
 }
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """A protocol with only as many orders as a test needs."""
-
-    def small(**settings):
-        base = Protocol("quick", iterations=2, same=2, shuffles=2, tuscan=False, replays=2)
-        monkeypatch.setitem(protocols.PROTOCOLS, "quick", replace(base, **settings))
-
-    return small
-
-
 @pytest.mark.parametrize("name", CAUSES)
-def test_the_cause_is_named(copy, name, small):
-    small(glances=6 if name == "hash_order" else 0)
+def test_the_cause_is_named(report_of, name):
     nodeid, cause = CAUSES[name]
-    assert cause in hunt([copy(name)], timeout=0.6).explain(nodeid).cause
+    assert cause in report_of(name).explain(f"{name}/{nodeid}").cause
 
 
-def test_where_a_fork_is_not_safe_each_order_has_its_own_interpreter(copy, small):
-    small(same=1, shuffles=1)
-    report = hunt([copy("thread_at_import")])
+def test_whoever_follows_a_runner_breaker_is_hit(tmp_path):
+    with smaller(shuffles=2):
+        report = hunt([copy_suites(tmp_path / "suite", "breaks_runner")])
+    assert kinds(report) == expected("breaks_runner")
+
+
+def test_where_a_fork_is_not_safe_each_order_has_its_own_interpreter(tmp_path):
+    with smaller(shuffles=0):
+        report = hunt([copy_suites(tmp_path / "suite", "thread_at_import")])
     assert not report.head.forks
     assert "can't be forked safely" in report.head.because[0]
     assert "note: 2 threads run" in str(report)
@@ -114,121 +121,114 @@ def test_where_a_fork_is_not_safe_each_order_has_its_own_interpreter(copy, small
     assert all(each.rate_below for each in report.findings)
 
 
-def test_nothing_is_found_in_a_clean_suite_over_200_schedules(copy, small):
-    small(iterations=1, same=1, shuffles=200)
-    report = hunt([copy("clean")], level="global")
+def test_nothing_is_found_in_a_clean_suite_over_200_schedules(tmp_path):
+    """Of the suite those tests that would see what another has left: fixtures, files, output, records."""
+    some = ("-k", "square or write or empty or descriptor or nothing or log or own")
+    with smaller(shuffles=200):
+        report = hunt([copy_suites(tmp_path / "suite", "clean")], some, level="global", jobs=2)
+    assert len(report.head.ids) == 8
     assert report.orders == 202
     assert report.flaky == []
     assert report.exit_status == 0
-    assert set("".join(run.outcomes for run in report.runs)) <= {".", "s"}
+    assert set("".join(run.outcomes for run in report.runs)) == {"."}
 
 
-def test_many_cleaners_do_not_hide_a_polluter_from_tuscan_rows(copy, small):
-    """Shuffled, one polluter and 27 cleaners fail a victim in 1 of 29 orders; a Tuscan square shows all twelve."""
-    small(iterations=1, same=1, shuffles=0, backwards=False, tuscan=True)
-    assert kinds(hunt([copy("many_cleaners")])) == expected("many_cleaners")
+def test_many_cleaners_do_not_hide_a_polluter_from_tuscan_rows(tmp_path):
+    """Some of the suite: in file order and in reverse a cleaner is always between; shuffled, in 10 of 11 orders."""
+    file = copy_suites(tmp_path / "suite", "many_cleaners") / "test_many.py"
+    victims = [f"test_victim[{n}]" for n in range(4)]
+    before, after = ([f"test_clean_{place}[{n}]" for n in range(5)] for place in ("before", "after"))
+    with smaller(shuffles=0, tuscan=True):
+        report = hunt([f"{file}::{test}" for test in (*before, "test_pollute", *after, *victims)], jobs=2)
+    assert kinds(report) == {f"test_many.py::{victim}": "OD" for victim in victims}
 
 
-def test_the_papers_protocol_keeps_its_blind_spot(copy):
-    """A victim that fails in every shuffle and passes in file order is flaky by our rules, not by the paper's."""
-    folder = copy("leaves_files")
-    quick = hunt([folder])
-    always = [run for run in quick.runs if run.kind == "same" or run.outcomes[1] in "FE"]
-    for rules, kind in (("quick", "OD"), ("paper", "NOT_FLAKY")):
-        report = Report(replace(quick.head, protocol=rules), [e for e in quick.entries if e.run in always])
-        assert report.findings[1].kind.name == kind
+# -- the record ----------------------------------------------------------------------------------------------------
+
+SMALL = {"iterations": 2, "same": 2, "shuffles": 2, "replays": 2}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The report of a finished hunt, and what its progress was."""
+    told = []
+    with smaller(**SMALL):
+        report = hunt([copy_suites(tmp_path_factory.mktemp("finished"), "victim_and_polluter")], watch=told.append)
+    return report, told
+
+
+@pytest.fixture
+def record(finished, tmp_path):
+    """A copy of the record of the finished hunt."""
+    shutil.copytree(Path(finished[0].head.root) / ".parataxis", tmp_path / "out")
+    return tmp_path / "out" / NAME
 
 
 def facts(report):
-    return [(run.iteration, run.name, run.of, run.order, run.outcomes) for run in report.runs]
+    return sorted((run.iteration, run.name, run.of or "", run.order, run.outcomes) for run in report.runs)
 
 
-def test_the_seed_alone_decides_the_orders(copy, small):
-    small()
-    folder = copy("victim_and_polluter")
-    first = facts(hunt([folder], out=folder / "one"))
-    assert facts(hunt([folder], out=folder / "two")) == first
-    assert sorted(facts(hunt([folder], out=folder / "jobs", jobs=2))) == sorted(first)
-    assert facts(hunt([folder], out=folder / "other", seed=1)) != first
+def test_another_seed_gives_other_orders(finished, tmp_path):
+    first = finished[0]
+    with smaller(shuffles=2):
+        other = hunt([first.head.root], out=tmp_path / "other", seed=1)
+    orders = [{run.order for run in report.runs if run.kind == "random"} for report in (first, other)]
+    assert orders[0] & orders[1] == set()
 
 
-KILLED = "import sys; from parataxis.methods.flaky_tests.hunt import hunt; hunt([sys.argv[1]])"
-
-
-def test_a_killed_hunt_goes_on_without_repeating_an_order_and_leaves_no_process(copy):
-    folder = copy("forty_one")
-    record = folder / ".parataxis" / NAME
-    environment = {**os.environ, "TMPDIR": str(folder.parent)}
-    for lines in (6, 25):
-        code = KILLED if lines == 6 else KILLED.replace("])", "], resume=True)")
-        process = subprocess.Popen([sys.executable, "-c", code, str(folder)], env=environment)
-        children: list[psutil.Process] = []
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and (not record.exists() or record.read_bytes().count(b"\n") < lines):
-            children = psutil.Process(process.pid).children(recursive=True)
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert children
+def test_a_killed_hunt_goes_on_without_repeating_an_order_and_leaves_no_process(finished, tmp_path):
+    """Killed between two orders; then, with two at a time, while one is under way. The seed alone decides the rest."""
+    first, out = finished[0], tmp_path / "out"
+    for orders, how in ((3, {}), (6, {"jobs": 2, "resume": True})):
+        status, said, _ = in_child(killed_hunt, first.head.root, SMALL, orders, {"out": out, **how}, cwd=tmp_path)
+        assert status == -signal.SIGKILL
+        (pids,) = json.loads(said)
+        _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
+        assert pids
         assert alive == []
-    before = record.read_bytes().rpartition(b"\n")[0]
-    report = hunt([folder], resume=True)
-    assert record.read_bytes().startswith(before)
+    before = (out / NAME).read_bytes().rpartition(b"\n")[0]
+    assert before.count(b"\n") == 6
+    with smaller(**SMALL):
+        report = hunt([first.head.root], out=out, resume=True)
+    assert (out / NAME).read_bytes().startswith(before)
     names = [(run.iteration, run.name) for run in report.runs]
     assert len(names) == len(set(names))
-    assert facts(report) == facts(hunt([folder], out=folder.parent / "whole"))
-    assert kinds(report) == {}
+    assert facts(report) == facts(first)
+    assert kinds(report) == expected("victim_and_polluter")
 
 
-def test_a_finished_hunt_is_not_run_again(copy, small):
-    small()
-    folder = copy("victim_and_polluter")
-    first = hunt([folder])
-    text = (folder / ".parataxis" / NAME).read_text()
-    again = hunt([folder], resume=True)
-    assert (folder / ".parataxis" / NAME).read_text() == text
+def test_a_finished_hunt_is_not_run_again(finished, record):
+    first, text = finished[0], record.read_text()
+    with smaller(**SMALL):
+        again = hunt([first.head.root], out=record.parent, resume=True)
+    assert record.read_text() == text
     assert again.findings == first.findings
 
 
-def test_a_hunt_goes_on_only_as_it_was_begun(copy, small):
-    small()
-    folder = copy("victim_and_polluter")
-    hunt([folder])
+def test_a_hunt_goes_on_only_as_it_was_begun(finished, record):
     with pytest.raises(BadInput, match=r"was begun with seed=0, not 1; ask the same, or start anew without --resume"):
-        hunt([folder], resume=True, seed=1)
+        hunt([finished[0].head.root], out=record.parent, resume=True, seed=1)
 
 
-def test_a_suite_that_changed_since_is_refused(copy, small):
-    small(iterations=3)
-    folder = copy("victim_and_polluter")
-    hunt([folder])
-    record = folder / ".parataxis" / NAME
-    record.write_text("".join(record.read_text().splitlines(keepends=True)[:4]))
+def test_a_suite_that_changed_since_is_refused(finished, record, tmp_path):
+    folder = copy_suites(tmp_path / "suite", "victim_and_polluter")
+    lines = record.read_text().replace(json.dumps(finished[0].head.root), json.dumps(str(folder)))
+    record.write_text("".join(lines.splitlines(keepends=True)[:4]))
     file = folder / "test_prices.py"
     file.write_text(file.read_text().replace("def test_reset", "def test_renamed"))
-    with pytest.raises(BadInput, match=r"test_reset is no longer collected"):
-        hunt([folder], resume=True)
+    with smaller(**SMALL), pytest.raises(BadInput, match=r"test_reset is no longer collected"):
+        hunt([folder], out=record.parent, resume=True)
 
 
-def test_progress_is_told(copy, small):
-    small()
-    told = []
-    report = hunt([copy("victim_and_polluter")], watch=told.append)
-    assert [each.done for each in told] == list(range(1, report.orders + 1))
+def test_progress_is_told(finished):
+    report, told = finished
+    assert [each.done for each in told] == list(range(report.orders + 1))
     assert told[-1].planned == told[-1].done
     assert told[-1].flaky == 1
 
 
-def test_no_tests_is_said(copy):
-    with pytest.raises(BadInput, match="pytest collected no tests; name the folder"):
-        hunt([copy("no_tests")])
-
-
-def test_the_folder_of_the_record_is_passed_over_by_git(copy, small):
-    small()
-    folder = copy("victim_and_polluter")
-    hunt([folder])
-    assert (folder / ".parataxis" / ".gitignore").read_text() == "*\n"
-    head = json.loads((folder / ".parataxis" / NAME).read_text().splitlines()[0])
+def test_the_folder_of_the_record_is_passed_over_by_git(finished):
+    folder = Path(finished[0].head.root) / ".parataxis"
+    assert (folder / ".gitignore").read_text() == "*\n"
+    head = json.loads((folder / NAME).read_text().splitlines()[0])
     assert head["protocol"] == "quick"

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.journal import NAME, Entry, Head, Journal, check_same, read_journal
+from parataxis.methods.flaky_tests.journal import DIAGNOSES, NAME, Entry, Head, Journal, check_same, read_journal
 from parataxis.methods.flaky_tests.outcomes import Run
 
 HEAD = Head(
@@ -17,7 +17,7 @@ HEAD = Head(
     declared=[],
     seeded=["ab"],
     forks=True,
-    isolated=False,
+    isolation="none",
     because=["no overlay"],
     errors=[["b.py", "SyntaxError"]],
     interpreter="/usr/bin/python3",
@@ -55,10 +55,14 @@ def test_a_hunt_goes_on_after_a_kill_in_the_middle_of_a_line(folder):
     assert read_journal(folder) == (HEAD, ENTRIES)
 
 
-def test_a_new_hunt_forgets_the_old_one(folder):
+def test_a_new_hunt_forgets_the_old_one_and_what_explains_it(folder):
+    (folder / DIAGNOSES).write_text("{}\n")
+    with Journal(folder, resume=True):
+        assert (folder / DIAGNOSES).exists()
     with Journal(folder, resume=False) as journal:
         assert (journal.head, journal.entries) == (None, [])
     assert (folder / NAME).read_text() == ""
+    assert not (folder / DIAGNOSES).exists()
 
 
 @pytest.mark.parametrize(

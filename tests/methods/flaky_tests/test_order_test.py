@@ -28,8 +28,15 @@ def test_all_published_p_values_with_the_correction_for_two_orders(published):
     np.testing.assert_allclose(p, published.p, atol=1e-6)
 
 
-def test_where_counts_are_small_21_published_decisions_do_not_stand(published):
-    tests = order_test(published.failures, published.runs)
+@pytest.fixture(scope="module")
+def tests(published):
+    """With a tenth of the draws: the decisions are the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parataxis.methods.flaky_tests.order_test.DRAWS", 999)
+        return order_test(published.failures, published.runs)
+
+
+def test_where_counts_are_small_21_published_decisions_do_not_stand(published, tests):
     assert np.count_nonzero(published.less) == 70
     assert np.count_nonzero(tests.p < 0.05) == 49
     assert not np.any((tests.p < 0.05) & ~published.less)
@@ -39,6 +46,7 @@ def test_where_counts_are_small_21_published_decisions_do_not_stand(published):
 COUNTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(any), min_size=2, max_size=6)
 
 
+@settings(max_examples=60)
 @given(COUNTS, st.booleans())
 def test_pearson_is_scipys(counts, yates):
     table = np.array(counts).T
@@ -66,8 +74,12 @@ def chi_square(failures, runs):
     return sum((f - n * rate) ** 2 / (n * rate * (1 - rate)) for f, n in zip(failures, runs, strict=True))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)).filter(any), min_size=2, max_size=4))
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)).filter(any), min_size=2, max_size=4).filter(
+        lambda counts: sum(map(sum, counts)) <= 12  # more runs have too many ways
+    )
+)
 def test_exact_is_the_share_of_all_ways_to_deal_the_failures(counts):
     failures, runs = [f for f, _ in counts], [f + g for f, g in counts]
     total = sum(failures)
@@ -103,7 +115,7 @@ def test_sampled_agrees_with_exact(monkeypatch):
 
 
 @pytest.mark.parametrize("states", [0, 200_000])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_neither_the_place_of_an_order_nor_of_a_test_matters(states, data):
     from parataxis.methods.flaky_tests import order_test as module
@@ -124,7 +136,7 @@ def test_neither_the_place_of_an_order_nor_of_a_test_matters(states, data):
 @pytest.mark.parametrize("rate", [0.01, 0.3])
 def test_at_most_a_share_alpha_of_tests_without_effect_is_called(rate):
     rng = np.random.default_rng(11)
-    runs = np.tile([40, 40, 40, 80], (400, 1))
+    runs = np.tile([40, 40, 40, 80], (150, 1))
     p = order_test(rng.binomial(runs, rate), runs).p
     for alpha in (0.05, 0.2):
         assert binomtest(int(np.sum(p <= alpha)), len(p), alpha, alternative="greater").pvalue > 0.01
@@ -137,12 +149,11 @@ def test_an_effect_is_found():
     assert np.mean(order_test(failures, runs).q < 0.05) > 0.95
 
 
-def test_q_is_benjamini_and_hochbergs(published):
-    tests = order_test(published.failures[::4], published.runs[::4])
+def test_q_is_benjamini_and_hochbergs(tests):
     np.testing.assert_allclose(tests.q, false_discovery_control(tests.p))
 
 
-@settings(deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(*[st.integers(0, 12)] * 4), min_size=1, max_size=6))
 def test_same_against_shuffled_is_scipys_fisher(tables):
     table = np.array(tables)

@@ -18,6 +18,8 @@ def test_finds():
     assert (str, "handed on 0", 0) in re._cache
 """
 
+pytestmark = pytest.mark.usefixtures("forks")
+
 
 @pytest.fixture
 def patterns(worker, monkeypatch):

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hunts import taken_over, usage_errors
 
 import parataxis_pytest
-from parataxis.methods.flaky_tests import protocol
+from nursery import in_child
 
+# A configuration of pytest's rewrites imports from then on, and leaves files open: it is made in other processes.
 PLUGIN = ("-p", "parataxis_pytest")
 POLLUTED = """
 import sys
@@ -26,12 +28,12 @@ SMALL = """
 import sys
 if "_parataxis_pytest" not in sys.modules:  # not in the hunt's own pytest
     from parataxis.methods.flaky_tests import protocol
-    protocol.PROTOCOLS["quick"] = protocol.Protocol("quick", 1, same=1, shuffles=4, tuscan=False, replays=1)
+    protocol.PROTOCOLS["quick"] = protocol.Protocol("quick", 1, same=1, shuffles=1, tuscan=False, replays=1)
 """
 
 
 @pytest.fixture
-def run(tmp_path, lean):
+def run(tmp_path):
     """`run(*options)`: pytest in a folder with a suite; warnings are errors there."""
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     (tmp_path / "test_it.py").write_text(POLLUTED)
@@ -44,7 +46,7 @@ def run(tmp_path, lean):
     return run
 
 
-def test_the_hunt_takes_the_sessions_own_arguments_and_goes_on(run, tmp_path, monkeypatch):
+def test_the_hunt_takes_the_sessions_own_arguments_and_goes_on(run, tmp_path):
     """addopts of the suite ask for the hunt: the hunt's own pytest reads them too, and must not hunt in turn."""
     (tmp_path / "conftest.py").write_text(SMALL)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --flaky-hunt=quick\n")
@@ -60,11 +62,9 @@ def test_the_hunt_takes_the_sessions_own_arguments_and_goes_on(run, tmp_path, mo
     before = record.read_text()
     head = json.loads(before.splitlines()[0])
     assert (head["protocol"], head["interpreter"]) == ("quick", sys.executable)
-    monkeypatch.chdir(tmp_path)
-    # the conftest sets it in this process too
-    monkeypatch.setitem(protocol.PROTOCOLS, "quick", protocol.PROTOCOLS["quick"])
-    config = pytest.Config.fromdictargs({}, [*asked, "--flaky-hunt", "--flaky-resume"])
-    assert parataxis_pytest.pytest_cmdline_main(config) == 1
+    again = in_child(taken_over, *asked, "--flaky-hunt", "--flaky-resume", cwd=tmp_path)
+    assert again[0] == 0, again
+    assert json.loads(again[1].splitlines()[-1]) == 1
     assert record.read_text() == before
     assert not (tmp_path / ".parataxis").exists()
 
@@ -78,15 +78,14 @@ def test_an_ordinary_run_is_untouched(run):
 
 
 @pytest.fixture
-def asked(tmp_path, lean, monkeypatch, capsys):
-    """`asked(folder, *options)`: what the plugin does in this process, its exit status and stderr."""
+def asked(tmp_path):
+    """`asked(folder, *options)`: exit status and stderr of what the plugin does with them."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "below" / "aside").mkdir(parents=True)
 
     def asked(folder, *options):
-        monkeypatch.chdir(tmp_path / folder)
-        config = pytest.Config.fromdictargs({}, [*PLUGIN, "--flaky-hunt", *options])
-        return parataxis_pytest.pytest_cmdline_main(config), capsys.readouterr().err
+        _, told, said = in_child(taken_over, *PLUGIN, "--flaky-hunt", *options, cwd=tmp_path / folder)
+        return json.loads(told), said
 
     return asked
 
@@ -102,18 +101,26 @@ def test_options_whose_paths_would_be_lost_are_refused(asked, tmp_path):
     assert f"--ignore=aside: is a path seen from {tmp_path / 'below'}; start pytest in {tmp_path}, the root" in said
 
 
-@pytest.mark.parametrize(
-    ("option", "said"),
-    [
-        ("--flaky-hunt=slow", "argument --flaky-hunt: 'slow' is no protocol"),
-        ("--flaky-hunt test_it.py", "before a path write one of --flaky-hunt=quick"),
-        ("--flaky-jobs=0", "argument --flaky-jobs: '0': expected a whole number from 1 on"),
-        ("--flaky-seed=-1", "argument --flaky-seed: '-1': expected a whole number from 0 on"),
-    ],
-)
-def test_bad_options_are_refused_as_pytest_does(option, said):
-    with pytest.raises(pytest.UsageError, match=said):
-        pytest.Config.fromdictargs({}, [*PLUGIN, *option.split()])
+BAD = {
+    "--flaky-hunt=slow": "argument --flaky-hunt: 'slow' is no protocol",
+    "--flaky-hunt test_it.py": "before a path write one of --flaky-hunt=quick",
+    "--flaky-jobs=0": "argument --flaky-jobs: '0': expected a whole number from 1 on",
+    "--flaky-seed=-1": "argument --flaky-seed: '-1': expected a whole number from 0 on",
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory):
+    status, told, said = in_child(
+        usage_errors, [[*PLUGIN, *option.split()] for option in BAD], cwd=tmp_path_factory.mktemp("bad")
+    )
+    assert status == 0, said
+    return dict(zip(BAD, json.loads(told), strict=True))
+
+
+@pytest.mark.parametrize("option", BAD)
+def test_bad_options_are_refused_as_pytest_does(refusals, option):
+    assert BAD[option] in refusals[option]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ import sys
 import sysconfig
 import time
 import zipfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from hunts import killed_study
 
+from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import stages
 from parataxis.methods.flaky_tests import unit as units
@@ -31,21 +33,13 @@ CLEAN = "def test_one(): pass\n"
 
 
 SMALL = """
-from parataxis.methods.flaky_tests import protocol, stages
-protocol.PROTOCOLS["quick"] = protocol.Protocol("quick", 1, same=1, shuffles=3, tuscan=False, replays=1)
-"""
-SMALL_STUDY = f"""
-import json, sys; from pathlib import Path
-{SMALL}
-stages.HUNT = {SMALL!r} + stages.HUNT
-from parataxis.methods.flaky_tests.projects import Project
-from parataxis.methods.flaky_tests.many import Tally, hunt_many
-hunt_many([Project(**json.loads(sys.argv[1]))], Path(sys.argv[2]))
+from parataxis.methods.flaky_tests import protocol
+protocol.PROTOCOLS["quick"] = protocol.Protocol("quick", 1, same=1, shuffles=2, tuscan=False, replays=1)
 """
 
 
 @pytest.fixture(autouse=True)
-def _own_places(tmp_path, monkeypatch, lean):
+def _own_places(tmp_path, monkeypatch):
     monkeypatch.setattr(stages, "HUNT", SMALL + stages.HUNT)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -174,18 +168,13 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path, sdist):
     A limit that leaves no time for more gives what was found until then, and the next call goes on.
     """
     out = tmp_path / "out"
-    process = subprocess.Popen([sys.executable, "-c", SMALL_STUDY, json.dumps(asdict(sdist)), str(out)])
-    children, record = [], None
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (record and record.read_bytes().count(b"\n") > 2):
-        children = psutil.Process(process.pid).children(recursive=True)
-        record = next(out.glob("*/hunt/hunt.jsonl"), None)
-        time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert children
+    status, said, _ = in_child(killed_study, sdist, str(out), stages.HUNT, 2, cwd=tmp_path)
+    assert status == -signal.SIGKILL
+    (pids,) = json.loads(said)
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=60)
+    assert len(pids) > 2
     assert alive == []
+    (record,) = out.glob("*/hunt/hunt.jsonl")
     before = record.read_bytes().rpartition(b"\n")[0]
     (found,) = hunt_many([sdist], out, limit=0.1).found
     assert (found.tests, found.limited, found.reason) == (2, True, "hunt: the limit of 0.1 s was reached")

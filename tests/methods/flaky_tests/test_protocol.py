@@ -1,7 +1,9 @@
+from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
@@ -12,7 +14,9 @@ IDS = [f"test_{file}.py::Test{klass}::test_{n}" for file in "ab" for klass in "X
 QUICK = PROTOCOLS["quick"]
 
 
-def orders_of(protocol, ids=IDS, declared=(), seed=0):
+@cache
+def orders_of(protocol, n=None, declared=(), seed=0):
+    ids = IDS[:n]
     return [
         list(schedule(protocol, ids, declared, iteration, seed, protocol.level))
         for iteration in range(protocol.environments)
@@ -55,24 +59,31 @@ def test_thorough_reaches_the_papers_numbers_of_runs():
 @pytest.mark.parametrize("name", PROTOCOLS)
 @pytest.mark.parametrize("n", [1, 2, 3, 12])
 def test_planned_counts_what_the_schedule_holds(name, n):
-    ids = IDS[:n]
-    assert planned(PROTOCOLS[name], ids, 0) == sum(map(len, orders_of(PROTOCOLS[name], ids)))
+    assert planned(PROTOCOLS[name], IDS[:n], 0) == sum(map(len, orders_of(PROTOCOLS[name], n)))
 
 
+@settings(max_examples=25)
 @given(st.permutations(IDS), st.integers(0, 5))
 def test_another_order_of_collection_gives_the_same_shuffles(collected, seed):
+    few = replace(QUICK, shuffles=3)
+
     def named(ids):
         return [
             [ids[place] for place in order.order]
-            for order in schedule(QUICK, ids, (), 1, seed, "class")
+            for order in schedule(few, ids, (), 1, seed, "class")
             if order.kind in ("random", "tuscan")
         ]
 
     assert named(collected) == named(IDS)
 
 
+def test_another_seed_gives_other_shuffles():
+    first, other = ({each.order for each in orders_of(QUICK, seed=seed)[0] if each.kind == "random"} for seed in (0, 1))
+    assert not first & other
+
+
 def test_tests_with_a_declared_order_keep_it():
-    for orders in orders_of(QUICK, declared=[2, 5, 7]):
+    for orders in orders_of(QUICK, declared=(2, 5, 7)):
         for order in orders:
             assert [test for test in order.order if test in (2, 5, 7)] == [2, 5, 7]
 

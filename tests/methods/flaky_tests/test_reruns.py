@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
@@ -49,6 +49,7 @@ def test_runs_for_one_rate_are_enough_and_one_fewer_are_not(rate, confidence):
     assert n == 1 or (1 - rate) ** (n - 1) > (1 - confidence) * (1 - 1e-9)
 
 
+@settings(max_examples=60)
 @given(RATES, CONFIDENCES)
 def test_runs_for_a_share_are_the_fewest(rates, confidence):
     n = runs_for_share(rates, confidence)
@@ -57,6 +58,7 @@ def test_runs_for_a_share_are_the_fewest(rates, confidence):
     assert found[0] < confidence + 1e-9
 
 
+@settings(max_examples=40)
 @given(RATES, CONFIDENCES, CONFIDENCES)
 def test_more_confidence_never_takes_fewer_runs(rates, one, other):
     low, high = sorted((one, other))
@@ -83,6 +85,7 @@ def test_the_curve_by_hand():
     np.testing.assert_allclose(rerun_curve(3, np.array([0.5])), [0.875])
 
 
+@settings(max_examples=60)
 @given(st.floats(0.001, 1), CONFIDENCES)
 def test_one_rate_is_a_population_of_one(rate, confidence):
     assert runs_for_share(np.array([rate]), confidence) == runs_for_rate(rate, confidence)

@@ -1,26 +1,30 @@
 """Real suites, real processes: what a session says of an order, and what it leaves behind (nothing)."""
 
 import importlib.metadata
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import psutil
 import pytest
+from hatchery import hatched
+from hunts import LEAN, copy_suites, killed_session
 from suites.cases import CASES
 
+from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.session import Limits, Order, Session, SessionDied
 from parataxis.methods.flaky_tests.suite import find_suite
 
-pytestmark = pytest.mark.usefixtures("lean")
+pytestmark = pytest.mark.usefixtures("forks")
 
-LIMITS = Limits(10.0, {}, 30.0)
-BRIEF = Limits(0.3, {}, 30.0)
+LONG = 60.0  # seconds that nothing here takes, on however slow a machine
+BRIEF = 0.3  # seconds that a test is given of which we know that it hangs
+LIMITS = Limits(LONG, {}, LONG)
 
 
 def _run(session, *orders, limits=LIMITS, isolate=False, seeded=()):
@@ -36,102 +40,140 @@ def _alive(pid):
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def _gone(pids, seconds=10.0):
+def _gone(pids, seconds=LONG):
+    return _until(lambda: not any(_alive(pid) for pid in pids), seconds)
+
+
+def _until(done, seconds=LONG):
+    """Wait until something is so; whether it is, in the end."""
     until = time.monotonic() + seconds
-    while any(_alive(pid) for pid in pids):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
+    while not (so := done()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return so
+
+
+# -- one session for many ------------------------------------------------------------------------------------------
+
+APART = ("warnings_are_errors", "parallel_by_default")  # their options are for all tests of a session
+CHAINS = [name for name, case in CASES.items() if case.failing and name not in ("closes_descriptors", "breaks_runner")]
+CONSTANT = [
+    *("clean", "teardown_errors", "expected_failures", "warnings_are_errors", "parallel_by_default"),
+    *("unstable_ids", "collection_error"),
+]
+OTHERS = ["closes_descriptors", "breaks_runner", "kills_group", "not_idempotent", "random_by_clock"]
+TEXTS: dict[str, str] = {}  # of the other files there; each stands before the test that is about it
+
+
+class Shared:
+    """Orders of planted suites that lie side by side in one session: each is a fork, and leaves it as it was."""
+
+    def __init__(self, session):
+        self.session, self.found = session, session.collected()
+
+    def places(self, name, *tests):
+        """Of some tests of a folder; of all, in file order, if none is named."""
+        ids = self.found.ids
+        if tests:
+            return tuple(ids.index(f"{name}{test}") for test in tests)
+        return tuple(place for place, nodeid in enumerate(ids) if nodeid.startswith(name))
+
+    def run(self, name, *orders, **how):
+        """What came of orders that are told by the places of a suite's tests in their file."""
+        places = self.places(name)
+        made = [Order("random", k, tuple(places[test] for test in order)) for k, order in enumerate(orders)]
+        done = _run(self.session, *made, **how)
+        return [done[order.name] for order in made]
+
+    def outcomes(self, name, *orders, **how):
+        return [done.outcomes for done in self.run(name, *orders, **how)]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    names = [name for name in (*CHAINS, *CONSTANT, *OTHERS) if name not in APART]
+    folder = copy_suites(tmp_path_factory.mktemp("shared"), *names)
+    for name, text in TEXTS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(textwrap.dedent(text))
+    with pytest.MonkeyPatch.context() as patch, hatched():
+        for name, value in LEAN.items():
+            patch.setenv(name, value)
+        session = Session(find_suite([folder]), 0, seed=1, jobs=2)
+    with session:
+        yield Shared(session)
 
 
 # -- what comes of an order ----------------------------------------------------------------------------------------
 
-ELSEWHERE = ("closes_descriptors", "breaks_runner", "leaves_daemon", "not_idempotent", "random_seeded", "forty_one")
-CHAINS = [name for name, case in CASES.items() if case.failing and name not in ELSEWHERE]
-CONSTANT = [
-    name
-    for name, case in CASES.items()
-    if not (case.kinds or case.refused or case.declared or case.threads or case.breakers or case.import_time)
-    and name not in ELSEWHERE
-]
-
 
 @pytest.mark.parametrize("name", CHAINS)
-def test_planted_chains_end_as_they_should(suite, name):
-    case = CASES[name]
-    with Session(suite(name), 0, seed=1) as session:
-        ids = session.collected().ids
-        assert len(ids) == case.tests
-        chains = [*case.failing[:3], *case.passing[:3]]
-        orders = [Order("chain", i, tuple(ids.index(test) for test in chain)) for i, chain in enumerate(chains)]
-        done = _run(session, *orders, limits=BRIEF, isolate=True)
+def test_planted_chains_end_as_they_should(shared, name):
+    case, folder = CASES[name], f"{name}/"
+    assert len(shared.places(folder)) == case.tests
+    failing, passing = (
+        [shared.places(folder, *chain) for chain in chains[:3]] for chains in (case.failing, case.passing)
+    )
+    hanging = dict.fromkeys(shared.places(folder, "test_lock.py::test_wait"), BRIEF) if "hangs" in name else {}
+    orders = [Order("chain", i, chain) for i, chain in enumerate([*failing, *passing])]
+    done = _run(shared.session, *orders, limits=Limits(LONG, hanging, LONG), isolate=True)
     last = [done[order.name].outcomes[-1] for order in orders]
-    failing = len(case.failing[:3])
-    assert set(last[:failing]) <= set("FECT")
-    assert set(last[failing:]) == {"."}
+    assert set(last[: len(failing)]) <= set("FECT")
+    assert set(last[len(failing) :]) == {"."}
 
 
 @pytest.mark.parametrize("name", CONSTANT)
-def test_what_is_not_flaky_is_the_same_in_every_order(suite, name):
-    with Session(suite(name), 0, seed=1, jobs=2) as session:
-        found = session.collected()
-        assert len(found.ids) == CASES[name].tests
-        assert [error[0] for error in found.errors] == list(CASES[name].errors)
-        places = range(len(found.ids))
-        orders = [tuple(places), tuple(reversed(places)), (*places[2:], *places[:2]), (*places[1::2], *places[::2])]
-        done = _run(session, *(Order("random", i, order) for i, order in enumerate(orders)), seeded=found.fingerprints)
+def test_what_is_not_flaky_is_the_same_in_every_order(shared, suite, name):
+    if name not in APART:
+        _is_constant(shared, name, f"{name}/")
+        return
+    with Session(suite(name), 0, seed=1) as session:
+        _is_constant(Shared(session), name, "")
+
+
+def _is_constant(shared, name, folder):
+    places = shared.places(folder)
+    assert len(places) == CASES[name].tests
+    errors = [error[0] for error in shared.found.errors if error[0].startswith(folder)]
+    assert errors == [f"{folder}{file}" for file in CASES[name].errors]
+    n = range(len(places))
+    orders = [tuple(n), tuple(reversed(n)), (*n[2:], *n[:2]), (*n[1::2], *n[::2])]
+    outcomes = shared.outcomes(folder, *orders, seeded=shared.found.fingerprints)
     by_test = [
-        "".join(o for _, o in sorted(zip(order, done[f"random/{i}"].outcomes, strict=True)))
-        for i, order in enumerate(orders)
+        "".join(o for _, o in sorted(zip(order, ends, strict=True)))
+        for order, ends in zip(orders, outcomes, strict=True)
     ]
     assert len(set(by_test)) == 1
     assert "-" not in by_test[0]
     letters = {"p": ".", "F": "F", "s": "s", "E": "E"}
     if name == "expected_failures":
-        assert by_test[0] == "".join(letters[nodeid.partition("::test_")[2][0]] for nodeid in found.ids)
+        tests = [shared.found.ids[place].partition("::test_")[2] for place in places]
+        assert by_test[0] == "".join(letters[test[0]] for test in tests)
 
 
-def test_a_crash_is_not_a_failure_of_the_tests_that_did_not_run(suite):
-    with Session(suite("crashes_in_order"), 0, seed=1) as session:
-        assert [i.partition("::")[2] for i in session.collected().ids] == [
-            "test_read",
-            "test_before",
-            "test_free",
-            "test_after",
-        ]
-        assert _outcomes(session, 1, 2, 0, 3) == "..C-"
-        assert _outcomes(session, 0, 1, 2, 3) == "...."  # the next order is not hit
+def test_a_crash_is_not_a_failure_of_the_tests_that_did_not_run(shared):
+    tests = [f"test_native.py::{test}" for test in ("test_read", "test_before", "test_free", "test_after")]
+    assert shared.places("crashes_in_order/") == shared.places("crashes_in_order/", *tests)
+    assert shared.outcomes("crashes_in_order/", (1, 2, 0, 3), (0, 1, 2, 3)) == ["..C-", "...."]  # the next is not hit
 
 
-def test_a_killed_group_is_the_orders_own(suite):
-    with Session(suite("kills_group"), 0, seed=1, jobs=2) as session:
-        session.collected()
-        orders = [Order("random", i, order) for i, order in enumerate([(0, 2, 1), (0, 1), (1, 0)])]
-        assert [done.outcomes for _, done in sorted(_run(session, *orders).items())] == [".C-", "..", ".."]
+def test_a_killed_group_is_the_orders_own(shared):
+    assert shared.outcomes("kills_group/", (0, 2, 1), (0, 1), (1, 0)) == [".C-", "..", ".."]
 
 
-def test_closed_descriptors_lose_no_record(suite):
-    with Session(suite("closes_descriptors"), 0, seed=1) as session:
-        session.collected()
-        assert _outcomes(session, 0, 2, 1) == ".FE"
-        assert _outcomes(session, 0, 1) == ".."
+def test_closed_descriptors_lose_no_record(shared):
+    assert shared.outcomes("closes_descriptors/", (0, 2, 1), (0, 1)) == [".FE", ".."]
 
 
-def test_when_pytest_itself_ends_the_message_says_so(suite):
-    with Session(suite("breaks_runner"), 0, seed=1) as session:
-        session.collected()
-        done = _run(session, Order("random", 0, (0, 1, 2)))["random/0"]
+def test_when_pytest_itself_ends_the_message_says_so(shared):
+    (done,) = shared.run("breaks_runner/", (0, 1, 2))
     assert done.outcomes == "..C"
     assert done.messages == {2: "pytest itself ended: TypeError: 'NoneType' object is not callable"}
 
 
-def test_failed_teardown_of_shared_fixtures_is_told_apart(suite):
-    with Session(suite("teardown_errors"), 0, seed=1) as session:
-        ids = session.collected().ids
-        own = ids.index("test_teardown.py::test_own_fixture")
-        done = _run(session, Order("same", 0, tuple(range(6))))["same/0"]
-    assert done.outcomes == "".join("E" if i == own else "." for i in range(6))
+def test_failed_teardown_of_shared_fixtures_is_told_apart(shared):
+    own = [shared.found.ids[place].endswith("::test_own_fixture") for place in shared.places("teardown_errors/")]
+    (done,) = shared.run("teardown_errors/", range(6))
+    assert done.outcomes == "".join("E" if is_own else "." for is_own in own)
     assert done.leaving == [1, 3, 5]  # after the two classes and, at the end, the module
     assert [done.messages[i].partition(": ")[2] for i in done.leaving] == [
         "RuntimeError: table is locked",
@@ -140,127 +182,124 @@ def test_failed_teardown_of_shared_fixtures_is_told_apart(suite):
     ]
 
 
-def test_fixtures_live_as_long_as_their_tests_are_together(written, tmp_path):
-    log = tmp_path / "log"
-    conftest = f"""
-        import pytest
-
-        def say(text):
-            with open({str(log)!r}, "a") as stream:
-                stream.write(text + " ")
-
-        @pytest.fixture(scope="session")
-        def session():
-            say("(S"); yield; say("S)")
-
-        @pytest.fixture(scope="module")
-        def module(request):
-            say("(" + request.module.__name__[-1]); yield; say(request.module.__name__[-1] + ")")
-
-        @pytest.fixture(scope="class")
-        def klass(module, session):
-            say("(K"); yield; say("K)")
-
-        @pytest.fixture
-        def own(request):
-            say(request.node.name)
-        """
-    tests = """
-        def test_0(module, own): pass
-        class TestK:
-            def test_1(self, klass, own): pass
-            def test_2(self, own): pass
-        """
-    with Session(written(conftest=conftest, test_a=tests, test_b=tests), 0, seed=1) as session:
-        assert len(session.collected().ids) == 6
-        for order, expected in [
-            ((0, 1, 2), "(a test_0 (S (K test_1 test_2 K) a) S)"),
-            ((1, 3, 2), "(S (a (K test_1 K) a) (b test_0 b) test_2 S)"),
-            ((1, 0, 4), "(S (a (K test_1 K) test_0 a) (b (K test_1 K) b) S)"),
-        ]:
-            log.write_text("")
-            assert _outcomes(session, *order) == "..."
-            assert log.read_text().strip() == expected
+def test_a_fork_has_stopped_no_clock(shared):
+    """By chance, one of eight million such runs passes or fails each time."""
+    assert {*shared.outcomes("random_by_clock/", *[(0,)] * 24)} == {".", "F"}
 
 
-def test_one_test_may_be_run_again_in_one_process(suite):
-    with Session(suite("not_idempotent"), 0, seed=1) as session:
+TEXTS["fixtures/conftest.py"] = """
+    import pathlib
+    import pytest
+
+    def say(text):
+        with pathlib.Path(__file__).with_name("said").open("a") as stream:
+            stream.write(text + " ")
+
+    @pytest.fixture(scope="session")
+    def session():
+        say("(S"); yield; say("S)")
+
+    @pytest.fixture(scope="module")
+    def module(request):
+        say("(" + request.module.__name__[-1]); yield; say(request.module.__name__[-1] + ")")
+
+    @pytest.fixture(scope="class")
+    def klass(module, session):
+        say("(K"); yield; say("K)")
+
+    @pytest.fixture
+    def own(request):
+        say(request.node.name)
+    """
+TEXTS["fixtures/test_a.py"] = TEXTS["fixtures/test_b.py"] = """
+    def test_0(module, own): pass
+    class TestK:
+        def test_1(self, klass, own): pass
+        def test_2(self, own): pass
+    """
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ((0, 1, 2), "(a test_0 (S (K test_1 test_2 K) a) S)"),
+        ((1, 3, 2), "(S (a (K test_1 K) a) (b test_0 b) test_2 S)"),
+        ((1, 0, 4), "(S (a (K test_1 K) test_0 a) (b (K test_1 K) b) S)"),
+    ],
+)
+def test_fixtures_live_as_long_as_their_tests_are_together(shared, order, expected):
+    said = shared.session.suite.root / "fixtures" / "said"
+    said.unlink(missing_ok=True)
+    assert len(shared.places("fixtures/")) == 6
+    assert shared.outcomes("fixtures/", order) == ["..."]
+    assert said.read_text().strip() == expected
+
+
+def test_one_test_may_be_run_again_in_one_process(shared):
+    assert shared.outcomes("not_idempotent/", (0, 0, 1, 1)) == [".F.."]
+
+
+TEXTS["terminal/test_terminal.py"] = """
+    def test_reporter(request):
+        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line("here")
+        assert reporter.verbosity == 0
+    """
+
+
+def test_a_test_may_ask_for_the_terminal_reporter(shared, written):
+    assert shared.outcomes("terminal/", (0,)) == ["."]
+    with Session(written("-p", "no:terminal", test_a=TEXTS["terminal/test_terminal.py"]), 0, seed=1) as session:
         session.collected()
-        fresh = Order("fresh", 0, (1, 0, 1, 0), fresh=True, only=True)
-        done = _run(session, Order("random", 0, (0, 0, 1, 1)), fresh)
-    assert done["random/0"].outcomes == ".F.."
-    assert done["fresh/0"].outcomes == "...F"
-
-
-def test_a_test_may_ask_for_the_terminal_reporter(written):
-    text = """
-        def test_reporter(request):
-            reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-            reporter.write_line("here")
-            assert reporter.verbosity == 0
-        """
-    suite = written(test_a=text)
-    for options in ((), ("-p", "no:terminal")):
-        with Session(find_suite([suite.root], options), 0, seed=1) as session:
-            session.collected()
-            assert _outcomes(session, 0) == ("F" if options else ".")
+        assert _outcomes(session, 0) == "F"
 
 
 # -- deadlines -----------------------------------------------------------------------------------------------------
 
 
-def test_deadlines(written):
-    text = """
-        import time
-        def test_brief(): pass
-        def test_slow(): time.sleep(0.6)
-        def test_never():
-            while True: time.sleep(60)
-        """
-    with Session(written(test_a=text), 0, seed=1) as session:
-        session.collected()
-        began = time.monotonic()
-        assert _outcomes(session, 0, 2, 0, limits=BRIEF) == ".T-"
-        assert time.monotonic() - began < 3
-        assert _outcomes(session, 1, limits=BRIEF) == "T"
-        assert _outcomes(session, 0, 1, 0, limits=Limits(0.3, {1: 5.0}, 30.0)) == "..."  # a slow test has its own limit
-        assert _outcomes(session, 1, 1, 0, limits=Limits(5.0, {}, 1.0)) == ".T-"
-        fresh = Order("fresh", 0, (0, 2, 0), fresh=True)
-        assert _run(session, fresh, limits=BRIEF)["fresh/0"].outcomes == ".T-"
-        never = Order("fresh", 1, (0,), fresh=True)
-        assert (
-            _run(session, never, limits=Limits(5.0, {}, 30.0, start=0.01))["fresh/1"].outcomes == "-"
-        )  # did not begin
+TEXTS["deadlines/test_deadlines.py"] = """
+    import time
+    def test_brief(): pass
+    def test_slow(): time.sleep(0.4)
+    def test_never():
+        while True: time.sleep(60)
+    """
 
 
-def test_a_stopped_clock_stops_neither_durations_nor_deadlines(written, suite):
-    with Session(suite("freezes_clock"), 0, seed=1) as session:
+def test_deadlines(shared):
+    """Only who must be too slow has a tight limit: on a slow machine, any other may be."""
+    brief, slow, never = shared.places("deadlines/")
+
+    def outcomes(*order, test=LONG, tests=None, whole=LONG, **how):
+        ask = Order("deadline", 0, order, **how)
+        (done,) = _run(shared.session, ask, limits=Limits(test, tests or {}, whole)).values()
+        return done.outcomes
+
+    began = time.monotonic()
+    assert outcomes(brief, never, brief, tests={never: 0.1}) == ".T-"
+    assert time.monotonic() - began < LONG / 2
+    assert outcomes(slow, test=0.1) == "T"
+    assert outcomes(slow, test=0.1, tests={slow: LONG}) == "."  # a slow test has its own limit
+    assert outcomes(never, brief, whole=0.3) in ("T-", "--")  # if it could not even begin by then
+
+
+def test_a_stopped_clock_stops_neither_durations_nor_deadlines(shared, written):
+    (done,) = shared.run("freezes_clock/", (1, 2, 3))
+    assert done.outcomes == "..."
+    assert 0.05 <= done.durations[1] < LONG
+    stopped = "import time\nreal = time.monotonic()\ntime.monotonic = time.time = time.perf_counter = lambda: real\n"
+    suite = written(test_a=TEXTS["deadlines/test_deadlines.py"], test_b=stopped + "def test_none(): pass\n")
+    with Session(suite, 0, seed=1) as session:
         session.collected()
-        done = _run(session, Order("random", 0, (1, 2, 3)))["random/0"]
-        assert done.outcomes == "..."
-        assert 0.05 <= done.durations[1] < 1
-    text = """
-        import time
-        sleep, real = time.sleep, time.monotonic()
-        time.monotonic = time.time = time.perf_counter = lambda: real  # stopped when it is imported
-        def test_never():
-            while True: sleep(60)
-        """
-    with Session(written(test_a=text), 0, seed=1) as session:
-        session.collected()
-        assert _outcomes(session, 0, limits=BRIEF) == "T"
+        limits = Limits(LONG, {2: BRIEF}, LONG)
+        fresh, begins = (Order("fresh", k, (0, 2, 3)[: 3 - 2 * k], fresh=True) for k in range(2))
+        assert _outcomes(session, 0, 2, 3, limits=limits) == ".T-"
+        assert _run(session, fresh, limits=limits)["fresh/0"].outcomes == ".T-"
+        limits = Limits(LONG, {}, LONG, start=0.01)
+        assert _run(session, begins, limits=limits)["fresh/1"].outcomes == "-"  # it could not begin by then
 
 
 # -- what a fork shares --------------------------------------------------------------------------------------------
-
-
-def test_seeded_generators_are_as_in_a_fresh_interpreter(suite):
-    with Session(suite("random_seeded"), 0, seed=1) as one, Session(suite("random_seeded"), 1, seed=1) as other:
-        seeded = set(one.collected().fingerprints) & set(other.collected().fingerprints)
-        assert len(seeded) == 4
-        orders = [Order("random", i, order) for i, order in enumerate([(0, 1, 2, 3, 4), (4, 3, 2, 1, 0)])]
-        for session in (one, other):
-            assert {done.outcomes for done in _run(session, *orders, seeded=seeded).values()} == {"....."}
 
 
 DRAWS = """
@@ -289,43 +328,40 @@ def test_unseeded_generators_differ_between_orders_and_repeat_for_the_same_order
     assert not set(drawn[2][0]) & set(first)  # another iteration
 
 
-def test_each_order_has_a_folder_for_temporary_files_of_its_own(written):
-    text = """
-        import os, tempfile
-        def test_first(tmp_path):
-            open(os.path.join(tempfile.gettempdir(), "left"), "w").close()
-            raise ValueError(f"{tmp_path} {tempfile.gettempdir()} {os.environ['TMPDIR']}")
-        def test_second(tmp_path):
-            assert not os.path.exists(os.path.join(tempfile.gettempdir(), "left"))
-        """
-    with Session(written(test_a=text), 0, seed=1, jobs=2) as session:
-        session.collected()
-        one, other, clean = _run(
-            session, *(Order("random", i, order) for i, order in enumerate([(0,), (0,), (1,)]))
-        ).values()
-        assert clean.outcomes == "."
-        folders = [done.messages[0].partition("ValueError: ")[2].split() for done in (one, other)]
-        for tmp_path, *tmp in folders:
-            assert tmp[0] == tmp[1] == os.path.dirname(os.path.dirname(tmp_path))
-            assert not os.path.exists(tmp[0])
-        assert not set(folders[0]) & set(folders[1])
+TEXTS["temporary/test_temporary.py"] = """
+    import os, tempfile
+    def test_first(tmp_path):
+        open(os.path.join(tempfile.gettempdir(), "left"), "w").close()
+        raise ValueError(f"{tmp_path} {tempfile.gettempdir()} {os.environ['TMPDIR']}")
+    def test_second(tmp_path):
+        assert not os.path.exists(os.path.join(tempfile.gettempdir(), "left"))
+    """
 
 
-def test_captured_output_is_the_orders_own(written):
-    text = """
-        import os
-        def test_crash():
-            print("from the crash", flush=True); os.write(1, b"from the crash")
-            os._exit(1)
-        def test_output(capfd):
-            print("mine"); os.write(2, b"mine too")
-            assert capfd.readouterr() == ("mine\\n", "mine too")
-        """
-    with Session(written(test_a=text), 0, seed=1, jobs=2) as session:
-        session.collected()
-        orders = [Order("random", i, (0,) if i % 3 == 0 else (1, 1)) for i in range(9)]
-        done = _run(session, *orders)
-    assert [done[order.name].outcomes for order in orders] == ["C", "..", ".."] * 3
+def test_each_order_has_a_folder_for_temporary_files_of_its_own(shared):
+    one, other, clean = shared.run("temporary/", (0,), (0,), (1,))
+    assert clean.outcomes == "."
+    folders = [done.messages[0].partition("ValueError: ")[2].split() for done in (one, other)]
+    for tmp_path, *tmp in folders:
+        assert tmp[0] == tmp[1] == os.path.dirname(os.path.dirname(tmp_path))
+        assert _until(lambda folder=tmp[0]: not os.path.exists(folder))
+    assert not set(folders[0]) & set(folders[1])
+
+
+TEXTS["captured/test_captured.py"] = """
+    import os
+    def test_crash():
+        print("from the crash", flush=True); os.write(1, b"from the crash")
+        os._exit(1)
+    def test_output(capfd):
+        print("mine"); os.write(2, b"mine too")
+        assert capfd.readouterr() == ("mine\\n", "mine too")
+    """
+
+
+def test_captured_output_is_the_orders_own(shared):
+    orders = [(0,) if i % 3 == 0 else (1, 1) for i in range(9)]
+    assert shared.outcomes("captured/", *orders) == ["C", "..", ".."] * 3
 
 
 def test_files_that_an_order_writes_vanish(written):
@@ -344,12 +380,15 @@ def test_files_that_an_order_writes_vanish(written):
     suite = written(test_a=text)
     with Session(suite, 0, seed=1) as session:
         found = session.collected()
-        if found.overlay:
-            pytest.skip(found.overlay)
-        for fresh in (False, True):
-            orders = [Order("random", i, order, fresh=fresh) for i, order in enumerate([(0, 1), (0,), (1, 0)])]
+        if found.isolation == "none":
+            pytest.skip(str(found.refused))
+        for fresh, told, expected in (
+            (False, [(0, 1), (0,), (1, 0)], ["..", ".", ".F"]),
+            (True, [(1, 0), (0,)], [".F", "."]),
+        ):
+            orders = [Order("random", i, order, fresh=fresh) for i, order in enumerate(told)]
             done = _run(session, *orders, isolate=True)
-            assert [done[order.name].outcomes for order in orders] == ["..", ".", ".F"]
+            assert [done[order.name].outcomes for order in orders] == expected
         assert {path.name for path in suite.root.iterdir()} - {"__pycache__"} == {"pytest.ini", "test_a.py"}
         assert _outcomes(session, 1) == "."
         assert _outcomes(session, 0) == "F"  # without isolation, a file outlives the order
@@ -358,7 +397,7 @@ def test_files_that_an_order_writes_vanish(written):
 # -- fresh interpreters --------------------------------------------------------------------------------------------
 
 
-def test_a_fresh_interpreter_is_in_the_state_before_the_import(suite):
+def test_a_fresh_interpreter_is_in_the_state_before_the_import(own_start, suite):
     """Warm alone is not cold alone: the import of another file has changed the environment."""
     with Session(suite("import_pollution"), 0, seed=1) as session:
         ids = session.collected().ids
@@ -369,9 +408,9 @@ def test_a_fresh_interpreter_is_in_the_state_before_the_import(suite):
     assert [done[order.name].outcomes for order in (alone, cold_all, cold)] == ["F", "F", "."]
 
 
-def test_a_fresh_interpreter_starts_where_the_first_did(written):
+def test_a_fresh_interpreter_starts_where_the_first_did_and_waits_for_no_thread(own_start, written):
     text = """
-        import os, signal, sys, tempfile
+        import os, signal, sys, tempfile, threading, time
         HERE, FIRST = os.getcwd(), sys.path[0]
         os.chdir(tempfile.gettempdir())
         os.environ["CHANGED"] = "1"
@@ -384,54 +423,32 @@ def test_a_fresh_interpreter_starts_where_the_first_did(written):
             assert HERE in PATH
         def test_stdin_is_empty():
             assert os.read(0, 1) == b""
+        def test_thread():
+            threading.Thread(target=time.sleep, args=(3600,)).start()
         """
     first = "import os, signal\nstate = os.environ.get('CHANGED'), signal.getsignal(signal.SIGUSR1)\n"
     first += "def test_clean(): assert state == (None, signal.SIG_DFL)\n"
     with Session(written("-s", test_a=first, test_b=text), 0, seed=1) as session:
-        assert len(session.collected().ids) == 4
-        done = _run(session, Order("random", 0, (0, 1, 2, 3)), Order("random", 1, (0, 1, 2, 3), fresh=True))
-    assert [run.outcomes for run in done.values()] == ["....", "...."]
+        assert len(session.collected().ids) == 5
+        order = (0, 1, 2, 3, 4)
+        done = _run(session, Order("random", 0, order), Order("random", 1, order, fresh=True))
+    assert [run.outcomes for run in done.values()] == [".....", "....."]
+    assert max(run.seconds for run in done.values()) < LONG
 
 
-def test_a_fresh_interpreter_waits_for_no_thread(written):
-    text = """
-        import threading, time
-        def test_thread(): threading.Thread(target=time.sleep, args=(60,)).start()
-        """
-    with Session(written(test_a=text), 0, seed=1) as session:
-        session.collected()
-        for fresh in (False, True):
-            done = _run(session, Order("random", 0, (0,), fresh=fresh))["random/0"]
-            assert done.outcomes == "."
-            assert done.seconds < 5
-
-
-def test_threads_at_import_are_reported(suite):
-    with Session(suite("thread_at_import"), 0, seed=1) as session:
-        found = session.collected()
-        assert found.threads == 2
-        assert found.fork
-        assert _run(session, Order("same", 0, (0, 1), fresh=True))["same/0"].outcomes == ".."
-
-
-def test_unstable_ids_name_the_same_tests_in_every_process(suite):
-    with Session(suite("unstable_ids"), 0, seed=1) as one:
-        ids = one.collected().ids
-        order = tuple(range(len(ids)))
-        first = _run(one, Order("same", 0, order))["same/0"].outcomes
+def test_unstable_ids_name_the_same_tests_in_every_process(own_start, shared, suite):
+    """The shared session's tests of that suite, told by other names in this one."""
+    folder, n = "unstable_ids/", range(11)
+    ids = [shared.found.ids[place].removeprefix(folder) for place in shared.places(folder)]
+    (first,) = shared.outcomes(folder, n)
     assert first.count("s") == 3
     with Session(suite("unstable_ids"), 1, seed=1, ids=ids) as other:
         found = other.collected()
         assert found.ids != ids
         assert found.missing == []
-        done = _run(
-            other,
-            Order("same", 0, order),
-            Order("reverse", 0, order[::-1]),
-            Order("cold", 0, order, fresh=True),
-            Order("cold", 1, order[:3], fresh=True, only=True),
-        )
-    assert done["same/0"].outcomes == done["reverse/0"].outcomes[::-1] == done["cold/0"].outcomes == first
+        orders = Order("same", 0, tuple(n)), Order("reverse", 0, tuple(n)[::-1])
+        done = _run(other, *orders, Order("cold", 1, tuple(n)[:3], fresh=True, only=True))
+    assert done["same/0"].outcomes == done["reverse/0"].outcomes[::-1] == first
     assert done["cold/1"].outcomes == first[:3]
 
 
@@ -444,13 +461,6 @@ def test_a_test_that_is_not_there_is_not_run(suite):
 
 
 # -- plugins and environments --------------------------------------------------------------------------------------
-
-
-def test_declared_orders_are_reported(suite):
-    with Session(suite("order_markers"), 0, seed=1) as session:
-        found = session.collected()
-        assert tuple(found.ids[place] for place in found.declared) == CASES["order_markers"].declared
-        assert _outcomes(session, *range(5)) == "....."
 
 
 def test_plugins_that_shuffle_are_off_and_their_options_known(written, monkeypatch):
@@ -497,7 +507,7 @@ def test_a_suite_of_another_environment(written, environment):
     assert [run.outcomes for run in done.values()] == ["..", ".."]
 
 
-def test_each_iteration_has_its_own_hash_seed_and_home(written):
+def test_each_iteration_has_its_own_hash_seed_and_home(own_start, written):
     text = """
         import os
         def test_tell(): raise ValueError(f"{hash('a text')} {os.environ['HOME']}")
@@ -550,7 +560,7 @@ def test_an_environment_without_pytest_is_refused(written, tmp_path):
         session.collected()
 
 
-def test_an_interpreter_that_does_not_start_is_refused(written, tmp_path):
+def test_an_interpreter_that_does_not_start_is_refused(own_start, written, tmp_path):
     broken = tmp_path / "python"
     broken.write_text("no program")
     broken.chmod(0o755)
@@ -561,59 +571,52 @@ def test_an_interpreter_that_does_not_start_is_refused(written, tmp_path):
 # -- nothing is left behind ----------------------------------------------------------------------------------------
 
 
-def test_a_daemon_ends_with_its_order_and_no_sooner(written, tmp_path, suite):
-    daemon = (Path(__file__).parent / "suites" / "leaves_daemon" / "test_daemon.py").read_text()
-    text = daemon + "\nimport time\ndef test_lasts():\n    time.sleep(1)\n"
-    text = text.replace('os.environ.get("DAEMON_FILE")', "True").replace(
-        'os.environ["DAEMON_FILE"]', repr(str(tmp_path / "pids"))
-    )
-    with Session(written(test_a=text), 0, seed=1, jobs=2) as session:
-        start, bystander, lasts = range(len(session.collected().ids))
-        # The first order starts a daemon and goes on; the second is done meanwhile, and must not take it down.
-        orders = [
-            Order("random", 0, (start, lasts)),
-            Order("random", 1, (bystander,)),
-            Order("random", 2, (bystander,)),
-        ]
-        names = []
-        for done in session.run(orders, LIMITS, seeded=[], isolate=False):
-            names.append(done.order.name)
-            if len(names) == 2:
-                until = time.monotonic() + 5
-                while not (pids := (tmp_path / "pids").read_text().split() if (tmp_path / "pids").exists() else []):
-                    assert time.monotonic() < until
-                    time.sleep(0.02)
-        assert names[-1] == "random/0"
-        assert _gone([int(pids[0])], 0)
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    with open("{file}.part", "w") as stream:
+        stream.write(str(os.getpid()))
+    os.rename("{file}.part", "{file}")
+    time.sleep(3600)
+"""
+SERVED = """
+import os, subprocess, sys, time
+
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+def test_served():
+    subprocess.run([sys.executable, "-S", "-c", {code!r}], check=True)
+    wait_for("{go_on}")
+    os.kill(int(open("{file}").read()), 0)
+
+def test_brief():
+    wait_for("{file}")
+"""
 
 
-def test_a_daemon_outlives_other_orders(written, tmp_path):
-    file = tmp_path / "pid"
-    code = f"import os, time\nif os.fork() == 0:\n os.setsid()\n open({str(file)!r}, 'w').write(str(os.getpid()))\n"
-    text = f"""
-        import os, subprocess, sys, time
-        def daemon():
-            return int(open({str(file)!r}).read() or 0) if os.path.exists({str(file)!r}) else 0
-        def test_served():
-            subprocess.run([sys.executable, "-S", "-c", {code + " time.sleep(3600)"!r}], check=True)
-            while not daemon():
-                time.sleep(0.01)
-            time.sleep(0.8)
-            os.kill(daemon(), 0)
-        def test_brief():
-            while not daemon():
-                time.sleep(0.01)
-        """
+def test_a_daemon_ends_with_its_order_and_no_sooner(written, tmp_path):
+    """Of two orders at a time one has a daemon; it outlives the end of others, and not that of its own."""
+    daemon, go_on = tmp_path / "daemon", tmp_path / "go-on"
+    text = SERVED.format(code=DAEMON.format(file=daemon), file=daemon, go_on=go_on)
     with Session(written(test_a=text), 0, seed=1, jobs=2) as session:
         session.collected()
-        done = _run(session, Order("random", 0, (0,)), Order("random", 1, (1,)), Order("random", 2, (1,)))
-        assert list(done) == ["random/1", "random/2", "random/0"]
-        assert {run.outcomes for run in done.values()} == {"."}
-        assert _gone([int(file.read_text())], 0)
+        orders = [Order("random", 0, (0,)), Order("random", 1, (1,)), Order("random", 2, (1,))]
+        names = []
+        for done in session.run(orders, LIMITS, seeded=[], isolate=False):
+            assert done.outcomes == "."
+            names.append(done.order.name)
+            if len(names) == 2:
+                assert _alive(int(daemon.read_text()))
+                go_on.touch()
+        assert names == ["random/1", "random/2", "random/0"]
+        assert _gone([int(daemon.read_text())], 0)
 
 
 def test_stopping_early_drops_what_is_under_way(written):
-    text = "import time\ndef test_brief(): pass\ndef test_long(): time.sleep(60)\n"
+    text = "import time\ndef test_brief(): pass\ndef test_long(): time.sleep(3600)\n"
     with Session(written(test_a=text), 0, seed=1, jobs=2) as session:
         session.collected()
         for other in (1, 0):  # one that runs still, one whose answer has come before it could be dropped
@@ -626,88 +629,69 @@ def test_stopping_early_drops_what_is_under_way(written):
 def _stop_late(session, orders):
     running = session.run(orders, LIMITS, seeded=[], isolate=False)
     next(running)
-    while len(_below(session._process.pid)) > 2:
-        time.sleep(0.01)
+    assert _until(lambda: len(_below(session._process.pid)) == 2)
     running.close()
 
 
-def test_orders_are_taken_one_by_one(suite):
+def test_orders_are_taken_one_by_one(shared, monkeypatch):
     """So that the next may depend on what came of the last."""
-    with Session(suite("victim_and_polluter"), 0, seed=1) as session:
-        session.collected()
-        seen = []
+    monkeypatch.setattr(shared.session, "jobs", 1)
+    seen = []
 
-        def orders():
-            for i in range(3):
-                assert len(seen) == i
-                yield Order("random", i, (i,))
+    def orders():
+        for i, place in enumerate(shared.places("victim_and_polluter/")[:3]):
+            assert len(seen) == i
+            yield Order("random", i, (place,))
 
-        seen.extend(session.run(orders(), LIMITS, seeded=[], isolate=False))
-        assert len(seen) == 3
+    seen.extend(shared.session.run(orders(), LIMITS, seeded=[], isolate=False))
+    assert len(seen) == 3
 
 
 def _below(pid):
     return [pid, *(process.pid for process in psutil.Process(pid).children(recursive=True))]
 
 
-def test_closing_ends_every_process_and_removes_the_folder(written):
-    text = "import time, subprocess\ndef test_long():\n    subprocess.Popen(['sleep', '3600'])\n    time.sleep(60)\n"
+def test_closing_ends_every_process_and_removes_the_folder(own_start, written, tmp_path):
+    text = f"""
+        import os, subprocess, time
+        BUSY = {str(tmp_path / "busy")!r}
+        def test_brief():
+            while not os.path.exists(BUSY): time.sleep(0.01)
+        def test_long():
+            subprocess.Popen(["sleep", "3600"])
+            open(BUSY, "w").close()
+            time.sleep(3600)
+        """
     with Session(written(test_a=text), 0, seed=1, jobs=2) as session:
         session.collected()
-        running = session.run(
-            [Order("random", i, (0,), fresh=i > 0) for i in range(2)], Limits(1.0, {}, 30.0), seeded=[], isolate=False
-        )
-        next(running)
+        orders = [Order("random", 0, (0,)), Order("random", 1, (1,), fresh=True)]
+        assert next(session.run(orders, LIMITS, seeded=[], isolate=False)).outcomes == "."
         pids, folder = _below(session._process.pid), session._folder
-        assert len(pids) >= 4
+        assert len(pids) == 4
         assert os.getsid(session._process.pid) == session._process.pid  # Ctrl-C reaches the hunt alone
         assert folder.exists()
     assert _gone(pids, 0)
     assert not folder.exists()
 
 
-HUNT = """
-import sys
-from pathlib import Path
-from parataxis.methods.flaky_tests.session import Limits, Order, Session
-from parataxis.methods.flaky_tests.suite import find_suite
-
-session = Session(find_suite([Path(sys.argv[1])]), 0, seed=1, jobs=2)
-print(session._process.pid, session._folder, flush=True)
-session.collected()
-orders = [Order("random", i, (0,), fresh=i > 0) for i in range(2)]
-print(list(session.run(orders, Limits(100.0, {}, 100.0), seeded=[], isolate=False)))
-"""
-
-
 @pytest.mark.parametrize("when", ["while it collects", "while orders run"])
 def test_a_killed_hunt_leaves_nothing(written, tmp_path, when):
-    busy = f"""
+    busy = tmp_path / "busy"
+    text = f"""
         import subprocess, time
         def work():
             subprocess.Popen(["sleep", "3600"], start_new_session=True)
-            open({str(tmp_path)!r} + "/busy", "a").write("x")
+            open({str(busy)!r}, "a").write("x")
             time.sleep(3600)
         """
-    text = textwrap.dedent(busy) + ("work()" if when == "while it collects" else "def test_long(): work()")
-    script = tmp_path / "hunt.py"
-    script.write_text(HUNT)
-    hunt = subprocess.Popen([sys.executable, script, written(test_a=text).root], stdout=subprocess.PIPE, text=True)
-    pid, folder = hunt.stdout.readline().split()
-    wanted, until = 1 if when == "while it collects" else 2, time.monotonic() + 20
-    while not (tmp_path / "busy").exists() or len((tmp_path / "busy").read_text()) < wanted:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    pids = _below(int(pid))
-    assert len(pids) >= 2 + wanted
-    os.kill(hunt.pid, signal.SIGKILL)
-    hunt.wait()
-    hunt.stdout.close()
+    text = textwrap.dedent(text) + ("work()" if when == "while it collects" else "def test_long(): work()")
+    wanted = 1 if when == "while it collects" else 2
+    status, out, _ = in_child(killed_session, str(written(test_a=text).root), str(busy), wanted, cwd=tmp_path)
+    assert status == -signal.SIGKILL
+    pids, folder = json.loads(out)
+    assert len(pids) >= 2 + 2 * wanted - 1
     assert _gone(pids)
-    until = time.monotonic() + 5
-    while os.path.exists(folder) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert not os.path.exists(folder)
+    assert _until(lambda: not os.path.exists(folder))
 
 
 def test_a_test_that_kills_its_parent_ends_the_session_and_no_more(written):
@@ -724,14 +708,12 @@ def test_a_test_that_kills_its_parent_ends_the_session_and_no_more(written):
         with pytest.raises(SessionDied):
             _outcomes(session, 0)
         assert _gone(pids[1:])
-        deadline = time.monotonic() + 10  # the guardian hears of it when we do
-        while (left := psutil.Process(session._process.pid).children(recursive=True)) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert left == []
+        assert _until(lambda: len(_below(session._process.pid)) == 1)  # the guardian hears of it when we do
         with pytest.raises(SessionDied):
             _outcomes(session, 0)
 
 
-def test_a_suite_without_the_cache_provider_may_have_warnings_as_errors(suite):
-    with Session(suite("clean", "-p", "no:cacheprovider", "-W", "error"), 0, seed=1) as session:
-        assert len(session.collected().ids) == 31
+def test_a_suite_without_the_cache_provider_may_have_warnings_as_errors(written):
+    suite = written("-p", "no:cacheprovider", "-W", "error", test_a="def test(): pass")
+    with Session(suite, 0, seed=1) as session:
+        assert len(session.collected().ids) == 1

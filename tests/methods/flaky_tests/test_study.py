@@ -1,4 +1,9 @@
+import ast
 import hashlib
+import json
+import os
+import tempfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,8 +11,24 @@ import pytest
 from official import official
 
 from parataxis.claims import Figure, Measurement, Table
+from parataxis.methods.flaky_tests import study_chance, study_cleaners, study_environments, study_projects
 from parataxis.methods.flaky_tests.classify import Kind, classify
-from parataxis.methods.flaky_tests.study import PLANTED, load, made_ids, made_runs, study, systems, toy
+from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
+from parataxis.methods.flaky_tests.projects import Project
+from parataxis.methods.flaky_tests.stages import Failed
+from parataxis.methods.flaky_tests.study import RUN_SUITES, study, systems, toy
+from parataxis.methods.flaky_tests.study_inputs import (
+    MADE,
+    PLANTED,
+    Listed,
+    load,
+    made_ids,
+    made_projects,
+    made_runs,
+    read_listed,
+    suites_in,
+)
+from parataxis.studies.registry import methods
 
 
 def generator(*names):
@@ -26,19 +47,47 @@ def differs(run, items, per_item, place):
     return shuffled != ([base[i] for i in order] if per_item else base)
 
 
-def context(scale):
-    """What the study asks of its context: a scale, randomness by name, the data sets, an audit."""
-    return SimpleNamespace(scale=scale, rng=generator, data=official, audit=differing)
+RUN = [claim for each in RUN_SUITES for claim in each.CLAIMS]  # by running suites, which takes its time
+SYMMETRIES = ["arrival", "relabelling", "collection", "orders", "reverse"]
 
 
 @pytest.fixture(scope="module")
-def found():
-    return list(study(context("quick")))
+def context(tmp_path_factory):
+    """What the study asks of its context: a scale, randomness by name, the data sets, an audit, a work folder."""
+
+    def of(scale, kept=()):
+        return SimpleNamespace(
+            scale=scale,
+            rng=generator,
+            data=official,
+            audit=differing,
+            jobs=1,
+            work=tmp_path_factory.mktemp("work"),
+            done=lambda claim: claim in kept,
+            progress=lambda items, label: items,
+        )
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def found(context):
+    """Of the published data; what suites are run for counts as measured before."""
+    return list(study(context("quick", kept=RUN)))
+
+
+@pytest.fixture(scope="module")
+def made(context):
+    return list(study(context("toy")))
+
+
+def by_id(found):
+    return {each.id: each for each in found if isinstance(each, Measurement)}
 
 
 @pytest.fixture(scope="module")
 def measured(found):
-    return {each.id: each for each in found if isinstance(each, Measurement)}
+    return by_id(found)
 
 
 # Value, and the null's value (None where no rule is applied), on the whole published data sets.
@@ -70,23 +119,23 @@ def test_figures_on_the_published_data(measured, claim):
 
 
 def test_intervals_between_projects_are_wider_than_a_point(measured):
-    for claim in ("order-dependence-share", "victims-to-brittles", "shuffles-elsewhere", "found-in-ten-reruns"):
+    drawn = ("order-dependence-share", "shuffles-elsewhere", "found-in-ten-reruns")
+    for claim in (*drawn, "victims-to-brittles"):
         assert measured[claim].low < measured[claim].value < measured[claim].high
     assert measured["victims-to-brittles"].low > 1
     assert measured["found-in-ten-reruns"].high < 0.33
 
 
-@pytest.mark.parametrize("scale", ["toy", "quick"])
-def test_every_figure_comes_once_and_again_the_same(scale, found):
-    first = found if scale == "quick" else list(study(context(scale)))
-    assert list(study(context(scale))) == first
-    ids = [each.id for each in first if isinstance(each, Measurement)]
-    assert ids == [*FIGURES, "arrival", "relabelling", "collection", "orders", "reverse"]
-    assert [type(each) for each in first if not isinstance(each, Measurement)] == [Table, Figure]
+def test_every_figure_comes_once(found, made):
+    assert list(by_id(found)) == [*FIGURES, *SYMMETRIES]
+    assert list(by_id(made)) == [*FIGURES, *RUN, *SYMMETRIES]
+    for first, shown in ((found, ["reruns", "rerun-curve"]), (made, ["reruns", "rerun-curve", "causes", "projects"])):
+        assert [each.name for each in first if isinstance(each, Table | Figure)] == shown
+        assert len(first) == len(by_id(first)) + len(shown)
 
 
-def test_what_is_made_is_not_called_real(measured):
-    assert not any(each.real for each in study(context("toy")) if isinstance(each, Measurement))
+def test_what_is_made_is_not_called_real(measured, made):
+    assert not any(each.real for each in by_id(made).values())
     assert not measured["arrival"].real
 
 
@@ -114,9 +163,163 @@ def test_made_shuffles_are_permutations():
     assert len({run.order for run in made_runs()}) == 7  # file order, and six shuffles
 
 
-def test_the_toy_has_what_the_data_has():
+def test_the_toy_has_what_the_data_has(context):
     made, real = toy(generator("toy")), load(context("quick"))
     assert made.rows[0].keys() >= {*real.published[0]} & real.rows[0].keys()
-    assert all(getattr(made, name) for name in ("rows", "published", "python_tests", "dependences", "ids", "runs"))
+    assert all(
+        getattr(made, name) for name in ("rows", "published", "python_tests", "dependences", "projects", "ids", "runs")
+    )
     assert made.rates.less.any()
     assert not made.rates.less.all()
+
+
+# -- what suites are run for ---------------------------------------------------------------------------------------
+
+
+def test_suites_are_copies_and_nothing_of_them_stays(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
+    outside = tempfile.gettempdir()
+    with suites_in(tmp_path, "shop") as folder:
+        assert {path.name for path in folder.iterdir()} >= {"pytest.ini", "test_prices.py"}
+        assert tempfile.gettempdir().startswith(str(tmp_path))
+        assert os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] == "1"
+    assert tempfile.gettempdir() == outside
+    assert "PYTEST_DISABLE_PLUGIN_AUTOLOAD" not in os.environ
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_held_out_tests_are_no_tuned_ones():
+    truth = json.loads((MADE / "chance" / "truth.json").read_text())
+    assert {*study_chance.TUNED, study_chance.HELD_OUT} == set(truth)
+    assert study_chance.HELD_OUT not in study_chance.TUNED
+    assert set(study_chance.QUICK_HELD_OUT) <= set(truth[study_chance.HELD_OUT])
+    for suite, test in study_chance.QUICK_TUNED.items():
+        assert any(f"def {test}(" in path.read_text() for path in (MADE / "chance" / suite).glob("test_*.py"))
+
+
+def test_causes_are_counted_and_shuffled(made):
+    share = by_id(made)["causes-held-out"]
+    assert share.value == pytest.approx(7 / 9)
+    assert share.low < share.value < share.high
+    assert share.null == pytest.approx((4 * 2 + 2 * 3 + 1 + 1 + 1) / 81)  # by hand: planted times said, over the kinds
+    assert share.note == "test_wrong: randomness, not network; test_open: nothing, not network"
+    table = next(each for each in made if isinstance(each, Table) and each.name == "causes")
+    assert table.rows[0] == ["network", 2, 4, 2, 4]
+    assert [sum(column) for column in list(zip(*table.rows, strict=True))[1:]] == [7, 9, 7, 9]
+    assert study_chance.shuffled_share(["a", "b"], ["a", "b"]) == 0.5
+
+
+def test_cleaners_hide_victims_from_shuffles_but_from_no_system(made):
+    """The toy's engine runs; cleaners 3, so that a victim fails in one of five shuffles."""
+    found = by_id(made)
+    assert [found[f"cleaners-{name}"].value for name in ("reverse", "tuscan", "walk")] == [0, 1, 1]
+    shuffles = found["cleaners-shuffles"]
+    assert shuffles.baseline == pytest.approx(1 - (4 / 5) ** 8)  # by hand: 7 tests are odd, 8 rows
+    assert 0 < shuffles.value <= 1
+    assert shuffles.null == 1
+
+
+def test_the_twin_has_the_tests_of_the_real_suite():
+    before, after, victims = study_cleaners.WHOLE
+    assert (before + after, victims, before + after + victims + 2) == (27, 12, 41)
+    named = [
+        f.name
+        for f in ast.parse(study_cleaners.TWIN.format(before=14, after=13, victims=12)).body
+        if "name" in f._fields
+    ]
+    assert named == ["test_clean_before", "test_pollute", "test_clean_after", "test_victim", "test_bystander"]
+
+
+def test_a_probe_counts_for_its_own_test():
+    assert study_cleaners.share_probed(["...", ".F.", "..s", ".E."]) == 1 / 3
+
+
+def test_the_interval_of_a_mean():
+    mean, low, high = study_cleaners.mean_interval(np.array([0.4, 0.6]))
+    assert (mean, low, high) == (0.5, 0, 1)  # by hand: 12.706 * 0.1
+    mean, low, high = study_cleaners.mean_interval(np.array([0.5, 0.6, 0.7]))
+    assert (low, high) == pytest.approx((0.6 - 4.30265 * 0.1 / 3**0.5, 0.6 + 4.30265 * 0.1 / 3**0.5))
+
+
+def test_environments_and_hash_seeds_are_told_apart(context):
+    """A real hunt."""
+    infrastructure, chance = study_environments.measure(toy(generator("toy")), context("quick"))
+    assert (infrastructure.value, infrastructure.n, infrastructure.null) == (1, 3, pytest.approx(0, abs=0.2))
+    assert (chance.value, chance.null) == (1, 0)
+    assert chance.n >= 5  # of eight, each with 15 in 16
+
+
+def test_a_made_project_stands_in_for_the_real_ones(context, lean):
+    """A real hunt, with explanations."""
+    table, found, _, only = study_projects.measure(toy(generator("toy")), context("quick"))
+    assert table.rows == [["shop", 8, 5, 5, 0]]
+    assert (found.value, found.n, found.null, found.real) == (1, 5, 0, False)
+    assert (only.value, only.n, only.null) == (0, 8, 2)
+    assert found.note == "a made project in place of the four real ones"
+    claims = {each.id: each for each in methods()["flaky-tests"].paper.claims}
+    assert [claims[each.id].judge(each).name for each in (found, only)] == ["UNDECIDED", "UNDECIDED"]
+
+
+def test_projects_that_can_not_be_had_are_told(context, monkeypatch):
+    """One of two can't be fetched; then neither."""
+    names = ["far", "near"]
+    near = study_projects.recorded(made_projects()[0])
+    listed = [Listed(Project(name, version="1"), near.listed.tests) for name in names]
+    inputs = replace(toy(generator("toy")), projects=listed)
+
+    def hunted(listed, ctx):
+        if listed.project.name in names:
+            raise Failed(f"fetch: no {listed.project.name}")
+        return study_projects.recorded(listed)
+
+    monkeypatch.setattr(study_projects, "_hunted", hunted)
+    _, found, _, only = study_projects.measure(inputs, context("full"))
+    assert (
+        found.note
+        == only.note
+        == "far: fetch: no far; near: fetch: no near; a made project in place of the four real ones"
+    )
+    assert not found.real
+    names.remove("near")
+    table, found, *_ = study_projects.measure(inputs, context("full"))
+    assert (found.note, found.real, len(table.rows)) == ("far: fetch: no far", True, 1)
+
+
+def test_what_is_not_found_or_not_known_counts():
+    (listed,) = made_projects()
+    victim = next(iter(listed.tests))
+    other = "test_stock.py::test_bystander"
+    ids = study_projects.recorded(listed).ids
+    _, culprits = listed.tests[victim]
+    said = {victim: ("brittle", frozenset(sorted(culprits)[:1])), other: ("victim", frozenset())}
+    half = study_projects.Hunted(listed, ids, said)
+    assert half.found(listed.tests) == 1  # of five: a culprit, not its kind, not the other culprit, not the brittle
+    assert half.others(listed.tests) == [other]
+
+
+def test_what_a_diagnosis_says():
+    def said(kind, *chains):
+        return study_projects.said_of(Diagnosis("a", kind, "", "", chains=tuple(map(Chain, chains))))
+
+    assert said(Dependence.VICTIM, ("d",), ("b", "d"), ("c",)) == ("victim", frozenset("cd"))
+    assert said(Dependence.UNKNOWN) == ("UNKNOWN", frozenset())
+
+
+def test_the_real_list_is_read():
+    listed = read_listed(official("real-projects.json"))
+    assert [f"{each.project.name} {each.project.version}" for each in listed] == [
+        *("arrow 1.4.0", "logzero 1.5.0"),
+        *("mccabe 0.6.1", "base10 0.6.3"),
+    ]
+    assert all(len(each.project.sha256) == 64 and each.project.install for each in listed)
+    tests = [test for each in listed for test in each.tests.values()]
+    assert [kind for kind, _ in tests].count("victim") == 7
+    assert (len(tests), sum(len(culprits) for _, culprits in tests)) == (9, 25)
+
+
+def test_the_ratio_among_the_real_ones_is_as_listed(context, monkeypatch):
+    monkeypatch.setattr(study_projects, "_hunted", lambda listed, ctx: study_projects.recorded(listed))
+    inputs = replace(toy(generator("toy")), projects=read_listed(official("real-projects.json")))
+    _, _, ratio, _ = study_projects.measure(inputs, context("full"))
+    assert (ratio.value, ratio.n, ratio.real) == (7 / 2, 9, True)
+    assert ratio.low < ratio.value < ratio.high

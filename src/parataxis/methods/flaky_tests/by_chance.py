@@ -36,7 +36,7 @@ def by_chance(lab: Lab, tests: Sequence[int], tell: Callable[[str], None] = lamb
                     test,
                     limits=lab.limits,
                     seeded=lab.head.seeded,
-                    isolate=lab.head.isolated,
+                    isolate=lab.head.isolation != "none",
                     seed=lab.head.seed,
                 )
         found = Diagnosis(nodeid, Dependence.CHANCE, alone, "", hints=tuple(hints), notes=(note,) if note else ())

@@ -312,7 +312,7 @@ def score(folder: Path, *, seed: int = 0, suites: Sequence[str] = (), tests: Seq
                 test = nodeid.partition("::")[2].partition("[")[0]
                 if tests and test not in tests:
                     continue
-                limits, isolate = Limits(10.0, {}, 60.0), not found.overlay
+                limits, isolate = Limits(10.0, {}, 60.0), found.isolation != "none"
                 hints = explain_chance(session, place, limits=limits, isolate=isolate, seed=seed)
                 yield Scored(suite, test, truth[suite].get(test) or truth[suite]["*"], hints)
 

@@ -42,6 +42,14 @@ class LevelName(StrEnum):
     all = "global"
 
 
+class FilesName(StrEnum):
+    """How files are kept from the next order: a view of its own for each, put back after each, or not at all."""
+
+    overlay = "overlay"
+    snapshot = "snapshot"
+    none = "none"
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -70,6 +78,13 @@ def hunt_command(
         float,
         typer.Option(min=0.01, help="Seconds that a test is given, unless 10 times its time in file order are more."),
     ] = 10.0,
+    files: Annotated[
+        FilesName | None,
+        typer.Option(
+            help="How files that a test leaves are kept from later orders; by default the first that can be had.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of record and reports; by default .parataxis in the suite.", show_default=False),
@@ -106,6 +121,7 @@ def hunt_command(
                 out=folder,
                 resume=resume,
                 timeout=timeout,
+                isolation=files.value if files else None,
                 watch=watch,
             )
         if look:
@@ -114,10 +130,10 @@ def hunt_command(
     except KeyboardInterrupt:
         print("parataxis: the same command with --resume goes on", file=sys.stderr)
         raise
-    files = report.write(folder)
+    written = report.write(folder)
     _show(report, as_json)
     if not as_json:
-        print(f"\nreport: {_shortest(files[1])}")
+        print(f"\nreport: {_shortest(written[1])}")
     raise typer.Exit(report.exit_status)
 
 

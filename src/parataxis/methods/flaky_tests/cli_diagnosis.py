@@ -58,6 +58,8 @@ def explain_command(
 def polluters_command(
     nodeid: Annotated[str, typer.Argument(help="The test.")],
     arguments: Arguments = None,
+    first: Annotated[bool, typer.Option("--first", help="Stop at the first one, nearest to the test.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Pairs at a time.")] = 1,
     python: Python = None,
     timeout: Timeout = 10.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -65,14 +67,17 @@ def polluters_command(
 ) -> None:
     """Run one test after every other, each pair in a fork, without a hunt: its polluters or state-setters.
 
-    Exit status 0 if it has none, 1 if it has some.
+    With --first, after whole classes of tests, and then the fewest of the class that did it: in seconds. Exit status 0
+    if it has none, 1 if it has some.
 
     Example: parataxis tests polluters test_prices.py::test_price
     """
     from parataxis.methods.flaky_tests.diagnose import diagnose
+    from parataxis.methods.flaky_tests.nearest import nearest_culprit
 
-    with _lab(arguments, python, timeout, seed) as lab, telling() as tell:
-        (found,) = diagnose(lab, [_place(lab.head, nodeid)], [], tell)
+    with _lab(arguments, python, timeout, seed, jobs) as lab, telling() as tell:
+        place = _place(lab.head, nodeid)
+        found = nearest_culprit(lab, place, tell) if first else next(diagnose(lab, [place], [], tell))
     _show(found, as_json)
     raise typer.Exit(1 if found.chains or found.modules else 0)
 
@@ -138,7 +143,7 @@ def replay_command(
 
 
 @contextmanager
-def _lab(arguments: list[str] | None, python: Path | None, timeout: float, seed: int) -> Iterator["Lab"]:
+def _lab(arguments: list[str] | None, python: Path | None, timeout: float, seed: int, jobs: int = 1) -> Iterator["Lab"]:
     from parataxis.methods.flaky_tests.cli import split
     from parataxis.methods.flaky_tests.explain import suite_of
     from parataxis.methods.flaky_tests.hunt import survey
@@ -148,7 +153,7 @@ def _lab(arguments: list[str] | None, python: Path | None, timeout: float, seed:
     words = arguments or ["."]
     paths, options = split(words if not words[0].startswith("-") else [".", *words])
     head = survey(paths, options, python, seed, timeout)
-    with Lab(suite_of(head), head, Limits(timeout, {}, 0.0)) as lab:
+    with Lab(suite_of(head), head, Limits(timeout, {}, 0.0), jobs) as lab:
         yield lab
 
 

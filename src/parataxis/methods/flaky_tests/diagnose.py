@@ -39,11 +39,11 @@ def diagnose(
     cold = lab.last([(test,) for test in tests], fresh=True)
     whole = max(1, PAIRS // len(everyone))  # tests that are tried after every other
     lab.tell = partial(_tell_of, tell, "after every other test")
-    pairs = lab.after([(other,) for other in everyone], tests[:whole])
+    pairs = _after_each(lab, everyone, tests[:whole])
     culprits: set[int] = set()
     for column, test in enumerate(tests):
         lab.tell = partial(_tell_of, tell, lab.head.ids[test])
-        case = _Case(lab, test, alone[column], cold[column], again[column], runs)
+        case = Case(lab, test, alone[column], cold[column], again[column], runs)
         if column < whole:
             after = dict(enumerate(line[column] for line in pairs))
         else:  # too many to try all pairs: most share their culprits with one of the first
@@ -51,6 +51,13 @@ def diagnose(
         found = case.diagnosis(after)
         culprits |= case.culprits
         yield found
+
+
+def _after_each(lab: Lab, others: Sequence[int], tests: Sequence[int]) -> list[str]:
+    """As `lab.after` with each of the others; for one test without a probe, in half the forks."""
+    if len(tests) == 1:
+        return lab.last([(other, tests[0]) for other in others])
+    return lab.after([(other,) for other in others], tests)
 
 
 def _tell_of(tell: Callable[[str], None], what: str, done: int, of: int) -> None:
@@ -64,7 +71,7 @@ def bisect(lab: Lab, test: int, order: Sequence[int], tell: Callable[[str], None
     prefix = tuple(order[: list(order).index(test)])
     (alone,), (cold,) = lab.last([(test,)]), lab.last([(test,)], fresh=True)
     lab.tell = lambda done, of: tell(f"{len(prefix)} tests before it, {lab.forks} orders so far")
-    case = _Case(lab, test, alone, cold, "", [])
+    case = Case(lab, test, alone, cold, "", [])
     several = case.fewest([prefix])
     if not several:
         ends = "".join(lab.last([(*prefix, test)] * REPLAYS))
@@ -73,7 +80,7 @@ def bisect(lab: Lab, test: int, order: Sequence[int], tell: Callable[[str], None
     return case.said(case.kind, chains=(case.chain(several, look=True),))
 
 
-class _Case:
+class Case:
     """One test, and what is known of it so far. Outcomes are compared as passed or failed."""
 
     def __init__(self, lab: Lab, test: int, alone: str, cold: str, again: str, runs: Sequence[Run]) -> None:
@@ -88,8 +95,8 @@ class _Case:
         """after: how it ends right after each test of the suite, or after some."""
         if self.alone not in PASSING + FAILING:
             return self.said(Dependence.UNKNOWN)
-        modules = self._modules() if self._differs(self.cold) and self.cold in PASSING + FAILING else ()
-        self.culprits = {other for other, end in after.items() if self._differs(end) and other != self.test}
+        modules = self._modules() if self.differs(self.cold) and self.cold in PASSING + FAILING else ()
+        self.culprits = {other for other, end in after.items() if self.differs(end) and other != self.test}
         chains: list[tuple[int, ...]] = [(other,) for other in sorted(self.culprits)]
         if len(after) < len(self.lab.head.ids):
             self.notes.append(f"tried only after {len(after)} tests to which others of these tests owe their outcome")
@@ -114,7 +121,7 @@ class _Case:
     def _id(self, test: int) -> str:
         return self.lab.head.ids[test]
 
-    def _differs(self, end: str) -> bool:
+    def differs(self, end: str) -> bool:
         """Whether it ended otherwise than alone, in the sense of pass or fail."""
         return end in PASSING if self.fails_alone else end in FAILING
 
@@ -127,10 +134,10 @@ class _Case:
     def fewest(self, prefixes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         """Of the first of these that shows it each time, the fewest tests that still do."""
         for prefix in prefixes:
-            if all(map(self._differs, self.lab.last([(*prefix, self.test)] * REPLAYS))):
+            if all(map(self.differs, self.lab.last([(*prefix, self.test)] * REPLAYS))):
                 found = minimise(
                     prefix,
-                    lambda tests: self._differs(self.lab.last([(*tests, self.test)])[0]),
+                    lambda tests: self.differs(self.lab.last([(*tests, self.test)])[0]),
                     budget=BUDGET,
                     replays=REPLAYS,
                 )
@@ -146,7 +153,7 @@ class _Case:
         prefixes = {
             run.order[: run.order.index(self.test)]
             for run in self.runs
-            if self._differs(run.outcomes[self.test]) and run.kind not in ("alone", "hash")
+            if self.differs(run.outcomes[self.test]) and run.kind not in ("alone", "hash")
         }
         return sorted(prefixes - {()}, key=lambda prefix: (len(prefix), prefix))[:3]
 
@@ -157,25 +164,31 @@ class _Case:
     # -- what is known of a chain ----------------------------------------------------------------------------------
 
     def chain(self, chain: tuple[int, ...], look: bool) -> Chain:
-        tests = tuple(map(self._id, chain))
-        command = self.lab.suite.command(*tests, self._id(self.test))
+        """look: into what undoes it, what it leaves, and whether a fresh interpreter shows it."""
         if not look:
-            return Chain(tests, command)
+            tests = tuple(map(self._id, chain))
+            return Chain(tests, self.lab.suite.command(*tests, self._id(self.test)))
         others = [other for other in range(len(self.lab.head.ids)) if other not in (*chain, self.test)]
         between = self.lab.between(chain, others, self.test)
         undone = tuple(
             self._id(other)
             for other, end in zip(others, between, strict=True)
-            if end in PASSING + FAILING and not self._differs(end)
+            if end in PASSING + FAILING and not self.differs(end)
         )
-        (cold,) = self.lab.last([(*chain, self.test)], fresh=True)
+        confirmed = self.confirmed(chain)
         self._note_breaker(chain)
-        if not self._differs(cold):
+        return replace(confirmed, undone_by=undone, tried=len(others), changes=self._changes(chain))
+
+    def confirmed(self, chain: tuple[int, ...]) -> Chain:
+        """The chain, and how it ends in a fresh interpreter that collects nothing else."""
+        tests = tuple(map(self._id, chain))
+        (cold,) = self.lab.last([(*chain, self.test)], fresh=True)
+        if not self.differs(cold):
             self.notes.append(
                 f"in an interpreter that collects only these tests, it ends as alone after {tests[-1]}: "
                 "other modules, once imported, take part"
             )
-        return Chain(tests, command, cold, undone, len(others), self._changes(chain))
+        return Chain(tests, self.lab.suite.command(*tests, self._id(self.test)), cold)
 
     def _changes(self, chain: tuple[int, ...]) -> tuple[Change, ...]:
         """What the chain left, and which of it, undone by itself, makes the test end as alone."""
@@ -186,7 +199,7 @@ class _Case:
             return ()
         ends = [line[0] for line in done.probed[1:]]
         changes = [
-            Change.from_row(row, shown=end in PASSING + FAILING and not self._differs(end))
+            Change.from_row(row, shown=end in PASSING + FAILING and not self.differs(end))
             for row, end in zip(done.changes, ends, strict=True)
         ]
         return tuple(sorted(changes, key=lambda change: not change.shown)[:CHANGES])
@@ -212,7 +225,7 @@ class _Case:
         def as_with_all(chosen: tuple[str, ...]) -> bool:
             collected = tuple(file for file in files if file == own or file in chosen)
             (end,) = self.lab.run([Order("lab", 0, (self.test,), fresh=True, collect=collected)])
-            return end is not None and not self._differs(end.outcomes[-1]) and end.outcomes[-1] in PASSING + FAILING
+            return end is not None and not self.differs(end.outcomes[-1]) and end.outcomes[-1] in PASSING + FAILING
 
         try:
             found = minimise([file for file in files if file != own], as_with_all, budget=BUDGET, replays=1)

@@ -10,7 +10,7 @@ from parataxis.methods.flaky_tests.by_chance import by_chance
 from parataxis.methods.flaky_tests.classify import Kind
 from parataxis.methods.flaky_tests.diagnose import diagnose
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
-from parataxis.methods.flaky_tests.journal import DIAGNOSES, Head
+from parataxis.methods.flaky_tests.journal import DIAGNOSES, Head, files_of
 from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import Limits
@@ -44,7 +44,10 @@ def explain(
     todo = [places[nodeid] for nodeid in wanted if nodeid not in known]
     if todo:
         limits = Limits(report.head.timeout, {}, 0.0)
-        with Lab(suite_of(report.head), report.head, limits, jobs) as lab, JsonLines(folder / DIAGNOSES) as lines:
+        with (
+            Lab(suite_of(report.head), report.head, limits, jobs, files_of(folder)) as lab,
+            JsonLines(folder / DIAGNOSES) as lines,
+        ):
             chance = [test for test in todo if kinds[report.head.ids[test]] is Kind.NOD]
             order = [test for test in todo if test not in chance]
             for found in chain(diagnose(lab, order, report.runs, tell), by_chance(lab, chance, tell)):

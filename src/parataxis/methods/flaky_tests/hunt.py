@@ -14,12 +14,21 @@ from typing import Any
 from parataxis import __version__
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classify import Kind, classify
-from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same
+from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
 from parataxis.methods.flaky_tests.outcomes import ENDING, FAILING, Run
 from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.schedules import Level
-from parataxis.methods.flaky_tests.session import Collected, Done, Limits, Order, Session, SessionDied
+from parataxis.methods.flaky_tests.session import (
+    PUT_BACK,
+    Collected,
+    Done,
+    Isolation,
+    Limits,
+    Order,
+    Session,
+    SessionDied,
+)
 from parataxis.methods.flaky_tests.suite import Suite, check_python, find_suite
 
 TIMEOUT = 10.0  # seconds a test may take at least
@@ -31,18 +40,27 @@ AGAIN = 1000  # is added to the index of an order that is tried again without a 
 ASIDE = 3  # different orders that a test may end before it is left out
 DEATHS = 2  # of the whole session, before an order is given up
 ALONE = 50  # tests that always fail, at most, are run alone
+FILES = {
+    "snapshot": "files are put back after each order, edits made meanwhile included (all is kept in "
+    f"{PUT_BACK}); orders run one at a time, and probes from one order share files",
+    "none": "files that a test leaves are seen by later orders",
+}
 HASH_SEEDS, ENVIRONMENTS = 4, 2  # to tell a dependence on the hash seed from one on the environment
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a hunt is: orders run and planned, the tests found flaky so far, seconds since it began."""
+    """How far a hunt is: orders run and planned, the tests found flaky so far, seconds since it began.
+
+    because: how orders are kept apart where that is not the best way, and why; one should know while it runs.
+    """
 
     done: int
     planned: int
     tests: int
     flaky: int
     seconds: float
+    because: tuple[str, ...]
 
 
 def hunt(
@@ -57,6 +75,7 @@ def hunt(
     out: Path | None = None,
     resume: bool = False,
     timeout: float = TIMEOUT,
+    isolation: Isolation | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Report:
     """Run the suite that `paths` belong to by a protocol; which of its tests are flaky, and why.
@@ -64,14 +83,15 @@ def hunt(
     paths: folders, files or node ids of one suite; options: for its pytest; protocol: quick, thorough or paper; jobs:
     orders at a time; level: what a shuffle keeps together, by default as the protocol says; python: the interpreter of
     the suite's own environment; out: the folder of the record, by default .parataxis in the suite's root; resume: go on
-    with the hunt that is recorded there; timeout: the least number of seconds that a test is given. Raises BadInput.
+    with the hunt that is recorded there; timeout: the least number of seconds that a test is given; isolation: of the
+    files of one order from the next, by default the best that can be had. Raises BadInput.
     """
     suite = find_suite([Path(path) for path in paths], tuple(options), python)
     check_python(suite)
     plan = find_protocol(protocol)
     folder = out or own_folder(suite.root)
     with Journal(folder, resume) as journal:
-        _Hunt(suite, plan, seed, jobs, level or plan.level, timeout, journal, watch).go()
+        _Hunt(suite, plan, seed, jobs, level or plan.level, timeout, isolation, journal, watch).go()
         assert journal.head is not None
         return Report(journal.head, journal.entries)
 
@@ -80,10 +100,8 @@ def survey(paths: Sequence[Path | str], options: Sequence[str], python: Path | N
     """Collect the suite that `paths` belong to, run nothing. Raises BadInput."""
     suite = find_suite([Path(path) for path in paths], tuple(options), python)
     check_python(suite)
-    with Session(suite, 0, seed=seed) as first:
-        found = first.collected()
-        with Session(suite, 1, seed=seed, ids=found.ids) as second:
-            other = second.collected()
+    with Session(suite, 0, seed=seed) as first, Session(suite, 1, seed=seed) as second:  # both at once
+        found, other = first.collected(), second.collected()
     asked = {"root": str(suite.root), "arguments": list(suite.arguments), "protocol": "", "level": "", "seed": seed}
     return _head(suite, found, other, timeout=timeout, **asked)
 
@@ -96,7 +114,7 @@ def _head(suite: Suite, found: Collected, other: Collected, **asked: Any) -> Hea
         declared=found.declared,
         seeded=sorted(set(found.fingerprints) & set(other.fingerprints)),
         forks=found.fork and found.threads == 1,
-        isolated=not found.overlay,
+        isolation=found.isolation,
         because=_because(found),
         errors=found.errors,
         interpreter=str(suite.python),
@@ -127,11 +145,12 @@ class _Hunt:
         jobs: int,
         level: Level,
         timeout: float,
+        isolation: Isolation | None,
         journal: Journal,
         watch: Callable[[Progress], None],
     ) -> None:
         self.suite, self.protocol, self.seed, self.jobs, self.level = suite, protocol, seed, jobs, level
-        self.timeout, self.journal, self.watch = timeout, journal, watch
+        self.timeout, self.isolation, self.journal, self.watch = timeout, isolation, journal, watch
         self.began = time.monotonic()
         self.ahead: dict[int, Session] = {}
         self.ended: defaultdict[int, set[tuple[int, ...]]] = defaultdict(set)
@@ -150,9 +169,19 @@ class _Hunt:
 
     # -- sessions --------------------------------------------------------------------------------------------------
 
-    def _open(self, iteration: int, hash_of: int | None = None) -> Session:
-        ids = self.journal.head.ids if self.journal.head else None
-        return Session(self.suite, iteration, seed=self.seed, ids=ids, jobs=self.jobs, hash_of=hash_of)
+    def _open(self, iteration: int, hash_of: int | None = None, like: Head | Collected | None = None) -> Session:
+        """like: whose tests and isolation it has, by default the head's."""
+        like = like or self.journal.head
+        return Session(
+            self.suite,
+            iteration,
+            seed=self.seed,
+            ids=like.ids if like else None,
+            jobs=self.jobs,
+            hash_of=hash_of,
+            isolation=like.isolation if like else self.isolation,
+            ignore=files_of(self.journal.path.parent),
+        )
 
     def check(self, found: Collected) -> None:
         """Refuse to go on with a suite that has lost tests since. One that collects other tests each time may."""
@@ -170,11 +199,12 @@ class _Hunt:
             "seed": self.seed,
         }
         if self.journal.head is not None:
-            check_same(self.journal.head, asked, self.journal.path)
+            files = {"isolation": self.isolation} if self.isolation else {}
+            check_same(self.journal.head, asked | files, self.journal.path)
             return
         first = self.ahead[0] = self._open(0)
         found = first.collected()
-        second = self.ahead[1] = Session(self.suite, 1, seed=self.seed, ids=found.ids, jobs=self.jobs)
+        second = self.ahead[1] = self._open(1, like=found)
         self.journal.begin(_head(self.suite, found, second.collected(), timeout=self.timeout, **asked))
 
     # -- the course of a hunt --------------------------------------------------------------------------------------
@@ -183,6 +213,7 @@ class _Hunt:
         try:
             self._begin()
             self.planned = planned(self.protocol, self.head().ids, self.seed)
+            self._tell()
             for iteration in range(self.protocol.environments):
                 self._iterate(iteration)
             if self.protocol.rules == "default":
@@ -268,7 +299,8 @@ class _Hunt:
         flaky = sum(kind is not Kind.NOT_FLAKY for kind in kinds)
         done = len(self.journal.entries)
         seconds = time.monotonic() - self.began
-        self.watch(Progress(done, max(done, self.planned), len(kinds), flaky, seconds))
+        because = tuple(self.head().because)
+        self.watch(Progress(done, max(done, self.planned), len(kinds), flaky, seconds, because))
 
 
 class _Place:
@@ -322,6 +354,7 @@ class _Place:
         """Run what is in `queue`; what is to be tried again goes to the front of `later`."""
         head, session, limits = self.hunt.head(), self._opened(), self.hunt.limits()
         first = not any(entry.durations for entry in self.hunt.journal.entries)
+        isolate = head.isolation != "none"
 
         def feed() -> Iterator[Order]:
             while queue and not (first and self.under_way):
@@ -331,7 +364,7 @@ class _Place:
                 if first:
                     return
 
-        for done in session.run(feed(), limits, seeded=head.seeded, isolate=head.isolated):
+        for done in session.run(feed(), limits, seeded=head.seeded, isolate=isolate):
             del self.under_way[done.order.name]
             run = self.hunt.keep(self.iteration, done.order, done)
             if (again := _again(run)) is not None:
@@ -352,8 +385,9 @@ def _because(found: Collected) -> list[str]:
             f"{found.threads} threads run once the suite is collected, and a process with threads can't be forked "
             "safely: each order runs in an interpreter of its own"
         )
-    if found.overlay:
-        reasons.append(f"files that a test leaves are seen by later orders: no overlay can be had ({found.overlay})")
+    if found.isolation != "overlay":
+        why = "; ".join(f"no {name} can be had ({reason})" for name, reason in found.refused.items())
+        reasons.append(f"{why}: " * bool(why) + FILES[found.isolation])
     return reasons
 
 

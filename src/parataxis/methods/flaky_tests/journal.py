@@ -9,11 +9,12 @@ from typing import Any
 from parataxis.errors import BadInput
 from parataxis.files import JsonLines, read_json_lines
 from parataxis.methods.flaky_tests.outcomes import Run
+from parataxis.methods.flaky_tests.session import Isolation
 
 FORM = 1
 NAME = "hunt.jsonl"
 DIAGNOSES = "diagnosis.jsonl"
-ASKED = ("root", "arguments", "protocol", "level", "seed")  # what a hunt that goes on must be asked alike
+LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Head:
     declared: list[int]
     seeded: list[str]
     forks: bool
-    isolated: bool
+    isolation: Isolation
     because: list[str]
     errors: list[list[str]]
     interpreter: str
@@ -82,7 +83,7 @@ class Journal:
         self.entries: list[Entry] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = open(folder / "lock", "w")  # noqa: SIM115  (held as long as the journal is open)
+            self._lock = open(folder / LOCK, "w")  # noqa: SIM115  (held as long as the journal is open)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not resume:
                 for name in (NAME, DIAGNOSES):
@@ -119,6 +120,11 @@ class Journal:
         self.close()
 
 
+def files_of(folder: Path) -> list[Path]:
+    """What is written there while orders run, which nobody may put back."""
+    return [folder / name for name in (NAME, DIAGNOSES, LOCK)]
+
+
 def read_journal(folder: Path) -> tuple[Head, list[Entry]]:
     """The head and entries of a hunt, finished or not. Raises BadInput if the folder holds none."""
     path = folder / NAME if folder.is_dir() else folder
@@ -145,9 +151,9 @@ def _parsed(path: Path, rows: Sequence[Any]) -> tuple[Head | None, list[Entry]]:
 
 def check_same(head: Head, asked: dict[str, Any], path: Path) -> None:
     """Refuse to go on with a hunt that was asked otherwise."""
-    for name in ASKED:
-        if getattr(head, name) != asked[name]:
+    for name, value in asked.items():
+        if getattr(head, name) != value:
             raise BadInput(
-                f"{path}: was begun with {name}={getattr(head, name)!r}, not {asked[name]!r}; "
+                f"{path}: was begun with {name}={getattr(head, name)!r}, not {value!r}; "
                 "ask the same, or start anew without --resume"
             )

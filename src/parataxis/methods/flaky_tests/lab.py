@@ -1,6 +1,7 @@
 """Experiments on a suite: small orders and probes in one session, each asked but once."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from parataxis.methods.flaky_tests.journal import Head
@@ -13,10 +14,13 @@ Places = tuple[int, ...]
 
 
 class Lab:
-    """A session to try orders in. Use as a context manager. A session that dies under an order is opened again."""
+    """A session to try orders in. Use as a context manager. A session that dies under an order is opened again.
 
-    def __init__(self, suite: Suite, head: Head, limits: Limits, jobs: int = 1) -> None:
-        self.suite, self.head, self.jobs = suite, head, jobs
+    Where files are put back after each order (a snapshot), the probes of one order share them.
+    """
+
+    def __init__(self, suite: Suite, head: Head, limits: Limits, jobs: int = 1, ignore: Sequence[Path] = ()) -> None:
+        self.suite, self.head, self.jobs, self.ignore = suite, head, jobs, ignore
         self.limits = Limits(limits.test, limits.tests, DAY)
         self._session: Session | None = None
         self._count = 0
@@ -38,12 +42,13 @@ class Lab:
         numbered = list(orders)
         found: dict[int, Done] = {}
         left = list(range(len(numbered)))
+        isolate = self.head.isolation != "none"
         while left:
             named = {self._count + k: place for k, place in enumerate(left)}
             todo = [Order(**{**vars(numbered[place]), "index": index}) for index, place in named.items()]
             self._count += len(todo)
             try:
-                for done in self.session().run(todo, self.limits, seeded=self.head.seeded, isolate=self.head.isolated):
+                for done in self.session().run(todo, self.limits, seeded=self.head.seeded, isolate=isolate):
                     found[named[done.order.index]] = done
                     self.tell(len(found), len(numbered))
                 break
@@ -60,7 +65,15 @@ class Lab:
 
     def session(self) -> Session:
         if self._session is None:
-            self._session = Session(self.suite, ITERATION, seed=self.head.seed, ids=self.head.ids, jobs=self.jobs)
+            self._session = Session(
+                self.suite,
+                ITERATION,
+                seed=self.head.seed,
+                ids=self.head.ids,
+                jobs=self.jobs,
+                isolation=self.head.isolation,
+                ignore=self.ignore,
+            )
             self._session.collected()
         return self._session
 

@@ -17,6 +17,7 @@ from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_test import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
+from parataxis.methods.flaky_tests.session import PUT_BACK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,6 +213,18 @@ class Report:
         """That the orders took, one after another; collection comes on top."""
         return sum(run.seconds for run in self.runs)
 
+    @property
+    def put_back(self) -> Path:
+        """The folder that holds what was put back, as it had become."""
+        return Path(self.head.root) / PUT_BACK
+
+    @property
+    def changed(self) -> int:
+        """How many of the files in it were there before the orders, with other contents."""
+        if self.head.isolation != "snapshot":
+            return 0
+        return sum(not path.is_dir() or path.is_symlink() for path in (self.put_back / "changed").rglob("*"))
+
     def counts(self) -> dict[str, int]:
         """How many tests are of each class; those that are not flaky also by what they did."""
         found = {kind.value: sum(each.kind is kind for each in self.findings) for kind in Kind}
@@ -252,6 +265,7 @@ class Report:
             **head,
             "orders": self.orders,
             "seconds": round(self.seconds, 3),
+            "changed": self.changed,
             "counts": self.counts(),
             "tests": [each.to_row() for each in self.findings],
             "diagnoses": [each.to_row() for each in self.diagnoses.values()],

@@ -6,13 +6,14 @@ import json
 import os
 import selectors
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.suite import Suite
@@ -23,6 +24,9 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # What a run of pytest, xdist or coverage around the hunt has set, and would have the suite's own pytest join.
 OF_OUR_OWN_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST", "COV_CORE_", "COVERAGE_", "PYTHONHOME")
 COLLECTION_LIMIT = 1800.0
+PUT_BACK = Path(".parataxis", "put-back")  # in the suite's root: what was put back, as it had become
+# How the files of one order are kept from the next: a view of its own for each; put back after each; not at all.
+Isolation = Literal["overlay", "snapshot", "none"]
 
 
 class SessionDied(RuntimeError):
@@ -93,7 +97,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Collected:
-    """What the session found; see the worker for each field."""
+    """What the session found; see the worker for each field. refused: better isolations, with the reason."""
 
     ids: list[str]
     missing: list[int]
@@ -101,7 +105,8 @@ class Collected:
     errors: list[list[str]]
     threads: int
     fork: bool
-    overlay: str
+    isolation: Isolation
+    refused: dict[str, str]
     fingerprints: list[str]
     root: str
     python: str
@@ -112,7 +117,8 @@ class Session:
     """Use as a context manager: leaving it ends every process that it started.
 
     iteration: gives the session its hash seed, HOME and TMPDIR; ids: the node ids that orders refer to, none for the
-    first session of a hunt; hash_of: the iteration whose hash seed to take instead of its own.
+    first session of a hunt; hash_of: the iteration whose hash seed to take instead of its own; isolation: by default
+    the best that can be had; ignore: files and folders that are not put back.
     """
 
     def __init__(
@@ -125,8 +131,10 @@ class Session:
         jobs: int = 1,
         hash_of: int | None = None,
         keep_home: bool = False,
+        isolation: Isolation | None = None,
+        ignore: Sequence[Path] = (),
     ) -> None:
-        self.suite, self.iteration, self.jobs = suite, iteration, jobs
+        self.suite, self.iteration, self.jobs, self.isolation = suite, iteration, jobs, isolation
         self._folder = Path(tempfile.mkdtemp(prefix="parataxis-"))
         self._log = self._folder / "pytest.log"
         self._rest = b""
@@ -140,6 +148,10 @@ class Session:
             "seed": f"{seed}/{iteration}",
             "ids": ids or [],
             "private": [str(suite.root)] if keep_home else [str(suite.root), str(own["home"])],
+            "isolation": isolation,
+            "aside": str(suite.root / PUT_BACK),
+            "ignore": [str(self._folder), *map(os.path.abspath, ignore)],
+            "ours": _own_output(),
         }
         (self._folder / "settings.json").write_text(json.dumps(settings))
         environment = {
@@ -225,10 +237,16 @@ class Session:
         if not found.ids:
             because = f" ({found.errors[0][0]}: {found.errors[0][1]})" if found.errors else ""
             raise BadInput(f"{self.suite.root}: pytest collected no tests{because}; name the folder that holds them")
+        if self.isolation not in (None, found.isolation):
+            why = found.refused[self.isolation]
+            raise BadInput(f"{self.suite.root}: --files {self.isolation}: can't be had ({why}); try another or none")
+        if found.isolation == "snapshot":
+            self.jobs = 1
         return found
 
     def run(self, orders: Iterable[Order], limits: Limits, *, seeded: list[str], isolate: bool) -> Iterator[Done]:
-        """Run the orders, up to `jobs` at once; each is yielded when it is done. Raises SessionDied.
+        """Run the orders, up to `jobs` at once; each is yielded when it is done. Raises SessionDied, and BadInput if
+        files can't be put back.
 
         An order is taken from `orders` only when it can start, so that it may depend on what came of those before it.
         Who stops early has the orders under way dropped.
@@ -245,6 +263,8 @@ class Session:
                 if not under_way:
                     return
                 answer = self._receive(limits.start + limits.order + 60)
+                if answer["event"] == "failed":
+                    raise BadInput(f"{self.suite.root}: {answer['reason']}; mend that, or hunt with --files none")
                 if answer["id"] in under_way:  # else it was done just before it would have been dropped
                     yield _done(under_way.pop(answer["id"]), answer)
         finally:
@@ -259,7 +279,7 @@ class Session:
             with contextlib.suppress(OSError):
                 stream.close()
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)  # it may have files to put back
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -270,6 +290,17 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _own_output() -> list[tuple[int, int]]:
+    """Device and inode of files that our own output goes to: one may lie in the project, and grow while orders run."""
+    found = []
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_dev, status.st_ino))
+    return found
 
 
 def _fields(order: Order, limits: Limits) -> dict[str, Any]:

@@ -81,6 +81,9 @@ def gone(each: "Finding") -> str:
 def notes(report: "Report") -> list[str]:
     """What a reader must know to trust the rest."""
     told = [f"note: {reason}" for reason in report.head.because]
+    if changed := report.changed:
+        files = "1 file had" if changed == 1 else f"{changed} files had"
+        told.append(f"note: {files} other contents after an order, which are kept in {report.put_back / 'changed'}")
     told += [f"note: not collected: {nodeid}: {reason}" for nodeid, reason in report.head.errors]
     blamed = {report.head.ids[place] for entry in report.entries for place in entry.leaving}
     return told + [f"note: a shared fixture's teardown failed after {nodeid}" for nodeid in sorted(blamed)]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from parataxis.audit.statistics import zero_failure_bound
@@ -20,11 +20,18 @@ def watching() -> Iterator[Callable[[Progress], None]]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    if console.is_terminal:
-        with _bar(console) as tell:
-            yield tell
-    else:
-        yield _lines()
+    noted = False
+
+    def tell(progress: Progress) -> None:
+        nonlocal noted
+        if not noted:
+            for reason in progress.because:
+                console.print(f"note: {reason}", markup=False, highlight=False, soft_wrap=True)
+            noted = True
+        show(progress)
+
+    with _bar(console) if console.is_terminal else nullcontext(_lines()) as show:
+        yield tell
 
 
 def _words(progress: Progress) -> str:

@@ -1,7 +1,8 @@
 """The process above the supervisor. It runs nothing of the suite, so that nothing of the suite can break it.
 
 It waits for the supervisor to end or for the hunt to be gone, however either came about (a test that kills its parent,
-a kill -9 of the hunt), and then takes down every process below and removes what was temporary.
+a kill -9 of the hunt), and then takes down every process below, puts back the project's files if they were not in view
+of their own, and removes what was temporary.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import os
 import select
 
 import _parataxis_process as process
+import _parataxis_snapshot
 
 GLANCE = 100  # milliseconds between two looks at the supervisor where the system has no pidfd
 
 
-def guard(commands: int, events: int, folder: str) -> None:
+def guard(commands: int, events: int, folder: str, store: str) -> None:
     """Fork: this process stays as the guardian and does not return; its child, the supervisor, does."""
     process.adopt_orphans()
     guardian = os.getpid()
@@ -26,6 +28,7 @@ def guard(commands: int, events: int, folder: str) -> None:
         os.close(events)  # so that the hunt sees the end of the supervisor
         _wait(supervisor, commands)
         process.kill_descendants(set())
+        _parataxis_snapshot.put_back(store)
         _wait(None, commands)  # the hunt may still read the log in the folder
         process.remove_tree(folder)
     finally:

@@ -41,7 +41,7 @@ class Patterns:
         try:
             with _open(path, "rb") as stream:
                 told = _load(stream)
-        except OSError:  # nothing was new, or the child was killed
+        except (OSError, EOFError, pickle.UnpicklingError):  # nothing was new, or the child was killed
             return
         for pattern, flags in told[: MOST - len(self.known)]:
             self.known.add((pattern, flags))

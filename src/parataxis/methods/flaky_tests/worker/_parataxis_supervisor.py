@@ -97,7 +97,7 @@ class Starts(Protocol):
     """How an order starts."""
 
     def before(self, command: dict[str, Any]) -> None:
-        """In this process, before a fork."""
+        """In this process, before an order. Raises OSError."""
 
     def fork(self, command: dict[str, Any], record: Record, table: Table, folder: str) -> None:
         """In the forked child: run it."""
@@ -105,8 +105,11 @@ class Starts(Protocol):
     def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
         """Start it in a fresh interpreter, which writes to the record at that path; the process id."""
 
+    def restore(self, command: dict[str, Any]) -> None:
+        """In this process, once an order has ended: put back the files that it changed, if need be. Raises OSError."""
+
     def after(self, folder: str) -> None:
-        """In this process, once an order has ended."""
+        """In this process, once that was told."""
 
 
 class Supervisor:
@@ -149,6 +152,11 @@ class Supervisor:
         return received is not None
 
     def _start(self, command: dict[str, Any]) -> None:
+        try:
+            self.orders.before(command)
+        except OSError as error:
+            self.pipes.send("failed", reason="files can't be copied before the first order: %s" % error)
+            return
         folder = os.path.join(self.folder, "order-%s" % command["id"])
         os.mkdir(folder)
         table = Table(rows_of(command), len(command.get("probes", ())))
@@ -158,7 +166,6 @@ class Supervisor:
             self.running.append(Running(command, record, table, folder, self.orders.launch(command, path, folder)))
             return
         record = Record(len(command["order"]))
-        self.orders.before(command)
         parent = os.getpid()
         pid = process.fork()
         if pid == 0:
@@ -190,25 +197,35 @@ class Supervisor:
     def _finish(self, running: Running, ending: str) -> None:
         self._end(running)
         record = running.record
-        self.pipes.send(
-            "done",
-            id=running.command["id"],
-            outcomes=record.outcomes(ending),
-            durations=record.seconds(),
-            messages=record.messages(),
-            leaving=record.leaving(),
-            probed=running.table.lines(),
-            answer=_answer(running.folder),
-            seconds=round(process.now() - running.began, 6),
-        )
+        done = {
+            "id": running.command["id"],
+            "outcomes": record.outcomes(ending),
+            "durations": record.seconds(),
+            "messages": record.messages(),
+            "leaving": record.leaving(),
+            "probed": running.table.lines(),
+            "answer": _answer(running.folder),
+            "seconds": round(process.now() - running.began, 6),
+        }
+        if self._restored(running):
+            self.pipes.send("done", **done)
         self.orders.after(running.folder)
         self._forget(running)
+
+    def _restored(self, running: Running) -> bool:
+        try:
+            self.orders.restore(running.command)
+        except OSError as error:
+            self.pipes.send("failed", reason="files can't be put back after an order: %s" % error)
+            return False
+        return True
 
     def _cancel(self) -> None:
         """Drop all orders; nothing is said of them."""
         self.waiting.clear()
         for running in list(self.running):
             self._end(running)
+            self._restored(running)
             self._forget(running)
 
     def _forget(self, running: Running) -> None:

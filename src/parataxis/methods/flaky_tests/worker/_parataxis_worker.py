@@ -1,8 +1,9 @@
 """Runs inside the environment of the suite under test: the standard library and that environment's pytest, no more.
 
-`FOLDER/settings.json` holds `arguments` for pytest, `jobs`, `seed` (a text), `private` (the folders of which an
-isolated order has a view of its own), and `ids`: the node ids whose places the orders name (empty in the first session
-of a hunt, which finds them). The worker collects once, says what it found, and runs the orders it is sent:
+`FOLDER/settings.json` holds `arguments` for pytest, `jobs`, `seed` (a text), and `ids`: the node ids whose places the
+orders name (empty in the first session of a hunt, which finds them). `private` are the folders whose files an isolated
+order changes for no other: by `isolation`, or where that is null by the best that can be had; for a snapshot, see
+there, also `aside`, `ignore` and `ours`. The worker collects once, says what it found, and runs the orders it is sent:
 
     {"command": "run", "id": 3, "name": "random/3", "order": [4, 0, ...], "seeded": [fingerprints], "isolate": true,
      "fresh": false, "only": false, "limits": {"test": 10, "tests": {"4": 60}, "order": 120, "start": 60}}
@@ -14,6 +15,7 @@ of a hunt, which finds them). The worker collects once, says what it found, and 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -28,10 +30,12 @@ from _parataxis_guardian import guard
 from _parataxis_memory import Record
 from _parataxis_patterns import Patterns
 from _parataxis_probe import Prober, Table
+from _parataxis_snapshot import Snapshot
 from _parataxis_supervisor import ANSWER, MOST_CHANGES, Pipes, Supervisor, redirect
 
 PATTERNS = "patterns.pickle"  # in the order's folder
-_spawn = os.posix_spawn  # bound before the suite is imported
+STORE = "store"  # in the session's folder
+_spawn, _chdir = os.posix_spawn, os.chdir  # bound before the suite is imported
 
 
 def main(here: str, path: str) -> None:
@@ -66,7 +70,7 @@ def supervise(here: str, folder: str) -> None:
     with open(os.path.join(folder, "settings.json")) as stream:
         settings = json.load(stream)
     _stand_in(os.getcwd())
-    guard(commands=0, events=1, folder=folder)
+    guard(commands=0, events=1, folder=folder, store=os.path.join(folder, STORE))
     pipes = Pipes()
     orders = _Orders(here, folder, settings, pipes)
     try:
@@ -88,6 +92,7 @@ class _Orders:
         self.cwd, self.environment = os.getcwd(), dict(os.environ)  # importing the suite may change both
         self.ready: Any = None
         self.patterns = Patterns()
+        self.snapshot: Any = None
 
     def serve(self, session: Any) -> None:
         self.session = session
@@ -95,6 +100,7 @@ class _Orders:
         found = session.ids()
         self.ids = self.settings["ids"] or found
         self.places = session.match(self.ids)
+        self.isolation, refused = self._isolation()
         self.pipes.send(
             "collected",
             ids=found,
@@ -103,7 +109,8 @@ class _Orders:
             errors=session.errors,
             threads=process.threads(),
             fork=process.LINUX,
-            overlay=process.why_no_private_view(self.settings["private"], self.layer),
+            isolation=self.isolation,
+            refused=refused,
             fingerprints=self.generators.fingerprints(),
             root=session.root(),
             python=platform.python_version(),
@@ -111,14 +118,34 @@ class _Orders:
         )
         session.prepare()
         orders = os.path.join(self.folder, "orders")
-        Supervisor(self.pipes, orders, self.settings["jobs"], self).serve()
+        Supervisor(self.pipes, orders, 1 if self.snapshot else self.settings["jobs"], self).serve()
+
+    def _isolation(self) -> tuple[str, dict[str, str]]:
+        """How the files of an order are kept from the next; and what could not be had, with the reason."""
+        asked, private = self.settings["isolation"], self.settings["private"]
+        refused = {}
+        if asked in (None, "overlay"):
+            refused["overlay"] = process.why_no_private_view(private, self.layer)
+            if not refused["overlay"]:
+                return "overlay", {}
+        if asked in (None, "snapshot"):
+            store = os.path.join(self.folder, STORE)
+            snapshot = Snapshot(private, store, *(self.settings[name] for name in ("aside", "ignore", "ours")))
+            if not snapshot.refused:
+                self.snapshot = snapshot
+                return "snapshot", refused
+            refused["snapshot"] = snapshot.refused
+        return "none", refused
+
+    def _overlay(self, command: dict[str, Any]) -> bool:
+        return bool(command["isolate"]) and self.isolation == "overlay"
 
     def fork(self, command: dict[str, Any], record: Record, table: Table, folder: str) -> None:
         """In the forked child: make everything that a fork shares the child's own, then run."""
         if tempfile.tempdir == os.environ["TMPDIR"]:
             tempfile.tempdir = folder
         os.environ["TMPDIR"] = folder
-        if command["isolate"]:
+        if self._overlay(command):
             process.private_view(self.settings["private"], self.layer)
         self.generators.prepare(set(command["seeded"]), "%s/%s" % (self.settings["seed"], command["name"]))
         with self.session.own_files(folder):
@@ -134,12 +161,21 @@ class _Orders:
             self.patterns.tell(os.path.join(folder, PATTERNS))
 
     def before(self, command: dict[str, Any]) -> None:
-        """In this process, before the fork for a command: import what it takes, once."""
+        """In this process, before an order: import and copy what it takes, once."""
+        if command["isolate"] and self.snapshot:
+            self.at = os.getcwd()
+            self.snapshot.take()
         if command.get("look"):
             self.state = _module(self.here, "_parataxis_state")
         if command.get("watch") is not None and self.ready is None:
             self.watch = _module(self.here, "_parataxis_watch")
             self.ready = self.watch.ready(self.session.root())
+
+    def restore(self, command: dict[str, Any]) -> None:
+        if command["isolate"] and self.snapshot:
+            self.snapshot.restore()
+            with contextlib.suppress(OSError):
+                _chdir(self.at)  # it may be a new folder
 
     def after(self, folder: str) -> None:
         """In this process, after an order: keep what the next one needn't do again."""
@@ -188,7 +224,7 @@ class _Orders:
             json.dump([change.to_row() for change in changes], stream)
 
     def _own_files(self, command: dict[str, Any]) -> Callable[[], None]:
-        if command["isolate"]:
+        if self._overlay(command):
             return lambda: process.private_view(self.settings["private"], self.layer)
         return lambda: None
 
@@ -196,6 +232,7 @@ class _Orders:
         """Start a fresh interpreter, in the state in which this one was before it imported the suite."""
         file, own = os.path.join(folder, "command.json"), os.path.join(folder, "tmp")
         os.mkdir(own)
+        command = {**command, "isolate": self._overlay(command)}
         fields = {"settings": self.settings, "layer": self.layer, "cwd": self.cwd, "parent": os.getpid()}
         with open(file, "w") as stream:
             json.dump({**fields, "command": command, "ids": self.ids, "record": record}, stream)

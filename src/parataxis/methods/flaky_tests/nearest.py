@@ -1,0 +1,59 @@
+"""One culprit, soon: whole classes of tests before the victim, the nearest first, and then the fewest of them.
+
+A pair for each of thousands of tests is thousands of forks; their classes are a hundred, and most culprits stand in
+the victim's own. The pairs come last: cleaners on both sides of a culprit hide it in its class.
+"""
+
+from collections.abc import Callable, Iterator
+
+from parataxis.methods.flaky_tests.diagnose import Case
+from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
+from parataxis.methods.flaky_tests.lab import Lab, Places
+from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
+
+AT_ONCE = 64  # pairs between two looks
+
+
+def nearest_culprit(lab: Lab, test: int, tell: Callable[[str], None] = lambda text: None) -> Diagnosis:
+    """A diagnosis with one chain, the first that was found: one culprit, or the fewest that must come together.
+
+    test: its place in the suite's list.
+    """
+    alone, again = lab.last([(test,), (test, test)])
+    case = Case(lab, test, alone, "", again, [])
+    if alone not in PASSING + FAILING:
+        return case.said(Dependence.UNKNOWN)
+    classes = _classes(lab.head.ids, test)
+    others = [other for each in classes for other in each]
+    for group in _groups(classes):
+        tell(f"after {len(group)} tests of {lab.head.ids[group[0]].rpartition('::')[0]}")
+        if case.differs(lab.last([(*group, test)])[0]) and (found := case.fewest([group])):
+            return case.said(case.kind, chains=(case.confirmed(found),))
+    for start in range(0, len(others), AT_ONCE):
+        tell(f"after each of {len(others)} other tests: {start}")
+        some = others[start : start + AT_ONCE]
+        for other, end in zip(some, lab.last([(other, test) for other in some]), strict=True):
+            if case.differs(end):
+                return case.said(case.kind, chains=(case.confirmed((other,)),))
+    repeats = again in FAILING and not case.fails_alone
+    return case.said(Dependence.REPEAT if repeats else Dependence.UNKNOWN, searched=len(others))
+
+
+def _classes(ids: list[str], test: int) -> list[Places]:
+    """The other tests by class: its own first, then those of its file."""
+    found: dict[str, list[int]] = {}
+    for other in range(len(ids)):
+        if other != test:
+            found.setdefault(ids[other].rpartition("::")[0], []).append(other)
+    own_class, own_file = ids[test].rpartition("::")[0], ids[test].partition("::")[0]
+    names = sorted(found, key=lambda name: (name != own_class, name.partition("::")[0] != own_file))
+    return [tuple(found[name]) for name in names]
+
+
+def _groups(classes: list[Places]) -> Iterator[Places]:
+    """Each class, all of them in file order, and the same backwards: there a culprit stands behind its cleaner."""
+    everyone = tuple(sorted(other for each in classes for other in each))
+    yield from classes
+    yield everyone
+    yield from (each[::-1] for each in classes if len(each) > 1)
+    yield everyone[::-1]
