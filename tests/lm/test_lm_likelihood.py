@@ -19,14 +19,6 @@ SIZES = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module", params=[transformers.LlamaConfig, transformers.GPTNeoXConfig])
 def model(request):
     with torch.random.fork_rng():

@@ -60,6 +60,12 @@ def shares(scores):
     return [math.exp(each) / total for each in scores]
 
 
+def shared(order):
+    """What the made model gives to each option in that order."""
+    weights = [WORTH[each] + slot for each, slot in zip(order, SLOTS, strict=True)]
+    return dict(zip(order, shares(weights), strict=True))
+
+
 def test_asking_once_is_by_slot():
     scores = Once("plain", Made()).answer(PROMPT, OPTIONS)
     assert scores == Answer((1.0 + 1.5 - 9, 0.9 + 0.2 - 9, -0.5 - 9, 0.7 - 9), 1)
@@ -77,7 +83,7 @@ def test_all_orders_average_the_probabilities():
     found = answers(Permuted("permute-average", Made()))
     expected = dict.fromkeys(OPTIONS, 0.0)
     for order in itertools.permutations(OPTIONS):
-        for option, share in zip(order, shares([WORTH[each] + s for each, s in zip(order, SLOTS)]), strict=True):
+        for option, share in shared(order).items():
             expected[option] += share / 24
     for each in found:
         assert each == pytest.approx(expected)
@@ -90,7 +96,7 @@ def test_cyclic_orders_put_every_option_into_every_slot():
     expected = np.zeros(4)
     for shift in range(4):
         order = [OPTIONS[(slot + shift) % 4] for slot in range(4)]
-        share = dict(zip(order, shares([WORTH[each] + s for each, s in zip(order, SLOTS)]), strict=True))
+        share = shared(order)
         expected += [share[each] / 4 for each in OPTIONS]
     assert answer.scores == pytest.approx(expected)
     assert all(sorted(slot) == [0, 1, 2, 3] for slot in zip(*cyclic(4), strict=True))

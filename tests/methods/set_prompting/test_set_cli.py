@@ -5,6 +5,7 @@ import pytest
 from families import model, tokenizer
 
 from parataxis.cli import main
+from serving import Server
 
 QUESTIONS = [
     {"id": n, "question": f"Which {n * 7}?", "choices": ["aaaa", "abba", "thet", "xyxy"][n % 2 :][:3], "answer": n % 3}
@@ -132,3 +133,14 @@ def test_a_model_that_is_not_there(call):
     status, _, err = call("audit", "q.jsonl", model="./nowhere")
     assert status == 2
     assert "'./nowhere': there is no such folder" in err
+
+
+def test_an_endpoint_that_is_for_whatever_stands_first(call):
+    server = Server(lambda text: f"The answer is {text.splitlines()[1][2:]}.")
+    status, out, _ = call("audit", "q.jsonl", model=server.url)
+    server.shutdown()
+    server.server_close()
+    assert status == 1
+    assert out.startswith("q: reversing the options changes 100% [74, 100] of the answers, asking again 0% [0, 26]\n")
+    assert "set-based" not in out
+    assert len(server.requests) == 12 * (2 + 1 + 1 + 4)  # plain, again, sorted the other way, the other cyclic orders

@@ -107,6 +107,7 @@ def test_an_attention_that_takes_no_mask_of_ours_reads_by_pieces(monkeypatch):
 def _rows_only(module, query, key, value, attention_mask, **options):
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+    assert attention_mask is None or attention_mask.dtype is torch.bool, "a mask of ours"
     return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
 
 

@@ -8,7 +8,9 @@ from parataxis.errors import BadInput
 from parataxis.methods.set_prompting import Set, SetPrompt, SetPrompter
 
 WINDOW = 9
-PROMPT = SetPrompt("Which of them?\n", Set(["a bee\n", "the owl in the barn\n", "bat\n"]), "Answer it:")
+PROMPT = SetPrompt(
+    "Which of them?\n", Set(["a bee\n", "the owl in the barn\n", "bat\n"]), "So:"
+)  # the window begins inside of the set
 SLIDING = {
     "gemma3": {},
     "mistral": {},
@@ -68,7 +70,7 @@ def test_generate_is_refused_by_name(sliding):
     with pytest.raises(BadInput) as refused:
         SetPrompter(sliding, tokenizer()).generate(PROMPT)
     assert str(refused.value) == (
-        "prompt: 50 and 10 tokens are more than the model's window of 9, which `generate` counts by place; "
+        "prompt: 43 and 10 tokens are more than the model's window of 9, which `generate` counts by place; "
         "shorten it, or use logits or score"
     )
     with pytest.raises(BadInput, match=r"^cache_items: not for .* a prompt longer than the model's window$"):

@@ -19,9 +19,10 @@ INTERVALS = "In brackets: 95% intervals, from resampling questions."
 def html(report: "Report", figure: str | None = None) -> str:
     """figure: as SVG, if it has been drawn already."""
     shown = "".join(_table(each) for each in tables(report))
+    drawn = f"<figure style='background:var(--plate)'>{figure or inline(report)}</figure>"
     body = [
         f"<h1>{escape(headline(report))}</h1><p class=soft>{escape(summary(report))}.</p>",
-        f"<figure style='background:var(--plate)'>{figure or inline(report)}</figure>{shown}<p class=soft>{INTERVALS}</p>",
+        f"{drawn}{shown}<p class=soft>{INTERVALS}</p>",
         *(f"<p>{escape(line[:1].upper() + line[1:])}.</p>" for line in remarks(report)),
         _examples(report),
     ]
