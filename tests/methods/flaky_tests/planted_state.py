@@ -197,6 +197,8 @@ def run(tmp: Path, worker_folder: str, codes: list[str], planted: str = "") -> l
         (root / name).write_text(text)
     given = {"WORKER": worker_folder, "ROOT": str(root), "HOME": str(home), "OUT": str(out), "CODES": codes}
     code = "\n".join([*(f"{name} = {value!r}" for name, value in given.items()), RUN.replace("PLANTED", "planted")])
-    ran = subprocess.run([sys.executable, "-S", "-B", "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", code], cwd=root, capture_output=True, text=True, timeout=300
+    )
     assert ran.returncode == 0, ran.stderr
     return [json.loads((out / str(number)).read_text()) for number in range(len(codes))]

@@ -35,7 +35,7 @@ RUNS = 24
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory):
-    with smaller(own_start=True, shuffles=3, glances=3):  # one of them is about the hash seed
+    with smaller(own_start=True, same=2, shuffles=3, glances=3):  # one of them is about the hash seed
         return hunt([copy_suites(tmp_path_factory.mktemp("together"), *TOGETHER)], jobs=2)
 
 

@@ -26,7 +26,7 @@ def _in_a_child(process, *lines, **names):
     """Run the lines in an interpreter of its own, with the worker's module at hand; what they print."""
     code = [f"import os, sys; sys.path.insert(0, {os.path.dirname(process.__file__)!r})"]
     code += ["import _parataxis_process as process", *(f"{name} = {value!r}" for name, value in names.items()), *lines]
-    done = subprocess.run([sys.executable, "-S", "-c", "\n".join(code)], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-S", "-c", "\n".join(code)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -39,11 +39,15 @@ def test_the_clock_cant_be_stopped(process, monkeypatch):
 
 
 def test_an_ended_child_keeps_its_id_until_it_is_reaped(process):
+    reader, writer = os.pipe()
     pid = process.fork()
     if pid == 0:
-        time.sleep(0.05)
+        os.read(reader, 1)
         os._exit(0)
     assert not process.has_ended(pid)
+    os.write(writer, b"x")
+    os.close(reader)
+    os.close(writer)
     while not process.has_ended(pid):
         time.sleep(0.01)
     assert process.has_ended(pid)

@@ -116,7 +116,7 @@ NOTHING = [
     "open('data/table.csv', 'w').write('1,2')",
     "import pickle; pickle.dumps(shop.cart)",
     "os.mkdir('__pycache__'); open('__pycache__/x', 'w').close()",
-    "threading.Thread(target=int).start(); time.sleep(0.05)",
+    "thread = threading.Thread(target=int); thread.start(); thread.join()",
 ]
 
 # Several changes: (kind, name) of each, in the order in which they are told.
