@@ -1,23 +1,16 @@
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from families import model, tokenizer
 
-import parataxis.methods.set_prompting
-from parataxis.claims import read_paper
 from parataxis.cli import main
-from parataxis.studies.registry import Method, methods
 from serving import Server
 
 QUESTIONS = [
     {"id": n, "question": f"Which {n * 7}?", "choices": ["aaaa", "abba", "thet", "xyxy"][n % 2 :][:3], "answer": n % 3}
     for n in range(12)
 ]
-# Not yet among the house's methods: see draft.toml.
-FOLDER = Path(parataxis.methods.set_prompting.__file__).parent
-DRAFT = Method(read_paper(FOLDER / "draft.toml"), FOLDER, "parataxis.methods.set_prompting")
 MARKED = "Which flies? <|start_2d|>- a bee <|split_2d|>- the cab <|end_2d|>Answer:"
 
 
@@ -35,8 +28,6 @@ def call(tmp_path, tiny, monkeypatch, capsys):
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS))
     prompts = [{"prompt": MARKED, "prompt_metadata": {"label": "a bee", "incorrect_answers": ["the cab"]}}]
     (tmp_path / "p.json").write_text(json.dumps(prompts))
-
-    monkeypatch.setattr("parataxis.cli.methods", lambda folders=(): {**methods(folders), "set-prompting": DRAFT})
 
     def call(*argv, model=tiny):
         with pytest.raises(SystemExit) as caught:

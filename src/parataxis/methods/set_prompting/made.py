@@ -4,6 +4,7 @@ Their weights are drawn, then scaled until the order of an ordinary prompt moves
 flat, nothing would depend on the order, and a test of it would show nothing.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from parataxis.methods.set_prompting.layout import PLAIN
 from parataxis.methods.set_prompting.prompt import Set, SetPrompt
-from parataxis.methods.set_prompting.prompter import SetPrompter
 
 SPECIAL = ("<unk>", "<s>", "</s>")
 # "ab" and "the" are tokens: texts joined before they are tokenised give other tokens than texts joined after.
@@ -39,6 +38,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt_neox": {**USUAL, "rotary_pct": 0.5},
 }
 MOVED = 0.15  # by the order of an ordinary prompt, in units of the logits' scale or of 1
+FIRST, MORE, STEPS = 4.0, 1.25, 20  # what drawn weights are multiplied by, until it is
 
 QUESTION = SetPrompt(
     "Which of them flies?\n", Set(["a bee\n", "the owl in the barn\n", "bat\n", "ab heron\n"]), "Answer:"
@@ -56,8 +56,14 @@ def spread(logits: Sequence[Float[Tensor, " vocabulary"]]) -> float:
     return float((table.amax(0) - table.amin(0)).max())
 
 
-def made_model(family: str, attention: str = "sdpa", seed: int = 0, **settings: Any) -> Any:
-    """A small model of a family of transformers; settings: of its configuration, in place of the usual ones."""
+@functools.cache
+def made_model(family: str, attention: str = "sdpa", seed: int = 0) -> Any:
+    """A small model of a family of transformers. The same one for all who ask, who leave it as it is."""
+    return build(family, attention, seed)
+
+
+def build(family: str, attention: str = "sdpa", seed: int = 0, **settings: Any) -> Any:
+    """One of one's own; settings: of its configuration, in place of the usual ones."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(family, **{**FAMILIES[family], **settings})
@@ -65,16 +71,31 @@ def made_model(family: str, attention: str = "sdpa", seed: int = 0, **settings: 
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
     weights = [weight for weight in model.parameters() if weight.ndim > 1]
-    plain = SetPrompter(model, made_tokenizer(), edits=PLAIN)
-    for _ in range(60):
-        logits = [plain.logits(QUESTION.ordered(order)) for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))]
-        if spread(logits) / max(1.0, float(logits[0].abs().max())) > MOVED:
-            return model
+    for factor in (FIRST, *[MORE] * STEPS):
         for weight in weights:
-            weight.data.mul_(1.2)
+            weight.data.mul_(factor)
+        if moved_by_order(model) > MOVED:
+            return model
     raise AssertionError(f"{family}: the order of an ordinary prompt does not move the logits")
 
 
+def moved_by_order(model: Any) -> float:
+    """How far the order of three ordinary prompts moves the logits, absolutely or in units of their scale: the less."""
+    before, members, after = QUESTION.pieces[0], QUESTION.sets[0].members, QUESTION.pieces[-1]
+    texts = [
+        [before, *(members[place] for place in order), after] for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))
+    ]
+    rows = [[token for text in each for token in token_ids(text)] for each in texts]
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor(rows), use_cache=False, logits_to_keep=1).logits[:, -1]
+    return spread(list(logits)) / max(1.0, float(logits.abs().max()))
+
+
+def token_ids(text: str) -> list[int]:
+    return list(made_tokenizer()(text, add_special_tokens=False)["input_ids"])
+
+
+@functools.cache
 def made_tokenizer() -> Any:
     """Bytes, some of them merged; a prompt begins with <s>."""
     from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
