@@ -98,6 +98,7 @@ def _row(each: Posed, method: Method, orders: Sequence[Order], noisy: Asker | No
     chosen, scores, calls = [], [], 0
     again: list[int | None] = []
     try:
+        method.ahead([(each.prompt.ordered(order), [each.candidates[at] for at in order]) for order in orders])
         for order in orders:
             choice, answered, cost = _chosen(each, method, order)
             chosen.append(choice)

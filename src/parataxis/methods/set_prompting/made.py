@@ -37,8 +37,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt2": {**SIZES, "n_embd": 32, "n_layer": 2, "n_head": 4},
     "gpt_neox": {**USUAL, "rotary_pct": 0.5},
 }
-MOVED = 0.15  # by the order of an ordinary prompt, in units of the logits' scale or of 1
-FIRST, MORE, STEPS = 4.0, 1.25, 20  # what drawn weights are multiplied by, until it is
+MOVED = 0.2  # by the order of an ordinary prompt, in units of the logits' scale or of 1
+FACTORS = (4.0, *[1.25] * 20)  # by which drawn weights are multiplied, one after the other, until it is
+DRAWS, SEEDS = 10, 1_000  # of weights, if none of the factors will do; how many seeds are told apart
 
 QUESTION = SetPrompt(
     "Which of them flies?\n", Set(["a bee\n", "the owl in the barn\n", "bat\n", "ab heron\n"]), "Answer:"
@@ -67,25 +68,26 @@ def build(family: str, attention: str = "sdpa", seed: int = 0, **settings: Any) 
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(family, **{**FAMILIES[family], **settings})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
-    weights = [weight for weight in model.parameters() if weight.ndim > 1]
-    for factor in (FIRST, *[MORE] * STEPS):
-        for weight in weights:
-            weight.data.mul_(factor)
-        if moved_by_order(model) > MOVED:
-            return model
+    for draw in range(DRAWS):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + draw * SEEDS)
+            model = AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
+        weights = [weight for weight in model.parameters() if weight.ndim > 1]
+        for factor in FACTORS:
+            for weight in weights:
+                weight.data.mul_(factor)
+            if moved_by_order(model) > MOVED:
+                return model
     raise AssertionError(f"{family}: the order of an ordinary prompt does not move the logits")
 
 
 def moved_by_order(model: Any) -> float:
     """How far the order of three ordinary prompts moves the logits, absolutely or in units of their scale: the less."""
-    before, members, after = QUESTION.pieces[0], QUESTION.sets[0].members, QUESTION.pieces[-1]
-    texts = [
-        [before, *(members[place] for place in order), after] for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))
-    ]
-    rows = [[token for text in each for token in token_ids(text)] for each in texts]
+    rows = []
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)):
+        pieces = QUESTION.ordered(order).pieces
+        texts = [text for piece in pieces for text in (piece.members if isinstance(piece, Set) else (piece,))]
+        rows.append([token for text in texts for token in token_ids(text)])
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor(rows), use_cache=False, logits_to_keep=1).logits[:, -1]
     return spread(list(logits)) / max(1.0, float(logits.abs().max()))
