@@ -1,4 +1,6 @@
-"""Processes as fresh as a new interpreter, without its second of imports: forks of one that has imported the house."""
+"""Processes as fresh as a new interpreter, without its seconds of imports: forks of one that has imported the house and
+the large libraries of its methods.
+"""
 
 import atexit
 import contextlib
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 HOUSE = ("joblib", "parataxis.audit", "parataxis.studies.runner")
+LIBRARIES = ("torch", "transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2")
 LONGEST = 600  # seconds that one child may take
 
 Done = tuple[int, str, str]  # exit status, stdout, stderr
@@ -49,7 +52,7 @@ def in_child(function: Callable[..., Any], *arguments: Any, cwd: Path, **environ
 
 def serve() -> None:
     """The nursery's own work, as long as somebody asks."""
-    for each in HOUSE:
+    for each in (*HOUSE, *LIBRARIES):
         importlib.import_module(each)
     for argv in (["run", "--help"], ["papers"], ["run", "nonsense"]):  # what these import late
         quiet = io.StringIO()

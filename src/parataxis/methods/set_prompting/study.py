@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import transformers.processing_utils  # noqa: F401  (what it does to the process that imports it: before the study begins)
 
 from parataxis.claims import Figure, Measurement, System, Table
 from parataxis.methods.set_prompting import (
