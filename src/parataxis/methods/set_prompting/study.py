@@ -1,6 +1,5 @@
 """The claims of paper.toml, measured; and the symmetries, with a twin of each system that breaks it."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +24,6 @@ from parataxis.methods.set_prompting.study_inputs import Inputs, load, toy
 
 __all__ = ["study", "systems", "toy"]
 
-THREADS = min(2, os.cpu_count() or 1)  # a small model gains little from more
 TWO_SETS = SetPrompt(
     "One of\n", Set(["a bee\n", "the owl\n"]), "and one of\n", Set(["ab\n", "bat\n", "elm\n"]), "Both:"
 )
@@ -37,9 +35,8 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
 
     What was answered is kept question by question in the work folder, so that a run that was cut off asks none twice.
     """
-    small = ctx.scale == "toy"
-    with _threads(1 if small else THREADS):  # nor anything of a made one from a second
-        inputs = toy(ctx.rng("toy")) if small else load(ctx)
+    with _one_thread():
+        inputs = toy(ctx.rng("toy")) if ctx.scale == "toy" else load(ctx)
         yield from study_made.measure(inputs.seed, ctx)
         yield from study_questions.measure(inputs.model, inputs.data, inputs.real, ctx)
         yield from study_documents.measure(inputs.model, inputs.searches, inputs.real, ctx)
@@ -51,10 +48,10 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Of torch, which are as before afterwards. Where a process was forked, more than one would wait for ever."""
+def _one_thread() -> Iterator[None]:
+    """Of torch, which has as many as before afterwards; `study_asking` says why."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

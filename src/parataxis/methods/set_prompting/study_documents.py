@@ -15,6 +15,7 @@ from parataxis.lm.models import LanguageModel
 from parataxis.methods.set_prompting.layout import PLAIN
 from parataxis.methods.set_prompting.prompt import Set, SetPrompt
 from parataxis.methods.set_prompting.prompter import SetPrompter
+from parataxis.methods.set_prompting.study_asking import spread_out
 from parataxis.methods.set_prompting.summary import rate, resampled
 
 CLAIMS = ("documents", "documents-flips-plain")
@@ -60,10 +61,10 @@ def measure(
     model = opened()
     with JsonLines(ctx.work / "documents.jsonl") as log:
         kept = {row["search"]: row for row in log}
-        for each in ctx.progress(searches, "passages"):
-            if (key := each.prompt().to_text()) not in kept:
-                kept[key] = {"search": key, **_read(model, each)}
-                log.append(kept[key])
+        left = [each for each in searches if each.prompt().to_text() not in kept]
+        for row in ctx.progress(spread_out(lambda each: _read(model, each), left, ctx), "passages", len(left)):
+            kept[row["search"]] = row
+            log.append(row)
     rows = [kept[each.prompt().to_text()] for each in searches]
     table = np.array([row["likely"] for row in rows])
     names = ("gold first", "gold last", "a set", "no passages")
@@ -87,6 +88,7 @@ def _read(model: LanguageModel, search: Search) -> dict[str, Any]:
     scores += [SetPrompter(model.model, model.tokenizer).score(search.prompt(), answer, "mean")]
     scores += [plain.score(bare, answer, "mean")]
     return {
+        "search": search.prompt().to_text(),
         "likely": [float(each[0]) for each in scores],
         "texts": [plain.generate_ids(state)[0] for state in states],
     }

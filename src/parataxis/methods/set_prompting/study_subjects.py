@@ -8,14 +8,10 @@ from jaxtyping import Float
 
 from parataxis.claims import Measurement, Table
 from parataxis.lm.models import LanguageModel
-from parataxis.methods.set_prompting.asking import Likelihood
-from parataxis.methods.set_prompting.baselines import Once
-from parataxis.methods.set_prompting.evaluate import Posed, Row, evaluate
 from parataxis.methods.set_prompting.layout import PLAIN
-from parataxis.methods.set_prompting.prompter import SetPrompter
 from parataxis.methods.set_prompting.questions import Question
+from parataxis.methods.set_prompting.study_asking import asked, posed
 from parataxis.methods.set_prompting.summary import resampled
-from parataxis.methods.set_prompting.templates import DEFAULT_TEMPLATE, pose, template
 
 CLAIMS = ("within-all-orders-smollm2", "gap-over-all-orders-smollm2")
 
@@ -46,20 +42,12 @@ def _right(
     model: LanguageModel, name: str, questions: Sequence[Question], ctx: Any
 ) -> Float[np.ndarray, "question column"]:
     """1 where the answer is right: with sets, then by an ordinary prompt in each order."""
-    posed = [Posed(each, *pose(each, template(DEFAULT_TEMPLATE))) for each in questions]
-
-    def rows(method: str, kind: str, **options: Any) -> list[Row]:
-        asker = Likelihood(SetPrompter(model.model, model.tokenizer, **options))
-        return evaluate(
-            posed,
-            [Once(method, asker)],
-            kind,
-            model=model.name,
-            journal=ctx.work / f"{name}.jsonl",
-            watch=lambda done, total: ctx.tell(f"{name}, {method} {done}/{total}"),
-        )
-
-    sets, plain = rows("set-based", "given"), rows("plain", "all", edits=PLAIN)
+    some = posed(questions)
+    ctx.tell(f"{name}, {len(some)} questions")
+    sets, plain = (
+        asked(model, name, some, "set-based", "given", ctx),
+        asked(model, name, some, "plain", "all", ctx, edits=PLAIN),
+    )
     return np.array([[*one.right, *other.right] for one, other in zip(sets, plain, strict=True)], dtype=float)
 
 
