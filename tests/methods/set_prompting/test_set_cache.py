@@ -119,3 +119,24 @@ def test_shorter_members_at_the_end_of_the_positions():
     assert ask.lay_out(long).next_position == 1 + 225 + 17 + 3
     expected = prompter("gpt2", engine="mask", align="end").logits(long)
     assert spread([expected, ask.logits(long)]) <= 2e-6 * scale(expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_long_prompt_read_in_parts_is_as_if_read_at_once(family, monkeypatch):
+    ask = prompter(family, layout="given", engine="mask")
+    states = {}
+    for part in (1000, 7):
+        monkeypatch.setattr("parataxis.methods.set_prompting.engines.PART", part)
+        states[part] = [ask.encode(each) for each in (prompt(0, 1, 2), prompt(2, 1, 0))]
+    for once, parts in zip(states[1000], states[7], strict=True):
+        assert spread([once.logits, parts.logits]) <= 2e-6 * scale(once.logits)
+        assert parts.cache.get_seq_length() == len(once.layout)
+
+
+def test_a_long_prompt_is_read_in_parts_of_about_a_size(tokens_read, monkeypatch):
+    monkeypatch.setattr("parataxis.methods.set_prompting.engines.PART", 10)
+    ask = prompter(engine="mask")
+    layout = ask.encode(prompt(0, 1, 2, 3)).layout
+    assert sum(tokens for _, tokens in tokens_read) == len(layout)
+    assert len(tokens_read) == round(len(layout) / 10)
+    assert max(tokens_read)[1] - min(tokens_read)[1] <= 1
