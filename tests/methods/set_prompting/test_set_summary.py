@@ -145,6 +145,14 @@ def test_over_all_orders():
     assert found.moved.value == pytest.approx(2 / 3)
 
 
+def test_more_orders_of_the_same_questions_make_no_interval_narrower():
+    """Answers to one question are not independent: 24 orders of 40 questions are 40 observations, not 960."""
+    found = summarise([row(n, [0] * 24, n % 2, "all") for n in range(40)])
+    low, high = binom.ppf([0.025, 0.975], 40, 0.5) / 40
+    assert (found.spread.mean.low, found.spread.mean.high) == pytest.approx((low, high), abs=0.03)
+    assert (found.normal.low, found.normal.high) == (low, high)
+
+
 def test_only_questions_with_the_commonest_number_of_options_have_slots():
     rows = [always_slot(n, 0, n % 4) for n in range(4)] + [row(9, (0, 1), 0, count=2), row(8, (0, 1), 0, count=5)]
     found = summarise(rows)
