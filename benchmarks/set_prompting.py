@@ -1,6 +1,7 @@
 """What reading a set costs: ours against a plain forward pass of the same model over the same tokens.
 
-    python benchmarks/set_prompting.py                      one thread, CPU seconds, 15 rounds
+    python benchmarks/set_prompting.py                      one thread, CPU seconds, 15 rounds: 8 minutes
+    python benchmarks/set_prompting.py --part again         one part of it
     python benchmarks/set_prompting.py --threads 2          wall-clock seconds
 
 The model is SmolLM2-135M-Instruct in float32; the plain pass is the library's own, with a cache and the logits of the
@@ -176,10 +177,14 @@ def scoring(lm: LanguageModel, words: Words, timer: Timer) -> None:
     timer.compare("score four candidates of 3 to 10 tokens after 53", one_by_one, *ways, over=False)
 
 
+PARTS = {"read": reading, "again": again, "mask": masks, "orders": all_orders, "score": scoring}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--part", choices=PARTS, action="append", help="by default all; may be given again")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     lm = load("smollm2")
@@ -189,8 +194,8 @@ def main() -> None:
         f"smollm2, float32, {clock}, {arguments.rounds} rounds; {os.cpu_count()} cores, {platform.machine()}, "
         f"Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}"
     )
-    for measure in (reading, again, masks, all_orders, scoring):
-        measure(lm, words, timer)
+    for name in arguments.part or PARTS:
+        PARTS[name](lm, words, timer)
 
 
 if __name__ == "__main__":
