@@ -10,8 +10,8 @@ The commit of transformers that the released code was written for was never rele
 A made GPT-2 and a made Llama, whose order moves an ordinary prompt, and SmolLM2 are read in all orders of one question:
 theirs by `order_independent_query`, ours with `layout="given"`, so that nothing is sorted. Logits are compared in units
 of the largest of them. Their GPT-2 path puts the first new token at position N, the number of tokens: what ours writes
-from there is compared as well. Times are CPU seconds of one thread,
-of a call that writes ten tokens; median, least and most.
+from there is compared as well. Times are CPU seconds of one thread, of a call that writes ten tokens: median, least and
+most.
 """
 
 import argparse

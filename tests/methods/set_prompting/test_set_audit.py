@@ -10,7 +10,7 @@ from parataxis.errors import BadInput
 from parataxis.lm.endpoint import Endpoint
 from parataxis.lm.models import LanguageModel
 from parataxis.methods.set_prompting.order_audit import METHODS, accuracies, order_audit
-from parataxis.methods.set_prompting.plot import COLOURS, draw
+from parataxis.methods.set_prompting.plot import COLOURS, draw, picture
 from parataxis.methods.set_prompting.questions import Question
 from parataxis.methods.set_prompting.report import Symmetry
 from parataxis.methods.set_prompting.summary import Estimate
@@ -97,6 +97,7 @@ def test_all_orders_and_every_method(lm, tmp_path):
     assert len(changes.get_yticklabels()) == len(slots.get_lines()) == len(questions.get_yticklabels()) == len(COLOURS)
     assert "all 24 orders" in right.get_xlabel()
     assert spread.get_xlim()[0] == 0
+    assert picture(report).startswith(b"\x89PNG")  # with room for eight rows: else matplotlib warns
 
 
 def test_the_figure_draws_what_was_found(report):

@@ -1,7 +1,6 @@
 """The figure of an audit: for each method what the order changes, and for each question what became of it."""
 
 import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,7 +174,7 @@ def _slots(ax: Any, shown: list[Summary]) -> None:
         own = COLOURS[each.method]
         ax.plot(
             places, [found.value for _, found in known], "-", marker=MARKS[each.method], color=own, markersize=4.5,
-            linewidth=1.4, label=each.method,
+            linewidth=1.4,
         )  # fmt: skip
         if few:
             ax.vlines(places, [f.low for _, f in known], [f.high for _, f in known], color=own, linewidth=1, alpha=0.55)
@@ -184,9 +183,7 @@ def _slots(ax: Any, shown: list[Summary]) -> None:
     ax.set_xlim(-0.35, count - 0.65)
     ax.set_ylim(0, None)
     ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    ax.set_title("Accuracy by slot", fontsize=9, loc="left", pad=8 + 11 * -(-len(shown) // 3))
-    handles, names = ax.get_legend_handles_labels()
-    _legend(ax, handles, names, 3)
+    ax.set_title("Accuracy by slot, marks as above", fontsize=9, loc="left")
     _bare(ax, "y")
 
 
@@ -206,7 +203,11 @@ def _questions(ax: Any, report: "Report", shown: list[Summary]) -> None:
     ax.yaxis.set_in_layout(False)  # else what stands above would move aside for the labels
     ax.set_xticks([])
     ax.set_title(f"What became of the {table.shape[1]} questions, one a column", fontsize=9, loc="left", pad=30)
-    _legend(ax, [Patch(color=each) for each in colours], names, 2)
+    legend = ax.legend(
+        [Patch(color=each) for each in colours], names, ncols=2, frameon=False, fontsize=7.5, loc="lower left",
+        bbox_to_anchor=(-0.02, 0.99), columnspacing=1.2, handlelength=1.4, borderaxespad=0.2,
+    )  # fmt: skip
+    legend.set_in_layout(False)  # it stands between the title and the columns
     ax.tick_params(length=0)
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -218,13 +219,6 @@ def _kind(row: Row) -> int:
     if any(row.right):
         return 1
     return 2 if len(set(row.chosen)) > 1 else 3
-
-
-def _legend(ax: Any, handles: Sequence[Any], names: Sequence[str], columns: int) -> None:
-    ax.legend(
-        handles, names, ncols=columns, frameon=False, fontsize=7.5, loc="lower left", bbox_to_anchor=(-0.02, 0.99),
-        columnspacing=1.2, handlelength=1.4, borderaxespad=0.2,
-    )  # fmt: skip
 
 
 def _bare(ax: Any, grid: str) -> None:
