@@ -31,7 +31,13 @@ Scoring = Literal["sum", "mean", "pmi", "paper"]
 SHORT = 256  # tokens: below, one pass under a mask beats several over pieces, each of which reads all weights
 NOT_PIECEWISE = "padding, the mask left unedited, or a prompt longer than the model's window"
 SCORINGS = ("sum", "mean", "pmi", "paper")
-GENERATE = {"cache_implementation": "leave it out", "generation_config": "pass its settings one by one"}
+GENERATE = {  # options of the library's `generate` that would undo what was laid out, and what to do
+    **dict.fromkeys(
+        ("cache_implementation", "past_key_values", "attention_mask", "position_ids", "inputs", "input_ids"),
+        "leave it out",
+    ),
+    "generation_config": "pass its settings one by one",
+}
 UNINFORMED = "Answer:"  # the prompt after which `pmi` takes a candidate's own likelihood
 TOLERANCE = {  # of the logits' scale, for `verify`
     torch.float64: 1e-9,
@@ -217,7 +223,7 @@ class SetPrompter:
         layout, device = state.layout, self.model.device
         if max_new_tokens < 1:
             raise BadInput(f"max_new_tokens={max_new_tokens}: expected 1 or more")
-        for name in ("cache_implementation", "generation_config"):
+        for name in GENERATE:
             if options.get(name) is not None:
                 raise BadInput(f"{name}={options[name]!r}: the prompt is in a cache of its own; {GENERATE[name]}")
         self.able.check(layout, max_new_tokens - 1)
