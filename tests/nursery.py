@@ -1,6 +1,4 @@
-"""Processes as fresh as a new interpreter, without its seconds of imports: forks of one that has imported the house and
-the large libraries of its methods.
-"""
+"""Processes as fresh as a new interpreter, without its second of imports: forks of one that has imported the house."""
 
 import atexit
 import contextlib
@@ -20,16 +18,15 @@ from pathlib import Path
 from typing import Any
 
 HOUSE = ("joblib", "parataxis.audit", "parataxis.studies.runner")
-LIBRARIES = ("torch", "transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2")
 LONGEST = 600  # seconds that one child may take
 
 Done = tuple[int, str, str]  # exit status, stdout, stderr
 
 
 class _Nursery:
-    def __init__(self) -> None:
+    def __init__(self, libraries: tuple[str, ...] = ()) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-W", "error", "-c", "import nursery; nursery.serve()"]
+        command = [sys.executable, "-W", "error", "-c", f"import nursery; nursery.serve({libraries})"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(command, env=environment, text=True, **pipes)
         atexit.register(self.process.communicate)
@@ -42,17 +39,20 @@ class _Nursery:
 _nursery = functools.cache(_Nursery)
 
 
-def in_child(function: Callable[..., Any], *arguments: Any, cwd: Path, **environment: str) -> Done:
+def in_child(
+    function: Callable[..., Any], *arguments: Any, cwd: Path, libraries: tuple[str, ...] = (), **environment: str
+) -> Done:
     """Exit status, stdout and stderr of a child that calls a module's function and prints what it returns as JSON.
 
-    Warnings are errors there. The environment is this process's with what is given.
+    Warnings are errors there. The environment is this process's with what is given. libraries: other people's, that
+    the child finds imported; those who ask for the same share a nursery.
     """
-    return _nursery().ask(function, arguments, cwd, {**os.environ, **environment})
+    return _nursery(libraries).ask(function, arguments, cwd, {**os.environ, **environment})
 
 
-def serve() -> None:
+def serve(libraries: tuple[str, ...] = ()) -> None:
     """The nursery's own work, as long as somebody asks."""
-    for each in (*HOUSE, *LIBRARIES):
+    for each in (*HOUSE, *libraries):
         importlib.import_module(each)
     for argv in (["run", "--help"], ["papers"], ["run", "nonsense"]):  # what these import late
         quiet = io.StringIO()
