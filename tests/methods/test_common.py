@@ -6,10 +6,12 @@ import pytest
 from cases import Case
 from checks import CHECKS
 
-from parataxis.studies.registry import methods
+from parataxis.studies.registry import load_study, methods
 
 HERE = Path(__file__).parent
 METHODS = methods()
+for each in METHODS.values():
+    load_study(each)  # some libraries change a process when they are imported: before any test
 
 
 def cases():

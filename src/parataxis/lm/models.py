@@ -7,8 +7,10 @@ converted once and kept, so that every later start takes a second.
 import contextlib
 import fcntl
 import importlib.util
+import io
 import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,14 +79,19 @@ def load(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Loading takes a second: transformers' bars and reports of it would be all that a command prints."""
+    """Loading takes a second: transformers' bars and reports of it would be all that a command prints.
+
+    The bar over a GGUF file, which takes some seconds, heeds no setting: a terminal shows it, a pipe must not.
+    """
     from transformers.utils import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    terminal = sys.stderr.isatty()
     try:
-        yield
+        with contextlib.nullcontext() if terminal else contextlib.redirect_stderr(io.StringIO()):
+            yield
     finally:
         logging.set_verbosity(verbosity)
         if bars:

@@ -1,7 +1,9 @@
 """What the common tests need to know of this method."""
 
 import json
+from pathlib import Path
 
+from parataxis.lm.models import PACKED
 from parataxis.methods.set_prompting.layout import lay_out
 from parataxis.methods.set_prompting.made import QUESTION, made_model, made_tokenizer, orders_of
 from parataxis.methods.set_prompting.prompt import Set, SetPrompt
@@ -13,6 +15,10 @@ CHOICES = ["a chair", "an apple", "a cloud"]
 
 
 def prepare(folder):
+    """A made model stands where the packaged one is kept once it is converted: no test needs that package."""
+    small = folder.parent / "cache-home" / "parataxis" / "lm" / Path(PACKED).stem
+    made_model("llama").save_pretrained(small)
+    made_tokenizer().save_pretrained(small)
     lines = [json.dumps({"question": f"Which is a fruit, {n}?", "choices": CHOICES, "answer": 1}) for n in range(2)]
     (folder / "questions.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "wrong.jsonl").write_text('{"question": "Which?", "choices": ["a", ""], "answer": 0}\n')

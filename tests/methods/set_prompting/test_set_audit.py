@@ -10,7 +10,7 @@ from parataxis.errors import BadInput
 from parataxis.lm.endpoint import Endpoint
 from parataxis.lm.models import LanguageModel
 from parataxis.methods.set_prompting.order_audit import METHODS, accuracies, order_audit
-from parataxis.methods.set_prompting.plot import COLOURS, draw
+from parataxis.methods.set_prompting.plot import COLOURS, draw, picture
 from parataxis.methods.set_prompting.questions import Question
 from parataxis.methods.set_prompting.report import Symmetry
 from parataxis.methods.set_prompting.summary import Estimate
@@ -93,10 +93,31 @@ def test_all_orders_and_every_method(lm, tmp_path):
     assert again.summaries == report.summaries
     assert "some order changes" in str(report)
     assert "plain over 24 orders: accuracy from" in str(report)
-    accuracies, slots, questions = draw(report).axes
-    assert (
-        len(accuracies.get_xticklabels()) == len(slots.get_lines()) == len(questions.get_yticklabels()) == len(COLOURS)
-    )
+    changes, right, spread, slots, questions = draw(report).axes
+    assert len(changes.get_yticklabels()) == len(slots.get_lines()) == len(questions.get_yticklabels()) == len(COLOURS)
+    assert "all 24 orders" in right.get_xlabel()
+    assert spread.get_xlim()[0] == 0
+    assert picture(report).startswith(b"\x89PNG")  # with room for eight rows: else matplotlib warns
+
+
+def test_the_figure_draws_what_was_found(report):
+    changes, right, spread, slots, questions = draw(report).axes
+    shown = [report.of(name) for name in ("plain", "sort", "set-based")]
+    assert [label.get_text().split()[0] for label in changes.get_yticklabels()] == [each.method for each in shown]
+    marks = [line.get_xdata()[0] for line in changes.get_lines() if len(line.get_xdata()) == 1]
+    assert marks == [shown[0].flips.value, 0, report.twin.value, 0]
+    whiskers = [tuple(line.get_xdata()) for line in changes.get_lines() if len(line.get_xdata()) == 2]
+    assert whiskers[0] == (shown[0].flips.low, shown[0].flips.high)
+    filled = [bar.get_width() for bar in right.patches if bar.get_x() == 0]
+    assert filled == [each.worst.value for each in shown]
+    hatched = [bar.get_x() + bar.get_width() for bar in right.patches if bar.get_x() > 0]
+    assert hatched == pytest.approx([shown[0].best.value])
+    assert [line.get_xdata()[0] for line in spread.get_lines() if len(line.get_xdata()) == 1] == [
+        each.recall.value for each in shown
+    ]
+    for line, each in zip(slots.get_lines(), shown, strict=True):
+        assert list(line.get_ydata()) == [found.value for found in each.slots]
+    assert questions.images[0].get_array().shape == (3, report.n)
 
 
 def test_a_report_is_written_whole(report, tmp_path):
@@ -119,7 +140,7 @@ def test_an_endpoint_that_answers_by_place():
     report = order_audit(QUESTIONS, Positional())
     plain = report.of("plain")
     assert (plain.flips.value, plain.noise.value, plain.unanswered) == (1, 0, 0)
-    assert plain.slots == (1, 0, 0, 0)
+    assert [each.value for each in plain.slots] == [1, 0, 0, 0]
     assert report.exit_status == 1
     assert report.of("majority-vote-cyclic").calls == 4
     assert report.symmetry is report.gap is None

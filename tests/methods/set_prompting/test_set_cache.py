@@ -119,3 +119,23 @@ def test_shorter_members_at_the_end_of_the_positions():
     assert ask.lay_out(long).next_position == 1 + 225 + 17 + 3
     expected = prompter("gpt2", engine="mask", align="end").logits(long)
     assert spread([expected, ask.logits(long)]) <= 2e-6 * scale(expected)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("part", [1000, 7])
+def test_a_long_prompt_read_in_parts_is_as_if_read_at_once(family, part, monkeypatch):
+    monkeypatch.setattr("parataxis.methods.set_prompting.engines.PART", part)
+    ask, pieces = (prompter(family, layout="given", engine=engine) for engine in ("mask", "kv"))
+    for each in (prompt(0, 1, 2), prompt(2, 1, 0)):
+        found, expected = ask.encode(each), pieces.encode(each)
+        assert spread([expected.logits, found.logits]) <= 2e-6 * scale(expected.logits)
+        assert found.cache.get_seq_length() == len(found.layout)
+
+
+def test_a_long_prompt_is_read_in_parts_of_about_a_size(tokens_read, monkeypatch):
+    monkeypatch.setattr("parataxis.methods.set_prompting.engines.PART", 10)
+    ask = prompter(engine="mask")
+    layout = ask.encode(prompt(0, 1, 2, 3)).layout
+    assert sum(tokens for _, tokens in tokens_read) == len(layout)
+    assert len(tokens_read) == round(len(layout) / 10)
+    assert max(tokens_read)[1] - min(tokens_read)[1] <= 1

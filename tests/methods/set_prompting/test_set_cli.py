@@ -1,23 +1,16 @@
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from families import model, tokenizer
 
-import parataxis.methods.set_prompting
-from parataxis.claims import read_paper
 from parataxis.cli import main
-from parataxis.studies.registry import Method, methods
 from serving import Server
 
 QUESTIONS = [
     {"id": n, "question": f"Which {n * 7}?", "choices": ["aaaa", "abba", "thet", "xyxy"][n % 2 :][:3], "answer": n % 3}
     for n in range(12)
 ]
-# Not yet among the house's methods: see draft.toml.
-FOLDER = Path(parataxis.methods.set_prompting.__file__).parent
-DRAFT = Method(read_paper(FOLDER / "draft.toml"), FOLDER, "parataxis.methods.set_prompting")
 MARKED = "Which flies? <|start_2d|>- a bee <|split_2d|>- the cab <|end_2d|>Answer:"
 
 
@@ -35,8 +28,6 @@ def call(tmp_path, tiny, monkeypatch, capsys):
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(each) + "\n" for each in QUESTIONS))
     prompts = [{"prompt": MARKED, "prompt_metadata": {"label": "a bee", "incorrect_answers": ["the cab"]}}]
     (tmp_path / "p.json").write_text(json.dumps(prompts))
-
-    monkeypatch.setattr("parataxis.cli.methods", lambda folders=(): {**methods(folders), "set-prompting": DRAFT})
 
     def call(*argv, model=tiny):
         with pytest.raises(SystemExit) as caught:
@@ -136,6 +127,49 @@ def test_bad_input_is_one_line(call, argv, told):
     assert err.startswith("parataxis: ")
     assert told in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("argv", [("audit", "q.jsonl"), ("score", "q.jsonl"), ("run", "p.json")])
+@pytest.mark.parametrize("place", ["p.json/under/a/file", "/proc/nowhere/rows"])
+def test_out_that_can_not_be_written_is_told_of(call, tmp_path, argv, place):
+    status, _, err = call(*argv, "--out", place, "--limit", "1")
+    assert status == 2
+    assert err.startswith(f"parataxis: out='{place}")
+    assert "name another place" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_out_is_seen_to_before_the_model_loads(call):
+    assert "p.json is not a folder" in call("audit", "q.jsonl", "--out", "p.json/under", model="./nowhere")[2]
+    assert "is a folder; name a file" in call("score", "q.jsonl", "--out", ".", model="./nowhere")[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ('{"id": "1", "que\n', "rows.jsonl: holds a line that is not JSON"),
+        ('{"id": "1"}\n', "rows.jsonl:1: is not a row of ours"),
+    ],
+)
+def test_rows_that_are_not_ours_are_left_alone(call, tmp_path, lines, told):
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "rows.jsonl").write_text(lines)
+    status, _, err = call("audit", "q.jsonl", "--out", "audit", "--limit", "1")
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert told in err
+    assert (tmp_path / "audit" / "rows.jsonl").read_text() == lines
+
+
+def test_a_row_cut_short_by_a_kill_is_asked_for_again(call, tmp_path):
+    options = ("audit", "q.jsonl", "--out", "audit", "--limit", "3", "--method", "plain", "--json")
+    whole = json.loads(call(*options)[1])
+    rows = tmp_path / "audit" / "rows.jsonl"
+    before = rows.read_bytes()
+    rows.write_bytes(before[:-20])
+    again = json.loads(call(*options)[1])
+    assert (whole["asked"], again["asked"]) == (6, 2)
+    assert again["summaries"] == whole["summaries"]
+    assert len(rows.read_bytes().splitlines()) == 3
 
 
 def test_a_model_that_is_not_there(call):

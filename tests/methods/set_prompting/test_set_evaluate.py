@@ -29,6 +29,9 @@ class Slot:
         self.asked += 1
         return tuple(float(place == self.slot) for place in range(len(candidates)))
 
+    def ahead(self, questions):
+        pass
+
     def forget(self):
         pass
 

@@ -143,6 +143,11 @@ def test_shared_positions_leave_room_for_more_text():
             "cache_implementation='quantized': the prompt is in a cache of its own; leave it out",
         ),
         (
+            {"past_key_values": "a quantised one"},
+            "past_key_values='a quantised one': the prompt is in a cache of its own; leave it out",
+        ),
+        ({"position_ids": 3}, "position_ids=3: the prompt is in a cache of its own; leave it out"),
+        (
             {"generation_config": "x.json"},
             "generation_config='x.json': the prompt is in a cache of its own; pass its settings one by one",
         ),

@@ -45,6 +45,9 @@ def test_a_liked_name_does_not_decide():
         def under(self, prompt, name):
             return next(each for each in prompt.sets[0].members if each.startswith(name.strip()))
 
+        def ahead(self, questions):
+            pass
+
         def forget(self):
             pass
 

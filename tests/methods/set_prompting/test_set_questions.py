@@ -1,4 +1,5 @@
 import gzip
+import itertools
 import json
 
 import pytest
@@ -140,3 +141,16 @@ def test_a_chat_is_rendered_once_around_the_set():
 def test_an_unknown_template_is_named():
     with pytest.raises(BadInput, match="template='x': expected one of list, mmlu"):
         template("x")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_no_template_puts_an_order_back_in(name):
+    """A letter or a number before an option would: then other options in other places were other texts."""
+    question = Question("1", "Which?", ("x y", "z", "u"), 0)
+    prompt, candidates = pose(question, template(name))
+    for order in itertools.permutations(range(3)):
+        other = Question("1", "Which?", tuple(question.choices[place] for place in order), 0)
+        again, others = pose(other, template(name))
+        assert again == prompt.ordered(order)
+        assert others == tuple(candidates[place] for place in order)
+    assert [each.strip() for each in candidates] == list(question.choices)  # scored is the text, not a letter

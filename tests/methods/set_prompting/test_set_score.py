@@ -118,7 +118,7 @@ MANY = [
 ]
 
 
-@pytest.mark.parametrize(("family", "batch"), [("llama", 1), ("llama", 2), ("gemma3", 8), ("gpt2", 3)])
+@pytest.mark.parametrize(("family", "batch"), [("llama", 1), ("llama", 2), ("gemma3_text", 8), ("gpt2", 3)])
 def test_many_prompts_are_as_each_alone(family, batch):
     ask = SetPrompter(model(family), tokenizer())
     prompts = [each for each in MANY if len(each.plain()) < 250]

@@ -103,12 +103,15 @@ def test_recall_by_slot():
     """A model that chooses the first slot is right there and nowhere else: the spread is that of (1, 0, 0, 0)."""
     rows = [always_slot(n, 0, n % 4, "all") for n in range(40)]
     found = summarise(rows)
-    assert found.slots == (1, 0, 0, 0)
+    assert [each.value for each in found.slots] == [1, 0, 0, 0]
+    assert (found.slots[0].low, found.slots[1].high) == pytest.approx((0.025 ** (1 / 40), 1 - 0.025 ** (1 / 40)))
     assert found.recall.value == pytest.approx(np.std([1, 0, 0, 0]))
     assert found.by_chance < 0.15
     assert found.flips.value == 1
     steady = summarise([row(n, [0] * 24, n % 2, "all") for n in range(40)], invariant=True)
-    assert steady.slots == (0.5,) * 4
+    assert [each.value for each in steady.slots] == [0.5] * 4
+    half = binom.ppf([0.025, 0.975], 40, 0.5) / 40  # the same questions stand in every slot
+    assert all((each.low, each.high) == pytest.approx(tuple(half), abs=0.03) for each in steady.slots)
     assert (steady.recall.value, steady.recall.high, steady.by_chance) == (0, 0, 0)
     assert (steady.flips.value, steady.flips.high) == (0, 0)
 
@@ -127,7 +130,7 @@ def test_chance_is_what_slots_that_do_not_matter_give():
 
 def test_a_slot_in_which_none_stood():
     found = summarise([row(n, (0, 0), answer=0) for n in range(5)])
-    assert found.slots == (1, None, None, 1)
+    assert [each and each.value for each in found.slots] == [1, None, None, 1]
 
 
 def test_over_all_orders():
@@ -140,6 +143,14 @@ def test_over_all_orders():
     assert found.spread.mean.value == pytest.approx((1 / 4 + 1 / 4 + 1) / 3)
     assert found.steady.value == pytest.approx(1 / 3)
     assert found.moved.value == pytest.approx(2 / 3)
+
+
+def test_more_orders_of_the_same_questions_make_no_interval_narrower():
+    """Answers to one question are not independent: 24 orders of 40 questions are 40 observations, not 960."""
+    found = summarise([row(n, [0] * 24, n % 2, "all") for n in range(40)])
+    low, high = binom.ppf([0.025, 0.975], 40, 0.5) / 40
+    assert (found.spread.mean.low, found.spread.mean.high) == pytest.approx((low, high), abs=0.03)
+    assert (found.normal.low, found.normal.high) == (low, high)
 
 
 def test_only_questions_with_the_commonest_number_of_options_have_slots():

@@ -3,12 +3,13 @@
 import pytest
 import torch
 import transformers
-from families import QUESTION, USUAL, build, model, prompter, scale, spread, tokenizer
+from families import QUESTION, build, model, prompter, scale, spread, tokenizer
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from parataxis.errors import BadInput
 from parataxis.methods.set_prompting import SetPrompter
 from parataxis.methods.set_prompting.layout import PLAIN, Edits
+from parataxis.methods.set_prompting.made import USUAL
 from parataxis.methods.set_prompting.support import abilities
 
 TINY = {"vocab_size": 16, "hidden_size": 16, "num_hidden_layers": 2}
@@ -112,7 +113,7 @@ def _rows_only(module, query, key, value, attention_mask, **options):
 
 
 def test_what_a_model_can_do():
-    able = abilities(model("gemma3"))
+    able = abilities(model("gemma3_text"))
     assert (able.kinds, able.window, able.most) == (("sliding_attention", "full_attention"), 4096, 256)
     assert abilities(model("mistral")).window is None
     assert abilities(model("qwen2")).kinds is None

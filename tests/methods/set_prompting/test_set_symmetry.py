@@ -9,7 +9,6 @@ from families import (
     FAMILIES,
     QUESTION,
     model,
-    moved_by_order,
     orders,
     plain,
     prompter,
@@ -24,6 +23,7 @@ from hypothesis import strategies as st
 from parataxis.errors import BadInput
 from parataxis.methods.set_prompting import Set, SetPrompt, SetPrompter
 from parataxis.methods.set_prompting.layout import Edits
+from parataxis.methods.set_prompting.made import moved_by_order
 
 ENGINES = ("mask", "kv")
 EXACT = 1e-5  # of the logits' scale, in float32

@@ -12,7 +12,7 @@ PROMPT = SetPrompt(
     "Which of them?\n", Set(["a bee\n", "the owl in the barn\n", "bat\n"]), "So:"
 )  # the window begins inside of the set
 SLIDING = {
-    "gemma3": {},
+    "gemma3_text": {},
     "mistral": {},
     "qwen2": {"use_sliding_window": True, "layer_types": ["full_attention", "sliding_attention"]},
 }

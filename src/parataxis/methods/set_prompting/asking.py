@@ -10,8 +10,10 @@ if TYPE_CHECKING:  # an endpoint is asked without torch
     from parataxis.methods.set_prompting.prompter import Scoring, SetPrompter
 
 MOST_KEPT = 4000  # more than twice the orders of a question
+MOST_AT_ONCE = 24  # prompts in one pass: all orders of four options
 # A bullet, quotes and brackets before an answer; these and punctuation after it. Not the minus of a number.
 EDGES = re.compile(r"""^(?:[-*•]\s+)?["'“”‘’`*_(\[]*|["'“”‘’`*_)\].,;:!?]*$""")
+Asked = tuple[SetPrompt, Sequence[str]]  # a prompt and the candidates for what follows it
 Scores = tuple[float, ...]  # one a candidate, more is better; all 0: none of them was chosen
 
 
@@ -23,6 +25,9 @@ class Asker(Protocol):
     asked: int
 
     def __call__(self, prompt: SetPrompt, candidates: Sequence[str]) -> Scores: ...
+
+    def ahead(self, questions: Sequence[Asked]) -> None:
+        """What is about to be asked, so that it may be read at once."""
 
     def forget(self) -> None: ...
 
@@ -37,25 +42,39 @@ class Likelihood:
         self._kept: dict[Any, dict[str, float]] = {}  # by prompt and by tensor, the oldest first
 
     def __call__(self, prompt: SetPrompt, candidates: Sequence[str]) -> Scores:
-        different = tuple(sorted(set(candidates)))
-        found = self._kept.get((prompt, different)) or self._by_tensor(prompt, different)
+        self.ahead([(prompt, candidates)])
+        found = self._kept[prompt, _different(candidates)]
         return tuple(found[each] for each in candidates)
 
-    def _by_tensor(self, prompt: SetPrompt, candidates: tuple[str, ...]) -> dict[str, float]:
-        layout = self.prompter.lay_out(prompt)
-        key = (*(getattr(layout, name).numpy().tobytes() for name in ("ids", "positions", "segment")), candidates)
-        found = self._kept.get(key)
-        if not found:
-            self.asked += 1
-            found = dict(zip(candidates, self.prompter.score(prompt, candidates, self.scoring).tolist(), strict=True))
-        for each in (key, (prompt, candidates)):
-            self._kept[each] = found
+    def ahead(self, questions: Sequence[Asked]) -> None:
+        """Prompts that begin alike, as the orders of one question do, are best read together."""
+        new: dict[Any, tuple[SetPrompt, tuple[str, ...]]] = {}
+        keys = {}
+        for prompt, candidates in questions:
+            question = (prompt, _different(candidates))
+            if question not in self._kept and question not in keys:
+                keys[question] = self._tensor(*question)
+                if keys[question] not in self._kept:
+                    new.setdefault(keys[question], question)
+        self.asked += len(new)
+        read = self.prompter.score_many(new.values(), self.scoring, batch=MOST_AT_ONCE)
+        for (key, (_, candidates)), scores in zip(new.items(), read, strict=True):
+            self._kept[key] = dict(zip(candidates, scores.tolist(), strict=True))
+        for question, key in keys.items():
+            self._kept[question] = self._kept[key]
         while len(self._kept) > MOST_KEPT:
             del self._kept[next(iter(self._kept))]
-        return found
+
+    def _tensor(self, prompt: SetPrompt, candidates: tuple[str, ...]) -> Any:
+        layout = self.prompter.lay_out(prompt)
+        return (*(getattr(layout, name).numpy().tobytes() for name in ("ids", "positions", "segment")), candidates)
 
     def forget(self) -> None:
         self._kept.clear()
+
+
+def _different(candidates: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(candidates)))
 
 
 class Written:
@@ -74,6 +93,9 @@ class Written:
             self._kept[text] = self.endpoint.ask([{"role": "user", "content": text}])
         chosen = match(self._kept[text], candidates)
         return tuple(float(each == chosen) for each in candidates)
+
+    def ahead(self, questions: Sequence[Asked]) -> None:
+        """An endpoint is asked one by one."""
 
     def forget(self) -> None:
         self._kept.clear()

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from scipy.special import log_softmax, softmax
 
 from parataxis.errors import BadInput
-from parataxis.methods.set_prompting.asking import Asker, Scores
+from parataxis.methods.set_prompting.asking import Asked, Asker, Scores
 from parataxis.methods.set_prompting.orders import Order, ascending, cyclic, every, given, stream
 from parataxis.methods.set_prompting.prompt import SetPrompt
 
@@ -46,6 +46,9 @@ class Method(Protocol):
     @property
     def invariant(self) -> bool: ...
 
+    def ahead(self, questions: Sequence[Asked]) -> None:
+        """What is about to be answered, so that it may be read at once."""
+
     def answer(self, prompt: SetPrompt, candidates: Sequence[str]) -> Answer: ...
 
 
@@ -57,6 +60,9 @@ class Once:
     ask: Asker
     arrange: Callable[[Sequence[str]], Order] = given
     invariant: bool = False
+
+    def ahead(self, questions: Sequence[Asked]) -> None:
+        self.ask.ahead([_ordered(*each, self.arrange(_members(*each))) for each in questions])
 
     def answer(self, prompt: SetPrompt, candidates: Sequence[str]) -> Answer:
         return Answer(_asked(self.ask, prompt, candidates, self.arrange(_members(prompt, candidates))), 1)
@@ -79,11 +85,18 @@ class Permuted:
     def invariant(self) -> bool:
         return not self.cyclic
 
+    def ahead(self, questions: Sequence[Asked]) -> None:
+        self.ask.ahead([_ordered(*each, order) for each in questions for order in self._orders(*each)])
+
     def answer(self, prompt: SetPrompt, candidates: Sequence[str]) -> Answer:
-        members = _members(prompt, candidates)
-        orders = cyclic(len(members)) if self.cyclic else every(ascending(members))
+        orders = self._orders(prompt, candidates)
+        self.ahead([(prompt, candidates)])
         tables = [_asked(self.ask, prompt, candidates, order) for order in orders]
         return Answer(_averaged(tables, candidates, self.vote), len(orders))
+
+    def _orders(self, prompt: SetPrompt, candidates: Sequence[str]) -> list[Order]:
+        members = _members(prompt, candidates)
+        return cyclic(len(members)) if self.cyclic else every(ascending(members))
 
 
 def _averaged(tables: Sequence[Scores], candidates: Sequence[str], vote: bool = False) -> Scores:
@@ -108,6 +121,9 @@ class Pride:
         self.ask, self.sample = ask, sample
         self._tables: dict[str, list[Scores]] = {}
         self._log_prior: dict[int, Float[np.ndarray, " slot"]] = {}
+
+    def ahead(self, questions: Sequence[Asked]) -> None:
+        self.ask.ahead(questions)
 
     def answer(self, prompt: SetPrompt, candidates: Sequence[str]) -> Answer:
         count = len(_members(prompt, candidates))
@@ -155,5 +171,9 @@ def _members(prompt: SetPrompt, candidates: Sequence[str]) -> tuple[str, ...]:
 
 def _asked(ask: Asker, prompt: SetPrompt, candidates: Sequence[str], order: Order) -> Scores:
     """Asked in another order, scores in the order of the candidates."""
-    scores = ask(prompt.ordered(order), [candidates[place] for place in order])
+    scores = ask(*_ordered(prompt, candidates, order))
     return tuple(scores[order.index(place)] for place in range(len(order)))
+
+
+def _ordered(prompt: SetPrompt, candidates: Sequence[str], order: Order) -> Asked:
+    return prompt.ordered(order), [candidates[place] for place in order]

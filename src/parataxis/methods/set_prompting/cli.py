@@ -71,12 +71,15 @@ def audit_command(
     """
     from dataclasses import replace
 
+    from parataxis.methods.set_prompting.kept import writable
     from parataxis.methods.set_prompting.order_audit import order_audit
     from parataxis.methods.set_prompting.orders import read_kind
     from parataxis.methods.set_prompting.questions import read_questions, repeated
     from parataxis.methods.set_prompting.watch import watching
 
     kind = read_kind(orders)
+    if out:
+        writable(out / "rows.jsonl")
     path = find(questions)
     asked = read_questions(path, limit)
     opened = _opened(model, served, key, dtype, threads)
@@ -136,11 +139,14 @@ def score_command(
 
     Example: parataxis prompts score questions.jsonl --limit 20 --method set-based --method pride
     """
+    from parataxis.methods.set_prompting.kept import writable
     from parataxis.methods.set_prompting.order_audit import accuracies
     from parataxis.methods.set_prompting.questions import read_questions
     from parataxis.methods.set_prompting.text import accuracy_table
     from parataxis.methods.set_prompting.watch import watching
 
+    if out:
+        writable(out)
     asked = read_questions(find(questions), limit)
     opened = load(model, dtype, threads)
     scorings: list[Any] = [each.value for each in scoring or (ScoringName.sum, ScoringName.mean, ScoringName.pmi)]

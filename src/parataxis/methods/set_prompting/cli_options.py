@@ -68,7 +68,7 @@ def find(questions: str) -> Path:
     path = Path(questions)
     if path.exists() or path.suffix:
         return path
-    paper = read_paper(Path(__file__).with_name("draft.toml"))
+    paper = read_paper(Path(__file__).with_name("paper.toml"))
     named = {each.file.partition(".")[0]: each.file for each in paper.data if "jsonl" in each.file}
     if questions not in named:
         raise BadInput(f"{questions}: there is no such file, nor a data set; there: {', '.join(named)}")

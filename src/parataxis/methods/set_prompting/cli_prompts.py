@@ -104,11 +104,13 @@ def run_command(
     Example: parataxis prompts run prompts.json --out answers.jsonl
     """
     from parataxis.methods.set_prompting import conditions, official
+    from parataxis.methods.set_prompting.kept import writable
     from parataxis.methods.set_prompting.watch import watching
 
     names = condition or list(conditions.OFFICIAL)
     for each in names:
         conditions.check(each)
+    writable(out)
     entries = official.read_prompts(prompts, limit)
     lm = load(model, dtype, threads)
     with told(), watching("prompts") as watch:

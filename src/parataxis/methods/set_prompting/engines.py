@@ -1,5 +1,6 @@
 """Reading a prompt into a cache: in one pass under a mask, or piece by piece, so that pieces can be used again."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,8 @@ from torch import Tensor
 from parataxis.lm.likelihood import clone
 from parataxis.methods.set_prompting.layout import OUTSIDE, Layout, Member
 from parataxis.methods.set_prompting.support import Abilities
+
+PART = 320  # tokens read at once under a mask, about; for fewer, the weights are read more often than it saves
 
 
 @dataclass(frozen=True)
@@ -27,28 +30,74 @@ class State:
 
 
 def read_masked(model: Any, layout: Layout, able: Abilities) -> State:
-    """In one pass, each token seeing what the layout lets it see."""
-    return _forward(model, layout, 0, empty_cache(), able.masks(layout, model.dtype))
+    """Each token seeing what the layout lets it see: in one pass, a long prompt in several.
+
+    Under a mask of ours, attention is computed for the hidden tokens too, twice what a causal pass computes. Tokens
+    that come after a part are not even looked at.
+    """
+    parts = max(1, round(len(layout) / PART))
+    cuts = [len(layout) * part // parts for part in range(parts + 1)]
+    state, cache = None, empty_cache()
+    for first, stop in itertools.pairwise(cuts):
+        part = _until(layout, stop)
+        state = _forward(model, part, first, cache, able.masks(part, model.dtype, first))
+        cache = state.cache
+    assert state is not None
+    return state
 
 
 def read_batch(model: Any, layouts: Sequence[Layout], able: Abilities) -> list[State]:
-    """The same of several prompts at once, as rows padded on the left."""
-    longest = max(map(len, layouts))
-    ids = torch.zeros(len(layouts), longest, dtype=torch.long)
-    positions = torch.zeros_like(ids)
-    alone = torch.full((longest, longest), torch.finfo(model.dtype).min, dtype=model.dtype).fill_diagonal_(0)
-    masks = {kind: alone.repeat(len(layouts), 1, 1, 1) for kind in able.kinds or ("",)}  # a pad sees itself
-    starts = [longest - len(layout) for layout in layouts]
-    for row, (layout, start) in enumerate(zip(layouts, starts, strict=True)):
-        ids[row, start:], positions[row, start:] = layout.ids, layout.positions
-        own = able.masks(layout, model.dtype)
-        for kind, mask in masks.items():
-            mask[row, :, start:, start:] = own[kind][0] if isinstance(own, dict) else own[0]
-    out = _call(model, ids, positions, masks if able.kinds else masks[""], empty_cache())
-    cut = [_columns(out.past_key_values, row, start, longest) for row, start in enumerate(starts)]
+    """The same of several prompts at once."""
+    out, shared, starts = _rows(model, layouts, able, keep=1)
     return [
-        State(layout, _cache(pairs), logits[-1]) for layout, pairs, logits in zip(layouts, cut, out.logits, strict=True)
+        State(layout, _cache(_columns(out.past_key_values, row, shared, start)), logits[-1])
+        for row, (layout, start, logits) in enumerate(zip(layouts, starts, out.logits, strict=True))
     ]
+
+
+def last_logits(
+    model: Any, layouts: Sequence[Layout], able: Abilities, keep: int
+) -> Float[Tensor, "layout {keep} vocabulary"]:
+    """After each of the last `keep` tokens of several prompts, read at once; what is no token of a prompt is noise."""
+    out, _, _ = _rows(model, layouts, able, keep)
+    return out.logits
+
+
+def _rows(model: Any, layouts: Sequence[Layout], able: Abilities, keep: int) -> tuple[Any, int, list[int]]:
+    """Prompts as rows of one pass. With which token all of them have begun to differ, and where each goes on.
+
+    The text with which all of them begin is read once. A row is padded between it and the rest of its own.
+    """
+    shared = _shared(layouts, keep) if len(layouts) > 1 else 0
+    cache = empty_cache()
+    if shared:
+        first = _until(layouts[0], shared)
+        cache = _forward(model, first, 0, cache, able.masks(first, model.dtype)).cache
+        cache.batch_repeat_interleave(len(layouts))
+    longest = max(map(len, layouts))
+    starts = [longest - len(layout) + shared for layout in layouts]
+    ids = torch.zeros(len(layouts), longest - shared, dtype=torch.long)
+    positions = torch.zeros_like(ids)
+    alone = torch.full((longest - shared, longest), torch.finfo(model.dtype).min, dtype=model.dtype)
+    alone[:, shared:].fill_diagonal_(0)
+    masks = {kind: alone.repeat(len(layouts), 1, 1, 1) for kind in able.kinds or ("",)}  # a pad sees itself
+    for row, (layout, start) in enumerate(zip(layouts, starts, strict=True)):
+        ids[row, start - shared :], positions[row, start - shared :] = layout.ids[shared:], layout.positions[shared:]
+        own = able.masks(layout, model.dtype, shared)
+        for kind, mask in masks.items():
+            rest = own[kind][0] if isinstance(own, dict) else own[0]
+            mask[row, :, start - shared :, :shared] = rest[..., :shared]
+            mask[row, :, start - shared :, start:] = rest[..., shared:]
+    return _call(model, ids, positions, masks if able.kinds else masks[""], cache, keep), shared, starts
+
+
+def _shared(layouts: Sequence[Layout], keep: int) -> int:
+    """How many tokens all begin with, before any set; the last `keep` of the shortest are not among them."""
+    starts = [member.start for layout in layouts for member in layout.members]
+    most = max(min([min(map(len, layouts)) - keep, *starts]), 0)
+    columns = [torch.stack([each.ids[:most], each.positions[:most], each.real[:most]]) for each in layouts]
+    alike = torch.stack([each == columns[0] for each in columns]).all(0).all(0)
+    return int(alike.cumprod(0).sum())
 
 
 def read_on(model: Any, state: State, token: int, able: Abilities) -> State:
@@ -71,7 +120,12 @@ def _forward(model: Any, layout: Layout, first: int, cache: Any, masks: Any) -> 
 
 
 def _call(
-    model: Any, ids: Int[Tensor, "row token"], positions: Int[Tensor, "row token"], masks: Any, cache: Any
+    model: Any,
+    ids: Int[Tensor, "row token"],
+    positions: Int[Tensor, "row token"],
+    masks: Any,
+    cache: Any,
+    keep: int = 1,
 ) -> Any:
     """The model's own forward pass. Always with a mask: without, repeated positions are taken for several texts."""
     device = model.device
@@ -83,7 +137,7 @@ def _call(
             position_ids=positions.to(device),
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=keep,
         )
 
 
@@ -93,12 +147,13 @@ Columns = list[tuple[Tensor, Tensor]]  # keys and values of some tokens, a pair 
 Key = tuple[bytes, ...]
 
 
-def _columns(cache: Any, row: int, start: int, stop: int) -> Columns:
-    """Copied, so that the rest of the cache can be let go."""
-    return [
-        (layer.keys[row : row + 1, :, start:stop].clone(), layer.values[row : row + 1, :, start:stop].clone())
-        for layer in cache.layers
-    ]
+def _columns(cache: Any, row: int, shared: int, start: int, stop: int | None = None) -> Columns:
+    """Of a row: the first `shared`, and from `start` on. Copied, so that the rest of the cache can be let go."""
+
+    def cut(table: Tensor) -> Tensor:
+        return torch.cat([table[row : row + 1, :, :shared], table[row : row + 1, :, start:stop]], -2)
+
+    return [(cut(layer.keys), cut(layer.values)) for layer in cache.layers]
 
 
 def _cache(columns: Columns) -> Any:
@@ -186,7 +241,9 @@ class Pieces:
             seen[row, before + count :] = 0
         positions.clamp_(max=int(layout.positions.max()))  # of pads, whose states are dropped
         read = _call(self.model, ids, positions, seen, own).past_key_values
-        return [_columns(read, row, before, before + member.stop - member.start) for row, member in enumerate(members)]
+        return [
+            _columns(read, row, 0, before, before + member.stop - member.start) for row, member in enumerate(members)
+        ]
 
 
 def _pieces(layout: Layout) -> Iterator[tuple[int, int, list[Member]]]:

@@ -4,15 +4,15 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from parataxis.errors import BadInput
-from parataxis.files import JsonLines
 from parataxis.methods.set_prompting.asking import Asker, Scores
 from parataxis.methods.set_prompting.baselines import Method
+from parataxis.methods.set_prompting.kept import log
 from parataxis.methods.set_prompting.orders import Order, tried
 from parataxis.methods.set_prompting.prompt import SetPrompt
 from parataxis.methods.set_prompting.questions import Question
@@ -76,8 +76,9 @@ def evaluate(
     in the journal. noisy: an asker that may answer otherwise when asked again; it is, once a question, by `plain`.
     """
     found = []
-    with JsonLines(journal) if journal else nullcontext() as log:
-        kept = {row.pop("key"): row for row in log or ()}
+    with ExitStack() as stack:
+        lines, before = stack.enter_context(log(journal)) if journal else (None, [])
+        kept = _by_key(before, journal)
         for done, each in enumerate(posed):
             watch(done, len(posed))
             orders = tried(len(each.candidates), kind, seed, each.prompt.to_text())
@@ -86,11 +87,19 @@ def evaluate(
                 if key not in kept:
                     row = _row(each, method, orders, noisy if method.name == "plain" else None)
                     kept[key] = asdict(row)
-                    if log:
-                        log.append({"key": key, **kept[key]})
+                    if lines:
+                        lines.append({"key": key, **kept[key]})
                 found.append(_read(kept[key], each.question))
     watch(len(posed), len(posed))
     return found
+
+
+def _by_key(rows: list[dict[str, Any]], journal: Path | None) -> dict[str, dict[str, Any]]:
+    columns = {"key", *(column.name for column in fields(Row))}
+    for number, row in enumerate(rows, 1):
+        if set(row) != columns:
+            raise BadInput(f"{journal}:{number}: is not a row of ours; name another place, or move the file away")
+    return {row.pop("key"): row for row in rows}
 
 
 def _row(each: Posed, method: Method, orders: Sequence[Order], noisy: Asker | None) -> Row:
@@ -98,6 +107,7 @@ def _row(each: Posed, method: Method, orders: Sequence[Order], noisy: Asker | No
     chosen, scores, calls = [], [], 0
     again: list[int | None] = []
     try:
+        method.ahead([(each.prompt.ordered(order), [each.candidates[at] for at in order]) for order in orders])
         for order in orders:
             choice, answered, cost = _chosen(each, method, order)
             chosen.append(choice)

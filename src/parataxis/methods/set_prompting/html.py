@@ -14,15 +14,26 @@ if TYPE_CHECKING:
 
 EXAMPLES = 12
 INTERVALS = "In brackets: 95% intervals, from resampling questions."
+MIRRORS = (
+    "A slot and its mirror, the first and the last, hold the same questions, each once: a method that does not see the "
+    "order is its own mirror, while what lies between the outer slots and the inner ones may be the questions."
+)
+
+# Light on a dark page too, for its ink is dark. A narrow page scrolls over it: shrunk, its words could not be read.
+LOOK = (
+    "<style>figure { background: var(--plate); border-radius: 4px; padding: .6rem }"
+    "figure svg { min-width: 44rem; height: auto } td { white-space: nowrap }</style>"
+)
 
 
 def html(report: "Report", figure: str | None = None) -> str:
     """figure: as SVG, if it has been drawn already."""
     shown = "".join(_table(each) for each in tables(report))
-    drawn = f"<figure style='background:var(--plate)'>{figure or inline(report)}</figure>"
     body = [
         f"<h1>{escape(headline(report))}</h1><p class=soft>{escape(summary(report))}.</p>",
-        f"{drawn}{shown}<p class=soft>{INTERVALS}</p>",
+        f"{LOOK}<figure class=wide>{figure or inline(report)}</figure>",
+        f"<p class=soft>{MIRRORS}</p>" if report.orders == "two" else "",
+        f"{shown}<p class=soft>{INTERVALS}</p>",
         *(f"<p>{escape(line[:1].upper() + line[1:])}.</p>" for line in remarks(report)),
         _examples(report),
     ]

@@ -79,6 +79,30 @@ class Layout:
             next_position=self.next_position + len(new),
         )
 
+    def and_set(self, rows: Sequence[Sequence[int]]) -> "Layout":
+        """With a set after it: each of these texts goes on from here, and sees no other of them."""
+        group = 1 + max((member.group for member in self.members), default=OUTSIDE)
+        members: list[Member] = []
+        places: list[int] = []
+        segments: list[int] = []
+        for place, row in enumerate(rows):
+            start = len(self) + len(places)
+            members.append(Member(group, place, start, start + len(row)))
+            places += range(self.next_position, self.next_position + len(row))
+            segments += [len(self.members) + place] * len(row)
+        new = torch.tensor([token for row in rows for token in row], dtype=torch.long)
+        return replace(
+            self,
+            ids=torch.cat([self.ids, new]),
+            positions=torch.cat([self.positions, torch.tensor(places, dtype=torch.long)]),
+            group=torch.cat([self.group, torch.full_like(new, group)]),
+            segment=torch.cat([self.segment, torch.tensor(segments, dtype=torch.long)]),
+            real=torch.cat([self.real, torch.ones_like(new, dtype=torch.bool)]),
+            members=(*(self.members if self.edits.attention else ()), *members),
+            next_position=self.next_position + max(map(len, rows), default=0),
+            edits=replace(self.edits, attention=True),
+        )
+
     def visible(self, window: int | None = None, first: int = 0) -> Bool[Tensor, "query token"]:
         """Which tokens each token from `first` on may see. window: of a model that looks only so many positions back.
 

@@ -4,6 +4,7 @@ Their weights are drawn, then scaled until the order of an ordinary prompt moves
 flat, nothing would depend on the order, and a test of it would show nothing.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from parataxis.methods.set_prompting.layout import PLAIN
 from parataxis.methods.set_prompting.prompt import Set, SetPrompt
-from parataxis.methods.set_prompting.prompter import SetPrompter
 
 SPECIAL = ("<unk>", "<s>", "</s>")
 # "ab" and "the" are tokens: texts joined before they are tokenised give other tokens than texts joined after.
@@ -38,7 +37,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "gpt2": {**SIZES, "n_embd": 32, "n_layer": 2, "n_head": 4},
     "gpt_neox": {**USUAL, "rotary_pct": 0.5},
 }
-MOVED = 0.15  # by the order of an ordinary prompt, in units of the logits' scale or of 1
+MOVED = 0.2  # by the order of an ordinary prompt, in units of the logits' scale or of 1
+FACTORS = (4.0, *[1.25] * 20)  # by which drawn weights are multiplied, one after the other, until it is
+DRAWS, SEEDS = 10, 1_000  # of weights, if none of the factors will do; how many seeds are told apart
 
 QUESTION = SetPrompt(
     "Which of them flies?\n", Set(["a bee\n", "the owl in the barn\n", "bat\n", "ab heron\n"]), "Answer:"
@@ -56,25 +57,47 @@ def spread(logits: Sequence[Float[Tensor, " vocabulary"]]) -> float:
     return float((table.amax(0) - table.amin(0)).max())
 
 
-def made_model(family: str, attention: str = "sdpa", seed: int = 0, **settings: Any) -> Any:
-    """A small model of a family of transformers; settings: of its configuration, in place of the usual ones."""
+@functools.cache
+def made_model(family: str, attention: str = "sdpa", seed: int = 0) -> Any:
+    """A small model of a family of transformers. The same one for all who ask, who leave it as it is."""
+    return build(family, attention, seed)
+
+
+def build(family: str, attention: str = "sdpa", seed: int = 0, **settings: Any) -> Any:
+    """One of one's own; settings: of its configuration, in place of the usual ones."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(family, **{**FAMILIES[family], **settings})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
-    weights = [weight for weight in model.parameters() if weight.ndim > 1]
-    plain = SetPrompter(model, made_tokenizer(), edits=PLAIN)
-    for _ in range(60):
-        logits = [plain.logits(QUESTION.ordered(order)) for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1))]
-        if spread(logits) / max(1.0, float(logits[0].abs().max())) > MOVED:
-            return model
-        for weight in weights:
-            weight.data.mul_(1.2)
+    for draw in range(DRAWS):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + draw * SEEDS)
+            model = AutoModelForCausalLM.from_config(config, attn_implementation=attention).eval()
+        weights = [weight for weight in model.parameters() if weight.ndim > 1]
+        for factor in FACTORS:
+            for weight in weights:
+                weight.data.mul_(factor)
+            if moved_by_order(model) > MOVED:
+                return model
     raise AssertionError(f"{family}: the order of an ordinary prompt does not move the logits")
 
 
+def moved_by_order(model: Any) -> float:
+    """How far the order of three ordinary prompts moves the logits, absolutely or in units of their scale: the less."""
+    rows = []
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1)):
+        pieces = QUESTION.ordered(order).pieces
+        texts = [text for piece in pieces for text in (piece.members if isinstance(piece, Set) else (piece,))]
+        rows.append([token for text in texts for token in token_ids(text)])
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor(rows), use_cache=False, logits_to_keep=1).logits[:, -1]
+    return spread(list(logits)) / max(1.0, float(logits.abs().max()))
+
+
+def token_ids(text: str) -> list[int]:
+    return list(made_tokenizer()(text, add_special_tokens=False)["input_ids"])
+
+
+@functools.cache
 def made_tokenizer() -> Any:
     """Bytes, some of them merged; a prompt begins with <s>."""
     from tokenizers import Tokenizer, decoders, pre_tokenizers, processors

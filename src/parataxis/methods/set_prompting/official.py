@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from parataxis.errors import BadInput
-from parataxis.files import JsonLines
 from parataxis.lm.models import LanguageModel
 from parataxis.methods.set_prompting.conditions import OFFICIAL, Condition, conditions
 from parataxis.methods.set_prompting.engines import State, read_on
+from parataxis.methods.set_prompting.kept import log
 from parataxis.methods.set_prompting.prompt import SetPrompt
 from parataxis.methods.set_prompting.prompter import SetPrompter
 
@@ -109,8 +109,8 @@ def run(
     """
     prompter = cache(lambda edits: SetPrompter(lm.model, lm.tokenizer, edits=edits))
     found = []
-    with JsonLines(out) as log:
-        kept = {_key(line): line for line in log}
+    with log(out) as (lines, before):
+        kept = {_key(line): line for line in before}
         for done, entry in enumerate(entries):
             watch(done, len(entries))
             for each in conditions(tuple(names), entry.prompt):
@@ -119,7 +119,7 @@ def run(
                 if _key(head) not in kept:
                     line = {**head, **_line(entry, each, prompter(each.edits), max_new_tokens, top_k)}
                     kept[_key(head)] = line
-                    log.append(line)
+                    lines.append(line)
                 found.append(kept[_key(head)])
     watch(len(entries), len(entries))
     return found

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from parataxis.errors import BadInput
 from parataxis.lm.likelihood import clone, continuation_log_probs, mean, total
-from parataxis.methods.set_prompting.engines import Pieces, State, empty_cache, read_batch, read_masked, read_on
+from parataxis.methods.set_prompting.engines import (
+    Pieces,
+    State,
+    empty_cache,
+    last_logits,
+    read_batch,
+    read_masked,
+    read_on,
+)
 from parataxis.methods.set_prompting.layout import BOTH, Align, Arrangement, Edits, Layout, lay_out
 from parataxis.methods.set_prompting.prompt import Duplicates, SetPrompt
 from parataxis.methods.set_prompting.support import abilities
@@ -23,7 +31,13 @@ Scoring = Literal["sum", "mean", "pmi", "paper"]
 SHORT = 256  # tokens: below, one pass under a mask beats several over pieces, each of which reads all weights
 NOT_PIECEWISE = "padding, the mask left unedited, or a prompt longer than the model's window"
 SCORINGS = ("sum", "mean", "pmi", "paper")
-GENERATE = {"cache_implementation": "leave it out", "generation_config": "pass its settings one by one"}
+GENERATE = {  # options of the library's `generate` that would undo what was laid out, and what to do
+    **dict.fromkeys(
+        ("cache_implementation", "past_key_values", "attention_mask", "position_ids", "inputs", "input_ids"),
+        "leave it out",
+    ),
+    "generation_config": "pass its settings one by one",
+}
 UNINFORMED = "Answer:"  # the prompt after which `pmi` takes a candidate's own likelihood
 TOLERANCE = {  # of the logits' scale, for `verify`
     torch.float64: 1e-9,
@@ -209,7 +223,7 @@ class SetPrompter:
         layout, device = state.layout, self.model.device
         if max_new_tokens < 1:
             raise BadInput(f"max_new_tokens={max_new_tokens}: expected 1 or more")
-        for name in ("cache_implementation", "generation_config"):
+        for name in GENERATE:
             if options.get(name) is not None:
                 raise BadInput(f"{name}={options[name]!r}: the prompt is in a cache of its own; {GENERATE[name]}")
         self.able.check(layout, max_new_tokens - 1)
@@ -256,13 +270,54 @@ class SetPrompter:
         following = iter(questions)
         while some := list(itertools.islice(following, batch)):
             rows = [self.candidate_ids(candidates) for _, candidates in some]
+            layouts = [self._checked(prompt) for prompt, _ in some]
+            if scoring != "paper" and not self.verify and all(map(self._in_one_pass, layouts)):
+                yield from self._scores_at_once(layouts, rows, scoring)
+                continue
             for state, row in zip(self.encode_many([prompt for prompt, _ in some], batch=batch), rows, strict=True):
                 yield self._score(state, row, scoring)
+
+    def score_after(
+        self, state: State, candidates: Sequence[str], scoring: Scoring = "sum"
+    ) -> Float[Tensor, " candidate"]:
+        """The same from a prompt that was read."""
+        return self._score(state, self.candidate_ids(candidates), scoring)
+
+    def _in_one_pass(self, layout: Layout) -> bool:
+        return self.able.told and len(layout) <= SHORT and not self._piecewise(layout)
+
+    def _scores_at_once(
+        self, layouts: Sequence[Layout], rows: Sequence[list[list[int]]], scoring: Scoring
+    ) -> Iterator[Float[Tensor, " candidate"]]:
+        """Prompts with all their candidates in one pass: after a prompt, these are a set of texts that may follow.
+
+        They are laid out in the order of their ids, so that the order in which they are given changes no bit.
+        """
+        packed = []
+        for layout, row in zip(layouts, rows, strict=True):
+            self.able.check(layout, max(map(len, row)) - 1)
+            packed.append(layout.and_set([each[:-1] for each in sorted(row) if len(each) > 1]))
+        keep = 1 + max(len(whole) - len(layout) for whole, layout in zip(packed, layouts, strict=True))
+        for whole, layout, row, logits in zip(
+            packed, layouts, rows, last_logits(self.model, packed, self.able, keep), strict=True
+        ):
+            table = torch.log_softmax(logits[len(layout) - len(whole) - 1 :].float(), -1)
+            found, place = {}, 1
+            for each in sorted(row):
+                steps = [0, *range(place, place + len(each) - 1)]
+                found[tuple(each)] = table[steps, each]
+                place += len(each) - 1
+            yield self._total([found[tuple(each)] for each in row], row, scoring)
 
     def _score(self, state: State, rows: list[list[int]], scoring: Scoring) -> Float[Tensor, " candidate"]:
         if scoring == "paper":
             return self._paper_score(state, rows)
-        found = self._log_probs(state, rows)
+        return self._total(self._log_probs(state, rows), rows, scoring)
+
+    def _total(
+        self, found: list[Float[Tensor, " _step"]], rows: list[list[int]], scoring: Scoring
+    ) -> Float[Tensor, " candidate"]:
+        """Of the log-probabilities of each candidate's tokens."""
         if scoring == "mean":
             return mean(found)
         return total(found) - total(self._log_probs(self._uninformed, rows)) if scoring == "pmi" else total(found)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.set_prompting.evaluate import Row
 from parataxis.methods.set_prompting.summary import Estimate, Summary
@@ -86,7 +87,7 @@ class Report:
         return html(self)
 
     def write(self, folder: Path) -> list[Path]:
-        """report.html, report.json, order.png and order.svg. The rows are there already."""
+        """report.html, report.json, order.png and order.svg. The rows are there already. Raises BadInput."""
         from parataxis.methods.set_prompting.html import html
         from parataxis.methods.set_prompting.plot import inline, picture
 
@@ -97,4 +98,7 @@ class Report:
             "order.png": picture(self),
             "order.svg": figure,
         }
-        return [write_atomic(folder / name, content) for name, content in contents.items()]
+        try:
+            return [write_atomic(folder / name, content) for name, content in contents.items()]
+        except OSError as error:
+            raise BadInput(f"out={str(folder)!r}: can't be written: {error.strerror}; name another place") from None

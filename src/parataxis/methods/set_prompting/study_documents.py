@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from parataxis.claims import Measurement, Table
+from parataxis.files import JsonLines
 from parataxis.lm.models import LanguageModel
 from parataxis.methods.set_prompting.layout import PLAIN
 from parataxis.methods.set_prompting.prompt import Set, SetPrompt
 from parataxis.methods.set_prompting.prompter import SetPrompter
+from parataxis.methods.set_prompting.study_asking import spread_out
 from parataxis.methods.set_prompting.summary import rate, resampled
 
 CLAIMS = ("documents", "documents-flips-plain")
@@ -37,8 +39,9 @@ class Search:
 
 def read_searches(path: Path, n: int, rng: np.random.Generator) -> list[Search]:
     """n questions drawn from the file, each with the passages of three others."""
-    with gzip.open(path, "rt") as stream:
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
+    rows = [{**row, **row["ctxs"][0]} if "ctxs" in row else row for row in rows]  # as published: one passage, the gold
     drawn = rng.permutation(len(rows))[: n * PASSAGES].reshape(n, PASSAGES)
     return [
         Search(rows[places[0]]["question"], rows[places[0]]["answers"][0], tuple(_passage(rows[i]) for i in places))
@@ -50,23 +53,42 @@ def _passage(row: dict[str, str]) -> str:
     return f"[{row['title']}] {' '.join(row['text'].split()[:WORDS])}\n"
 
 
-def measure(model: LanguageModel, searches: Sequence[Search], seed: int, real: bool) -> Iterator[Measurement | Table]:
-    plain = SetPrompter(model.model, model.tokenizer, edits=PLAIN)
-    sets = SetPrompter(model.model, model.tokenizer)
-    likely, texts = [], []
-    for each in searches:
-        first, last = (each.prompt(gold) for gold in (0, LAST))
-        bare = SetPrompt(f"Question: {each.question}?\nAnswer:")
-        asked = ((plain, first), (plain, last), (sets, first), (plain, bare))
-        likely.append([float(who.score(prompt, [f" {each.answer}"], "mean")[0]) for who, prompt in asked])
-        texts.append([who.generate(prompt)[0] for who, prompt in asked[:2]])
-    table = np.array(likely)
+def measure(
+    opened: Callable[[], LanguageModel], searches: Sequence[Search], real: bool, ctx: Any
+) -> Iterator[Measurement | Table]:
+    if all(map(ctx.done, CLAIMS)):
+        return
+    model = opened()
+    with JsonLines(ctx.work / "documents.jsonl") as log:
+        kept = {row["search"]: row for row in log}
+        left = [each for each in searches if each.prompt().to_text() not in kept]
+        for row in ctx.progress(spread_out(lambda each: _read(model, each), left, ctx), "passages", len(left)):
+            kept[row["search"]] = row
+            log.append(row)
+    rows = [kept[each.prompt().to_text()] for each in searches]
+    table = np.array([row["likely"] for row in rows])
     names = ("gold first", "gold last", "a set", "no passages")
     caption = "Mean log-probability of a token of the answer, teacher-forced."
     yield Table("documents", ("prompt", "nats a token"), list(zip(names, table.mean(0).tolist(), strict=True)), caption)
     gain = (table[:, 2] - table[:, :2].mean(1))[:, None]
-    found = resampled(gain, lambda means: means, seed)[0]
+    found = resampled(gain, lambda means: means, ctx.seed)[0]
     facts: dict[str, Any] = {"real": real, "data": f"NQ-open, {model.name}"}
     yield Measurement(CLAIMS[0], found.value, found.low, found.high, len(searches), "nats a token", **facts)
-    flips = rate(np.array([first != last for first, last in texts]))
+    flips = rate(np.array([row["texts"][0] != row["texts"][1] for row in rows]))
     yield Measurement(CLAIMS[1], flips.value, flips.low, flips.high, len(searches), "share of questions", **facts)
+
+
+def _read(model: LanguageModel, search: Search) -> dict[str, Any]:
+    """Log-probabilities a token of the answer, and what is written where the gold passage is first, and last."""
+    plain = SetPrompter(model.model, model.tokenizer, edits=PLAIN)
+    answer = [f" {search.answer}"]
+    states = [plain.encode(search.prompt(gold)) for gold in (0, LAST)]
+    bare = SetPrompt(f"Question: {search.question}?\nAnswer:")
+    scores = [plain.score_after(state, answer, "mean") for state in states]
+    scores += [SetPrompter(model.model, model.tokenizer).score(search.prompt(), answer, "mean")]
+    scores += [plain.score(bare, answer, "mean")]
+    return {
+        "search": search.prompt().to_text(),
+        "likely": [float(each[0]) for each in scores],
+        "texts": [plain.generate_ids(state)[0] for state in states],
+    }

@@ -6,24 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from parataxis.claims import Figure, Measurement
+from parataxis.claims import Measurement
 from parataxis.lm.models import LanguageModel
-from parataxis.methods.set_prompting.asking import Likelihood
-from parataxis.methods.set_prompting.baselines import Once
-from parataxis.methods.set_prompting.evaluate import Posed, Row, evaluate
+from parataxis.methods.set_prompting.evaluate import Row
 from parataxis.methods.set_prompting.layout import PLAIN
 from parataxis.methods.set_prompting.made import spread
+from parataxis.methods.set_prompting.orders import Order, every
+from parataxis.methods.set_prompting.prompt import SetPrompt
 from parataxis.methods.set_prompting.prompter import SetPrompter
 from parataxis.methods.set_prompting.questions import Question
+from parataxis.methods.set_prompting.study_asking import asked, posed, spread_out
 from parataxis.methods.set_prompting.summary import Estimate, gap, rate, resampled
-from parataxis.methods.set_prompting.templates import DEFAULT_TEMPLATE, pose, template
 
 CLAIMS = (
     "order-changes-nothing-smollm2",
     *(f"{claim}-{name}" for claim in ("between-worst-and-best", "cost") for name in ("csqa", "arc")),
     *("order-flips-plain", "order-flips-sets"),
 )
-PROVED_ON = 4  # questions, in six orders each
+PROVED_ON = {"toy": 1, "quick": 2, "full": 10, "paper": 10}  # questions of four options
+ORDERS = every(range(4))
 REREAD = 6  # questions of each data set, or a tenth, whose set-based answer is read anew in both orders, as given
 
 
@@ -36,38 +37,41 @@ class Asked:
     given: list[Row]
 
 
-Watch = Callable[[int, int], None]
-
-
-def ask(model: LanguageModel, questions: Sequence[Question], watch: Watch) -> Asked:
-    posed = [Posed(each, *pose(each, template(DEFAULT_TEMPLATE))) for each in questions]
-
-    def rows(name: str, some: Sequence[Posed], **options: Any) -> list[Row]:
-        asker = Likelihood(SetPrompter(model.model, model.tokenizer, **options))
-        return evaluate(some, [Once(name, asker)], "two", model=model.name, watch=watch)
-
-    again = rows("given", posed[: max(REREAD, len(posed) // 10)], layout="given")
-    return Asked(rows("plain", posed, edits=PLAIN), rows("set-based", posed), again)
-
-
 def measure(
-    model: LanguageModel, data: dict[str, list[Question]], seed: int, real: bool, watch: Watch
-) -> Iterator[Measurement | Figure]:
+    opened: Callable[[], LanguageModel], data: dict[str, list[Question]], real: bool, ctx: Any
+) -> Iterator[Measurement]:
+    if all(map(ctx.done, CLAIMS)):
+        return
+    model = opened()
     facts: dict[str, Any] = {"real": real, "data": f"{' and '.join(data)}, {model.name}"}
-    moved, plain, n = _moved(model, next(iter(data.values()))[:PROVED_ON])
-    yield Measurement(CLAIMS[0], moved, moved, moved, n, "share of the logits' scale", null=plain, **facts)
-    found = {name: ask(model, questions, watch) for name, questions in data.items()}
-    for name, asked in found.items():
-        own: dict[str, Any] = {"real": real, "data": f"{name}, {model.name}"}
-        inside, null = _inside(asked.sets, asked.plain, seed), _by_chance(data[name], seed)
-        yield _of(f"between-worst-and-best-{name}", inside, len(asked.plain), null=null, **own)
-        yield _of(f"cost-{name}", gap(asked.sets, asked.plain, seed), len(asked.plain), **own)
-    plain_rows = [row for asked in found.values() for row in asked.plain]
-    given_rows = [row for asked in found.values() for row in asked.given]
+    if not ctx.done(CLAIMS[0]):
+        of_four = [each for each in data["arc"] if len(each.choices) == 4][: PROVED_ON[ctx.scale]]
+        moved, plain = _moved(model, of_four, ORDERS[: 3 if ctx.scale == "toy" else None], ctx)
+        own = {**facts, "data": f"arc, {model.name}"}
+        yield Measurement(CLAIMS[0], moved, moved, moved, len(of_four), "share of the logits' scale", null=plain, **own)
+    found = {name: ask(model, name, questions, ctx) for name, questions in data.items()}
+    for name, rows in found.items():
+        own = {**facts, "data": f"{name}, {model.name}"}
+        inside, null = _inside(rows.sets, rows.plain, ctx.seed), _by_chance(data[name])
+        yield _of(f"between-worst-and-best-{name}", inside, len(rows.plain), null=null, **own)
+        yield _of(f"cost-{name}", gap(rows.sets, rows.plain, ctx.seed), len(rows.plain), **own)
+    plain_rows = [row for each in found.values() for row in each.plain]
+    given_rows = [row for each in found.values() for row in each.given]
     flips, none = (_flips(rows) for rows in (plain_rows, given_rows))
     yield _of("order-flips-plain", flips, len(plain_rows), null=none.value, **facts)
     held = Estimate(none.value, none.value, none.value)  # what is proved: it is no matter of luck
     yield _of("order-flips-sets", held, len(given_rows), null=flips.value, **facts)
+
+
+def ask(model: LanguageModel, name: str, questions: Sequence[Question], ctx: Any) -> Asked:
+    some = posed(questions)
+    again = some[: max(REREAD, len(some) // 10)]
+    ctx.tell(f"{name}, {len(some)} questions")
+    return Asked(
+        asked(model, name, some, "plain", "two", ctx, edits=PLAIN),
+        asked(model, name, some, "set-based", "two", ctx),
+        asked(model, name, again, "given", "two", ctx, layout="given"),
+    )
 
 
 def _of(claim: str, found: Estimate, n: int, **facts: Any) -> Measurement:
@@ -89,23 +93,23 @@ def _inside(sets: Sequence[Row], plain: Sequence[Row], seed: int) -> Estimate:
     return resampled(np.column_stack([right, both]), nearer, seed)[0]
 
 
-def _by_chance(questions: Sequence[Question], seed: int) -> float:
+def _by_chance(questions: Sequence[Question]) -> float:
     """The same where the two orders agree and are right, and the set-based answer is drawn at random."""
     chance = float(np.mean([1 / len(each.choices) for each in questions]))
     return chance - 1.0
 
 
-def _moved(model: LanguageModel, questions: Sequence[Question]) -> tuple[float, float, int]:
-    """Over six orders of each question, laid out as given: the largest differences with sets, and without."""
-    worst = {"sets": 0.0, "plain": 0.0}
-    for each in questions:
-        prompt, _ = pose(each, template(DEFAULT_TEMPLATE))
-        count = len(each.choices)
-        orders = [
-            tuple((place + shift) % count for place in range(count))[::step] for shift in (0, 1, 2) for step in (1, -1)
-        ]
-        for name, options in (("sets", {"layout": "given"}), ("plain", {"edits": PLAIN})):
-            prompter = SetPrompter(model.model, model.tokenizer, **options)
-            logits = [prompter.logits(prompt.ordered(order)) for order in orders]
-            worst[name] = max(worst[name], spread(logits) / float(logits[0].abs().max()))
-    return worst["sets"], worst["plain"], len(questions)
+def _moved(
+    model: LanguageModel, questions: Sequence[Question], orders: Sequence[Order], ctx: Any
+) -> tuple[float, float]:
+    """Over orders of each question, laid out as given: the largest differences with sets, and without."""
+
+    def moved(prompt: SetPrompt, options: dict[str, Any]) -> float:
+        prompter = SetPrompter(model.model, model.tokenizer, **options)
+        logits = list(prompter.logits_many(map(prompt.ordered, orders), batch=len(orders)))
+        return spread(logits) / float(logits[0].abs().max())
+
+    prompts = [each.prompt for each in posed(questions)]
+    work = [(prompt, options) for options in ({"layout": "given"}, {"edits": PLAIN}) for prompt in prompts]
+    found = list(spread_out(lambda each: moved(*each), work, ctx))
+    return max(found[: len(prompts)]), max(found[len(prompts) :])

@@ -78,7 +78,7 @@ class Summary:
     alike: int
     recall: Estimate
     by_chance: float
-    slots: tuple[float | None, ...]
+    slots: tuple[Estimate | None, ...]
 
     @property
     def flips_beyond_noise(self) -> bool:
@@ -116,7 +116,7 @@ def summarise(rows: Sequence[Row], *, invariant: bool = False, seed: int = 0) ->
         alike=len(alike),
         recall=recall[0],
         by_chance=_by_chance(alike, seed),
-        slots=tuple(h / c if c else None for h, c in zip(hits.sum(0).tolist(), counts.sum(0).tolist(), strict=True)),
+        slots=_slots(hits, counts, seed),
     )
 
 
@@ -218,11 +218,31 @@ def _by_slot(rows: Sequence[Row]) -> tuple[Float[np.ndarray, "question slot"], F
     return hits, counts
 
 
-def _recall_spread(means: Means) -> Float[np.ndarray, "resample measure"]:
-    """From hits and counts side by side. Slots in which no right option stood are left out."""
+def _recall(means: Means) -> Float[np.ndarray, "resample slot"]:
+    """From hits and counts side by side. NaN for a slot in which no right option stood."""
     hits, counts = np.split(means, 2, axis=1)
-    recall = np.divide(hits, counts, out=np.full(hits.shape, np.nan), where=counts > 0)
-    return np.nanstd(recall, axis=1, keepdims=True)
+    return np.divide(hits, counts, out=np.full(hits.shape, np.nan), where=counts > 0)
+
+
+def _recall_spread(means: Means) -> Float[np.ndarray, "resample measure"]:
+    """Slots in which no right option stood are left out."""
+    return np.nanstd(_recall(means), axis=1, keepdims=True)
+
+
+def _slots(
+    hits: Float[np.ndarray, "question slot"], counts: Float[np.ndarray, "question slot"], seed: int
+) -> tuple[Estimate | None, ...]:
+    known = counts.sum(0) > 0
+    found = iter(resampled(np.concatenate([hits[:, known], counts[:, known]], 1), _recall, seed))
+    asked = (counts > 0).sum(0).tolist()
+    return tuple(_exact(next(found), n) if n else None for n in asked)
+
+
+def _exact(found: Estimate, n: int) -> Estimate:
+    """Of n questions that were all right, or all wrong, no resample differs: then Clopper and Pearson's interval."""
+    if 0 < found.value < 1:
+        return found
+    return Estimate(found.value, *map(float, clopper_pearson(round(found.value * n), n, ALPHA)))
 
 
 def _by_chance(rows: Sequence[Row], seed: int) -> float:

@@ -32,8 +32,9 @@ def summary(report: "Report") -> str:
     """How it was measured."""
     said = f"{report.n} questions, model {report.model}, template {report.template}, scoring {report.scoring}, "
     said += f"orders {report.orders}, seed {report.seed}"
-    each = f", {report.seconds / report.n:.2f} s a question" if report.asked else ""
-    return f"{said}; {report.asked:,} prompts read{each}"
+    if not report.asked:
+        return f"{said}; no prompt read, as all answers were kept"
+    return f"{said}; {report.asked:,} prompts read, {report.seconds / report.n:.2f} s a question"
 
 
 def tables(report: "Report") -> list[Cells]:
@@ -44,7 +45,7 @@ def tables(report: "Report") -> list[Cells]:
 def _decides(report: "Report") -> Cells:
     many = any(each.moved != each.flips for each in report.summaries)
     head = ["method", "calls", "reversal changes"] + ["some order changes"] * many
-    rows = [[*head, "spread over slots", "verdict"]]
+    rows = [[*head, "spread over slots, points", "verdict"]]
     for each in report.summaries:
         cells = [each.method, f"{each.calls:.3g}", percent(each.flips)] + [percent(each.moved)] * many
         rows.append([*cells, f"{points(each.recall)} (chance {100 * each.by_chance:.0f})", report.verdict(each)])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EVERY = 10.0  # seconds between two lines
+KEPT = 0.02  # seconds; what takes less was not asked but is there already
 
 
 @contextmanager
@@ -33,12 +34,23 @@ def watching(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _lines(what: str) -> Callable[[int, int], None]:
-    said = time.monotonic()
+    begun = said = time.monotonic()
+    before = 0  # done when it began, or by a run before this one, which takes no time
 
     def tell(done: int, total: int) -> None:
-        nonlocal said
-        if time.monotonic() - said >= EVERY:
-            said = time.monotonic()
-            print(f"{done}/{total} {what}", file=sys.stderr, flush=True)
+        nonlocal begun, said, before
+        now = time.monotonic()
+        if now - begun < KEPT * (done - before):
+            begun, before = now, done
+        if now - said >= EVERY:
+            said = now
+            left = (total - done) * (now - begun) / (done - before) if done > before else 0.0
+            about = f", about {_duration(left)} left" if left else ""
+            print(f"{done}/{total} {what}{about}", file=sys.stderr, flush=True)
 
     return tell
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
