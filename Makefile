@@ -53,7 +53,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(INSTALL) --build-constraint constraints.txt --editable '.[lm]' --group dev
+	$(INSTALL) --build-constraint constraints.txt --editable '.[graph,lm]' --group dev
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core
