@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 FAST = (torch.float32, torch.bfloat16, torch.float16)
@@ -44,6 +44,27 @@ class Sparse:
     @property
     def dtype(self) -> torch.dtype:
         return self._both[0].values.dtype
+
+    @property
+    def offsets(self) -> Int[Tensor, " offset"]:
+        """Where each row begins in `columns` and `values`, and where the last one ends."""
+        return self._both[0].offsets
+
+    @property
+    def columns(self) -> Int[Tensor, " nonzero"]:
+        return self._both[0].columns
+
+    @property
+    def values(self) -> Float[Tensor, " nonzero"]:
+        return self._both[0].values
+
+    def scaled(self, factors: Float[np.ndarray, " nonzero"]) -> "Sparse":
+        """Every stored value times a factor of its own, in the order of `values`."""
+        from scipy.sparse import csr_array
+
+        rows = self._both[0]
+        parts = (rows.values.double().cpu().numpy() * factors, rows.columns.cpu().numpy(), rows.offsets.cpu().numpy())
+        return Sparse(csr_array(parts, shape=self.shape), self.dtype, rows.values.device)
 
     @property
     def T(self) -> "Sparse":

@@ -1,0 +1,171 @@
+"""LightHGNN as a scikit-learn classifier: fitted with a hypergraph, asked without one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from parataxis.errors import BadInput
+from parataxis.methods.light_hgnn.split import shuffled
+from parataxis.methods.light_hgnn.student import Student
+from parataxis.nn.hypergraph import Hypergraph
+
+
+class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
+    """An MLP taught by a hypergraph network.
+
+    teacher: hgnn, hgnn+, hnhn or unigcn. plus: LightHGNN+, with reliable hyperedges. unit: rows of the features are
+    scaled to sum 1 (their absolute values; a row of zeros stays), as counts of words should be. validation: which
+    share of the labelled vertices of each class chooses the epoch. merge: duplicate hyperedges count once. The others
+    are as in `distill.Recipe`. tell: is told of progress, as in `nn.fit`.
+
+    Fitted: `student_`, which predicts; `teacher_`, a `distill.Taught`; `classes_`; `reliability_`, with plus;
+    `duplicates_`, how many hyperedges have the members of an earlier one; `isolated_`, vertices in no hyperedge, each
+    of which gets one of its own.
+    """
+
+    def __init__(
+        self,
+        teacher: str = "hgnn",
+        plus: bool = True,
+        hidden: int = 128,
+        teacher_hidden: int = 32,
+        kl: str = "standard",
+        dropout: float = 0.5,
+        epochs: int = 200,
+        lr: float = 0.01,
+        weight_decay: float = 5e-4,
+        label_share: float = 0.0,
+        temperature: float = 1.0,
+        noise: str = "multiplicative",
+        level: float = 1.0,
+        unit: bool = True,
+        validation: float = 0.2,
+        merge: bool = False,
+        random_state: int | None = 0,
+        tell: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        self.teacher = teacher
+        self.plus = plus
+        self.hidden = hidden
+        self.teacher_hidden = teacher_hidden
+        self.kl = kl
+        self.dropout = dropout
+        self.epochs = epochs
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.label_share = label_share
+        self.temperature = temperature
+        self.noise = noise
+        self.level = level
+        self.unit = unit
+        self.validation = validation
+        self.merge = merge
+        self.random_state = random_state
+        self.tell = tell
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any, hypergraph: Hypergraph | None = None, ids: Any = None) -> "LightHGNNClassifier":
+        """y: a label a row, -1 for none. hypergraph: of the rows of X; without one every vertex stands alone.
+
+        ids: of the rows, so that the order of the rows does not decide which of them choose the epoch.
+        """
+        from parataxis.methods.light_hgnn import distill
+        from parataxis.methods.light_hgnn.dataset import unit_rows
+        from parataxis.methods.light_hgnn.model import teacher_class
+        from parataxis.nn.fit import named
+        from parataxis.nn.sparse import Sparse
+
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), ensure_min_samples=2)
+        labels = self._labels(y)
+        hypergraph = self._checked(hypergraph, X.shape[0])
+        seed, ids = self.random_state or 0, range(X.shape[0]) if ids is None else ids
+        from scipy.sparse import csr_array
+
+        found = csr_array(X)
+        x = Sparse(unit_rows(found) if self.unit else found)
+        guide = distill.Guide.of(labels, *self._parts(labels, ids, seed))
+        names = {name: value for name, value in self.get_params().items() if name in vars(distill.Recipe())}
+        recipe = replace(distill.Recipe(), **names)
+        through = teacher_class(self.teacher).propagation(hypergraph)
+        classes = len(self.classes_)
+        self.teacher_ = distill.teach(
+            self.teacher, x, through, guide, classes, named(seed, "teacher"), recipe, tell=self.tell
+        )
+        reliable = None
+        if self.plus:
+            reliable = distill.find_reliable(self.teacher_, x, hypergraph, through, named(seed, "reliable"), recipe)
+            self.reliability_ = reliable.rho.numpy()
+        taught = distill.distill(
+            self.teacher_.logits, x, named(seed, "student"), guide, reliable, recipe, tell=self.tell
+        )
+        self.student_ = Student.of(taught.model, self.classes_.tolist(), self.unit)
+        self.history_ = taught.fitted.history
+        self.n_iter_ = len(self.history_)
+        return self
+
+    def _labels(self, y: Any) -> Any:
+        check_classification_targets(y)
+        known = y != -1 if y.dtype.kind in "iuf" else np.ones(len(y), bool)
+        self.classes_, numbers = np.unique(y[known], return_inverse=True)
+        if len(self.classes_) < 2:
+            raise BadInput(f"y has {len(self.classes_)} class; expected two or more (-1 is no label)")
+        labels = np.full(len(y), -1)
+        labels[known] = numbers
+        return labels
+
+    def _checked(self, hypergraph: Hypergraph | None, n: int) -> Hypergraph:
+        found = Hypergraph.from_edges([], n) if hypergraph is None else hypergraph
+        if found.n != n:
+            raise BadInput(f"hypergraph has {found.n} vertices, X {n} rows; give each vertex a row")
+        self.duplicates_, self.isolated_ = found.duplicates, int(found.isolated.sum())
+        return (found.merged() if self.merge else found).with_singletons()
+
+    def _parts(self, labels: Any, ids: Any, seed: int) -> tuple[Any, Any]:
+        """Of each class the first of the hashed ids choose the epoch, the others teach; one at least teaches."""
+        if not 0 <= self.validation < 1:
+            raise BadInput(f"validation={self.validation}: expected a share, from 0 to below 1")
+        order = shuffled(ids, str(seed))
+        train, validation = [], []
+        for each in range(len(self.classes_)):
+            own = order[labels[order] == each]
+            chooses = min(int(self.validation * len(own)), len(own) - 1)
+            validation += own[:chooses].tolist()
+            train += own[chooses:].tolist()
+        return np.sort(train), np.sort(validation).astype(np.int64)
+
+    def predict_proba(self, X: Any) -> Any:
+        check_is_fitted(self, "student_")
+        return self.student_.probabilities(
+            validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        )
+
+    def predict(self, X: Any) -> Any:
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def save(self, path: Path | str) -> Path:
+        """What predicts, as plain arrays; the teacher is left behind."""
+        check_is_fitted(self, "student_")
+        return self.student_.save(path)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "LightHGNNClassifier":
+        """A fitted classifier that predicts as the saved one did."""
+        student = Student.load(path)
+        made = cls(hidden=len(student.a_bias), unit=student.unit)
+        made.student_, made.classes_ = student, np.array(student.classes)
+        made.n_features_in_ = student.features
+        return made
+
+    def to_onnx(self, path: Path | str) -> Path:
+        check_is_fitted(self, "student_")
+        return self.student_.to_onnx(path)
