@@ -150,7 +150,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def predict(self, X: Any) -> Any:
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        places = self.predict_proba(X).argmax(1)
+        return self.classes_[places]
 
     def save(self, path: Path | str) -> Path:
         """What predicts, as plain arrays; the teacher is left behind."""

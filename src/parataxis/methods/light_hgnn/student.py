@@ -44,14 +44,15 @@ class Student:
             b_weight.T,
             state["second.bias"] + state["second.weight"] @ shift,
         )
-        return cls(*(np.ascontiguousarray(each, np.float32) for each in parts), tuple(classes), unit)
+        a, a_bias, b, b_bias = (np.ascontiguousarray(each, np.float32) for each in parts)
+        return cls(a, a_bias, b, b_bias, tuple(classes), unit)
 
     @property
     def features(self) -> int:
         return len(self.a_weight)
 
     def one(self, x: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " class"]:
-        """The logits of one vertex, as fast as they can be had: x is float32, its scaling is as in training, unchecked."""
+        """The logits of one vertex, unchecked: x is float32, and scaled as in training."""
         hidden = x @ self.a_weight
         hidden += self.a_bias
         np.maximum(hidden, 0, out=hidden)
