@@ -99,6 +99,8 @@ def _from_arrays(path: Path) -> Dataset:
     except ValueError as error:
         raise BadInput(f"{path}: x is no CSR matrix: {error}") from None
     labels = arrays["y"].astype(np.int64)
+    if len(labels) != x.shape[0]:
+        raise BadInput(f"{path}: y has {len(labels)} vertices, the features {x.shape[0]}; give each both")
     try:
         classes = tuple(range(classes_of(labels)))
         return Dataset(path.stem, x, labels, read_npz(path, arrays), range(len(labels)), classes)

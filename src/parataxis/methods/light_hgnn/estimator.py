@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from parataxis.errors import BadInput
-from parataxis.methods.light_hgnn.split import shuffled
+from parataxis.methods.light_hgnn.split import check_share, shuffled
 from parataxis.methods.light_hgnn.student import Student
 from parataxis.nn.hypergraph import Hypergraph
 
@@ -26,7 +26,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
     Fitted: `student_`, which predicts; `teacher_`, a `distill.Taught`; `classes_`; `reliability_`, with plus;
     `duplicates_`, how many hyperedges have the members of an earlier one; `isolated_`, vertices in no hyperedge, each
-    of which gets one of its own.
+    of which gets one of its own; `validation_`, the rows that chose the epoch, `best_epoch_`, which it was, and
+    `history_`, of the student.
     """
 
     def __init__(
@@ -93,7 +94,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
         found = csr_array(X)
         x = Sparse(unit_rows(found) if self.unit else found)
-        guide = distill.Guide.of(labels, *self._parts(labels, ids, seed))
+        train, self.validation_ = self._parts(labels, ids, seed)
+        guide = distill.Guide.of(labels, train, self.validation_)
         names = {name: value for name, value in self.get_params().items() if name in vars(distill.Recipe())}
         recipe = replace(distill.Recipe(), **names)
         through = teacher_class(self.teacher).propagation(hypergraph)
@@ -110,7 +112,7 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         )
         self.student_ = Student.of(taught.model, self.classes_.tolist(), self.unit)
         self.history_ = taught.fitted.history
-        self.n_iter_ = len(self.history_)
+        self.n_iter_, self.best_epoch_ = len(self.history_), taught.fitted.best
         return self
 
     def _labels(self, y: Any) -> Any:
@@ -132,8 +134,7 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _parts(self, labels: Any, ids: Any, seed: int) -> tuple[Any, Any]:
         """Of each class the first of the hashed ids choose the epoch, the others teach; one at least teaches."""
-        if not 0 <= self.validation < 1:
-            raise BadInput(f"validation={self.validation}: expected a share, from 0 to below 1")
+        check_share(self.validation)
         order = shuffled(ids, str(seed))
         train, validation = [], []
         for each in range(len(self.classes_)):

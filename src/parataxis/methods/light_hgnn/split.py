@@ -10,7 +10,6 @@ from jaxtyping import Int
 
 from parataxis.errors import BadInput
 
-Vertices = Int[np.ndarray, " some"]
 TRAIN, VALIDATION = 20, 100  # of each class, in the paper
 
 
@@ -18,21 +17,21 @@ TRAIN, VALIDATION = 20, 100  # of each class, in the paper
 class Split:
     """Numbers of vertices, rising."""
 
-    train: Vertices
-    validation: Vertices
-    test: Vertices
+    train: Int[np.ndarray, " train"]
+    validation: Int[np.ndarray, " validation"]
+    test: Int[np.ndarray, " test"]
 
 
 @dataclass(frozen=True)
 class Production:
     """The observed vertices, the split among them renumbered by place in `observed`, and those nobody has seen."""
 
-    observed: Vertices
+    observed: Int[np.ndarray, " observed"]
     split: Split
-    held_out: Vertices
+    held_out: Int[np.ndarray, " hidden"]
 
 
-def shuffled(ids: Sequence[Any], key: str) -> Vertices:
+def shuffled(ids: Sequence[Any], key: str) -> Int[np.ndarray, " some"]:
     """An order of the places of the ids that depends on the key and the ids alone, not on where they stand."""
     hashes = [hashlib.blake2b(f"{key}/{each}".encode(), digest_size=8).digest() for each in ids]
     return np.array(sorted(range(len(ids)), key=lambda place: (hashes[place], str(ids[place]))), np.int64)
@@ -47,6 +46,11 @@ def classes_of(labels: Int[np.ndarray, " vertex"]) -> int:
     if len(known) < 2:
         raise BadInput(f"y: {len(known)} class only; give labels of at least two classes")
     return len(known)
+
+
+def check_share(validation: float) -> None:
+    if not 0 <= validation < 1:
+        raise BadInput(f"validation={validation}: expected a share, from 0 to below 1")
 
 
 def split(
@@ -74,7 +78,7 @@ def split(
     return Split(*(np.sort(np.concatenate(each)) for each in parts))
 
 
-def hold_out(found: Split, ids: Sequence[Any], key: str, share: float) -> Vertices:
+def hold_out(found: Split, ids: Sequence[Any], key: str, share: float) -> Int[np.ndarray, " some"]:
     """A share of the test vertices, the first in the order of hashed ids."""
     if not 0 < share <= 1:
         raise BadInput(f"held_out={share}: expected a share of the test vertices, above 0 and at most 1")
@@ -82,7 +86,7 @@ def hold_out(found: Split, ids: Sequence[Any], key: str, share: float) -> Vertic
     return np.sort(found.test[order[: max(1, round(share * len(order)))]])
 
 
-def production(labels: Int[np.ndarray, " vertex"], found: Split, held_out: Vertices) -> Production:
+def production(labels: Int[np.ndarray, " vertex"], found: Split, held_out: Int[np.ndarray, " hidden"]) -> Production:
     """What is left to learn from when these vertices are unseen. BadInput if a class is left without any."""
     observed = np.setdiff1d(np.arange(len(labels)), held_out)
     if len(gone := np.setdiff1d(labels[labels != -1], labels[observed])):

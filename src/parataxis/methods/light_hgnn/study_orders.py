@@ -2,24 +2,26 @@
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from parataxis.claims import System
 from parataxis.methods.light_hgnn.distill import Guide, Recipe, distill, teach
 from parataxis.methods.light_hgnn.model import HGNN, VertexMLP
 from parataxis.methods.light_hgnn.reliability import perturbed, reliability
 from parataxis.methods.light_hgnn.split import split
-from parataxis.nn.fit import named, seeded
+from parataxis.nn.fit import named, one_thread, seeded
 from parataxis.nn.hypergraph import Hypergraph
 
 N, FEATURES, CLASSES = 6, 4, 2
 EDGES = [(0, 1, 2), (2, 3), (1, 3, 4, 5), (0, 5), (4, 5), (1, 4)]
 CLOSE, CLOSER, TRAINED = 1e-5, 1e-6, 1e-3
 LABELS = [0, 1, 0, 1, 0, 1]
-Row = np.ndarray[Any, Any]  # a vertex: its number, then floats
+Row = Float[np.ndarray, " value"]  # a vertex: its number, noise, features
 
 
 def systems(rng: Any) -> dict[str, System]:
@@ -27,7 +29,7 @@ def systems(rng: Any) -> dict[str, System]:
     features, noise = (rng(each).uniform(0.1, 1, (N, FEATURES)) for each in ("features", "noise"))
     rows = [np.array([place, *noise[place], *features[place]]) for place in range(N)]
     ids = [f"v{place}" for place in range(10)]
-    return {
+    found = {
         "vertices": System(_logits, rows, twin=_place_is_a_feature, per_item=True, compare=CLOSE),
         "hyperedges": System(_by_edges, EDGES, twin=_weight_by_place, compare=CLOSE),
         "members": System(_by_members, list(range(N)), twin=_first_two_again, compare=CLOSE),
@@ -37,9 +39,15 @@ def systems(rng: Any) -> dict[str, System]:
         "split": System(_roles, ids, twin=_roles_by_place, per_item=True),
         "split-by-place": System(_roles_by_place, ids, per_item=True),
     }
+    return {name: replace(each, run=_alone(each.run), twin=_alone(each.twin)) for name, each in found.items()}
 
 
-def _read(rows: Sequence[Row]) -> tuple[list[int], torch.Tensor, np.ndarray[Any, Any], Hypergraph]:
+def _alone(run: Any) -> Any:
+    """On one thread."""
+    return None if run is None else one_thread()(run)
+
+
+def _read(rows: Sequence[Row]) -> tuple[list[int], torch.Tensor, Float[np.ndarray, "vertex d"], Hypergraph]:
     """The numbers, features, noise, and the hypergraph among the places that the vertices now have."""
     table = np.stack(list(rows))
     numbers = table[:, 0].astype(int).tolist()
@@ -61,10 +69,9 @@ def _student(dtype: torch.dtype) -> VertexMLP:
         return VertexMLP(FEATURES, CLASSES, 5).to(dtype).eval()
 
 
-def _forward(x: torch.Tensor, hypergraph: Hypergraph) -> np.ndarray[Any, Any]:
+def _forward(x: torch.Tensor, hypergraph: Hypergraph) -> Any:
     with torch.no_grad():
-        found: np.ndarray[Any, Any] = _teacher(x.dtype)(x, HGNN.propagation(hypergraph, x.dtype)).numpy()
-    return found
+        return _teacher(x.dtype)(x, HGNN.propagation(hypergraph, x.dtype)).numpy()
 
 
 def _logits(rows: Sequence[Row]) -> list[Any]:

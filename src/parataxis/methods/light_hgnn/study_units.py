@@ -12,7 +12,7 @@ from parataxis.methods.light_hgnn.model import TEACHERS
 from parataxis.methods.light_hgnn.scores import accuracy, calibration_error, macro_f1, relative_topology_score
 from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import Split, split
-from parataxis.nn.fit import Rng, named
+from parataxis.nn.fit import Rng, named, one_thread
 from parataxis.nn.incidence import Propagation, hgnn_plus
 from parataxis.nn.sparse import Sparse
 
@@ -32,12 +32,8 @@ class Plan:
 
 def unit(data: Dataset, key: int, plan: Plan) -> Numbers:
     """Accuracies are shares of test vertices. One thread: with another number of them the sums would be others."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _unit(data, named(key), str(key), plan)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _unit(data: Dataset, rng: Rng, key: str, plan: Plan) -> Numbers:
