@@ -36,15 +36,13 @@ def propagation(
     device: str | torch.device = "cpu",
 ) -> Propagation:
     """diag(left) H W diag(middle) D_e^-1 H' diag(right), the scalings folded into the two sparse factors."""
-    incidence = hypergraph.incidence()
+    vertex, edge = hypergraph.pairs
     by_edge = hypergraph.weights if middle is None else hypergraph.weights * middle
-    from scipy.sparse import diags_array as diagonal
-
-    gather = diagonal(1 / hypergraph.sizes) @ incidence.T
-    if right is not None:
-        gather = gather @ diagonal(right)
-    scatter = diagonal(left) @ incidence @ diagonal(by_edge)
-    return Propagation(Sparse(gather, dtype, device), Sparse(scatter, dtype, device))
+    into = 1 / hypergraph.sizes[edge] if right is None else right[vertex] / hypergraph.sizes[edge]
+    back = left[vertex] * by_edge[edge]
+    shape = (len(hypergraph), hypergraph.n)
+    gather, scatter = (Sparse.of(edge, vertex, each, shape, dtype, device) for each in (into, back))
+    return Propagation(gather, scatter.T)
 
 
 def degrees(hypergraph: Hypergraph) -> Float[np.ndarray, " vertex"]:

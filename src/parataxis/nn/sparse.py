@@ -24,11 +24,26 @@ class Sparse:
         """matrix: anything scipy can make CSR of."""
         from scipy.sparse import csr_array
 
-        found = csr_array(matrix)
-        self._both = (_Rows(found, dtype, device), _Rows(csr_array(found.T), dtype, device))
+        both = (csr_array(matrix), csr_array(csr_array(matrix).T))
+        self._both = tuple(_Rows(each.indptr, each.indices, each.data, each.shape, dtype, device) for each in both)
 
     @classmethod
-    def _of(cls, both: "tuple[_Rows, _Rows]") -> "Sparse":
+    def of(
+        cls,
+        row: Int[np.ndarray, " nonzero"],
+        column: Int[np.ndarray, " nonzero"],
+        values: Float[np.ndarray, " nonzero"],
+        shape: tuple[int, int],
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
+    ) -> "Sparse":
+        """From its non-zeros, which stand in the order of their rows."""
+        by_column = np.argsort(column, kind="stable")
+        turned = (column[by_column], row[by_column], values[by_column], shape[::-1])
+        return cls._of(tuple(_Rows.of(*each, dtype, device) for each in ((row, column, values, shape), turned)))
+
+    @classmethod
+    def _of(cls, both: "tuple[_Rows, ...]") -> "Sparse":
         made = cls.__new__(cls)
         made._both = both
         return made
@@ -80,11 +95,18 @@ class Sparse:
 class _Rows:
     """One orientation, on its device."""
 
-    def __init__(self, found: Any, dtype: torch.dtype, device: str | torch.device) -> None:
-        self.shape = (int(found.shape[0]), int(found.shape[1]))
-        self.offsets = torch.from_numpy(found.indptr.astype(np.int64)).to(device)
-        self.columns = torch.from_numpy(found.indices.astype(np.int64)).to(device)
-        self.values = torch.from_numpy(found.data.copy()).to(device, dtype)
+    def __init__(
+        self, offsets: Any, columns: Any, values: Any, shape: Any, dtype: torch.dtype, device: str | torch.device
+    ) -> None:
+        self.shape = (int(shape[0]), int(shape[1]))
+        self.offsets = torch.from_numpy(offsets.astype(np.int64)).to(device)
+        self.columns = torch.from_numpy(columns.astype(np.int64)).to(device)
+        self.values = torch.from_numpy(values.copy()).to(device, dtype)
+
+    @classmethod
+    def of(cls, row: Any, column: Any, values: Any, shape: Any, dtype: torch.dtype, device: Any) -> "_Rows":
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
+        return cls(offsets, column, values, shape, dtype, device)
 
     @cached_property
     def _csr(self) -> Tensor:

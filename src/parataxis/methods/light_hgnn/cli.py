@@ -100,7 +100,7 @@ def evaluate_command(
 ) -> None:
     """Measure teacher, student and a plain MLP on test vertices that were there in training, and on held-out ones.
 
-    Example: parataxis lighthgnn evaluate vertices.csv --hyperedges groups.csv --train 2 --validation 2 --seeds 2
+    Example: parataxis lighthgnn evaluate vertices.csv --hyperedges groups.csv --train 2 --validation 2 --seeds 2 --epochs 20
     """
     from parataxis.files import write_atomic
     from parataxis.methods.light_hgnn.dataset import read_dataset

@@ -22,7 +22,7 @@ def _axes(width: float, height: float) -> Any:
 
 def reliability_histogram(rho: Float[np.ndarray, " edge"]) -> str:
     """SVG."""
-    ax = _axes(5, 2.6)
+    ax = _axes(5.0, 2.6)
     ax.hist(rho, bins=np.linspace(0, 1, 26), color=GREEN)
     ax.axvline(rho.mean(), color=INK, linewidth=1)
     ax.set_xlabel(f"reliability of {len(rho)} hyperedges, mean {rho.mean():.2f}", fontsize=8)

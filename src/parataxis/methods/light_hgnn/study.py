@@ -94,7 +94,8 @@ def _spread(inputs: Inputs, left: list[tuple[str, int]], ctx: Any) -> Iterator[t
         return delayed(_named_unit)((name, seed), inputs.data[name], key, plan)
 
     jobs = ctx.jobs if inputs.real else 1  # the toy is done before a process has started
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(call(*each) for each in left)
+    if left:
+        yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(call(*each) for each in left)
 
 
 def _named_unit(name: tuple[str, int], data: Dataset, key: int, plan: Plan) -> tuple[tuple[str, int], Numbers]:

@@ -93,7 +93,8 @@ def measure(units: Units, real: bool) -> Iterator[Measurement | Figure | Table]:
     yield told(CLAIMS[14], alone[most], most, note=f"the most of {_each(alone, 3)}")
     yield average_of(CLAIMS[15], gain("unseen light", "unseen mlp"))
     yield from tables(units)
-    yield figure(units)
+    if real:
+        yield figure(units)
     yield average_of(CLAIMS[16], gain("unseen light", "unseen hgnn"))
 
 
