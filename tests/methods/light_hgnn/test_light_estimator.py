@@ -28,6 +28,7 @@ def fitted(y=LABELS, **options):
 
 CHECKS = """
 import json, torch
+from sklearn.utils.estimator_checks import check_estimator
 from parataxis.methods.light_hgnn import LightHGNNClassifier
 
 torch.set_num_threads(1)
