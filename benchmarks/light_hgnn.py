@@ -5,9 +5,10 @@
 
 Five baselines (DHG 0.9.7 cold and warm, a factorised full pass, a local pass around the query, cached logits), with
 torch-geometric's HypergraphConv and a materialised Laplacian beside them, in three situations: all vertices, one known
-vertex, one new vertex. One thread, the same weights for all, the same answers (checked to 1e-4), duplicates merged
-since DHG can't keep them. A new vertex is one whose features are new; if its memberships are, set-up comes on top. 32 hidden units in the teachers, 128 in the student, as in the paper. Every ratio names what
-it is over. Peak memory: of set-up and one answer, over what the process had before.
+vertex, one new vertex (its features are new; if its memberships are, set-up comes on top). One thread, the same weights
+for all, the same answers (checked to 1e-4), duplicates merged since DHG can't keep them. 32 hidden units in the
+teachers, 128 in the student, as in the paper. Every ratio names what it is over. Peak memory: of set-up and one answer,
+over what the process had before.
 """
 
 import argparse
