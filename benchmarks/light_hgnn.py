@@ -30,10 +30,9 @@ from parataxis.methods.light_hgnn.contest import SITUATIONS, Contestant, Teacher
 from parataxis.methods.light_hgnn.dataset import read_dataset, unit_rows
 from parataxis.methods.light_hgnn.model import HGNN, HGNNPlus, VertexMLP
 from parataxis.methods.light_hgnn.student import Student
-from parataxis.methods.light_hgnn.study_work import CLASSES, DIMENSION, N, laplacian_size, synthetic
+from parataxis.methods.light_hgnn.work import CLASSES, DIMENSION, N, laplacian_size, synthetic
 from parataxis.nn.fit import named, one_thread, seeded
 from parataxis.nn.hypergraph import Hypergraph
-from parataxis.nn.hypergraph_files import read_npz
 from parataxis.studies.registry import methods
 
 PEERS = ("torch==2.13.0", "dhg==0.9.7", "torch-geometric==2.8.1")
@@ -61,7 +60,7 @@ def task(name: str, rng) -> tuple[Hypergraph, object, int]:
         made = synthetic(int(name.rpartition("_")[2]), rng(name))
         return made, rng(name, "x").random((N, DIMENSION), np.float32), CLASSES
     if name == "dblp_coauthorship":
-        found = read_npz(data.find(paper, "dblp_coauthorship_structure.npz"))
+        found = Hypergraph.from_npz(data.find(paper, "dblp_coauthorship_structure.npz"))
         return found.merged(), rng(name, "x").random((found.n, DIMENSION), np.float32), CLASSES
     read = read_dataset(data.find(paper, f"{name}.npz"))
     return read.hypergraph.merged(), unit_rows(read.x).astype(np.float32), len(read.classes)

@@ -24,9 +24,9 @@ Done = tuple[int, str, str]  # exit status, stdout, stderr
 
 
 class _Nursery:
-    def __init__(self) -> None:
+    def __init__(self, libraries: tuple[str, ...] = ()) -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-W", "error", "-c", "import nursery; nursery.serve()"]
+        command = [sys.executable, "-W", "error", "-c", f"import nursery; nursery.serve({libraries})"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.process = subprocess.Popen(command, env=environment, text=True, **pipes)
         atexit.register(self.process.communicate)
@@ -39,17 +39,20 @@ class _Nursery:
 _nursery = functools.cache(_Nursery)
 
 
-def in_child(function: Callable[..., Any], *arguments: Any, cwd: Path, **environment: str) -> Done:
+def in_child(
+    function: Callable[..., Any], *arguments: Any, cwd: Path, libraries: tuple[str, ...] = (), **environment: str
+) -> Done:
     """Exit status, stdout and stderr of a child that calls a module's function and prints what it returns as JSON.
 
-    Warnings are errors there. The environment is this process's with what is given.
+    Warnings are errors there. The environment is this process's with what is given. libraries: other people's, that
+    the child finds imported; those who ask for the same share a nursery.
     """
-    return _nursery().ask(function, arguments, cwd, {**os.environ, **environment})
+    return _nursery(libraries).ask(function, arguments, cwd, {**os.environ, **environment})
 
 
-def serve() -> None:
+def serve(libraries: tuple[str, ...] = ()) -> None:
     """The nursery's own work, as long as somebody asks."""
-    for each in HOUSE:
+    for each in (*HOUSE, *libraries):
         importlib.import_module(each)
     for argv in (["run", "--help"], ["papers"], ["run", "nonsense"]):  # what these import late
         quiet = io.StringIO()

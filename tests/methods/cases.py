@@ -16,6 +16,8 @@ from parataxis.studies.registry import Method, load_study
 from parataxis.studies.runner import Task, measure
 from parataxis.studies.store import Run, Store
 
+LIBRARIES = {"graph": ("torch", "pandas", "scipy.sparse")}  # seconds of imports: once, not for each process
+
 
 @dataclass(frozen=True)
 class Case:
@@ -99,7 +101,8 @@ class Case:
         """What a function of a module returns in a process that knows nothing of the method yet; it is given the case
         first.
         """
-        status, out, err = in_child(function, self, *arguments, cwd=self.folder, **self.own())
+        libraries = LIBRARIES.get(self.method.paper.extra, ())
+        status, out, err = in_child(function, self, *arguments, cwd=self.folder, libraries=libraries, **self.own())
         assert status == 0, err or f"exit status {status}"
         return json.loads(out.splitlines()[-1])
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from parataxis.errors import BadInput
 from parataxis.nn.adam import Adam
-from parataxis.nn.fit import Epoch, fit, named, seeded
+from parataxis.nn.fit import Checkpoint, Epoch, fit, named, seeded
 from parataxis.nn.progress import watching
 
 X = torch.randn(40, 5, generator=torch.Generator().manual_seed(1))
@@ -43,19 +43,12 @@ def bits(model):
     return {name: each.numpy().tobytes() for name, each in model.state_dict().items()}
 
 
-def run(epochs, checkpoint=None, **options):
+def run(epochs, path=None, identity="", **options):
     model, optimizer = made()
-    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
-    found = fit(
-        model,
-        squares,
-        optimizer,
-        **{"epochs": epochs, "rng": named(0), "batches": drawn, "evaluate": error, "choose": "-error", **options},
-        schedule=schedule,
-        checkpoint=checkpoint,
-        every=0.0,
-    )
-    return model, found
+    given = {"epochs": epochs, "rng": named(0), "batches": drawn, "evaluate": error, "choose": "-error", **options}
+    given["schedule"] = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
+    checkpoint = Checkpoint(path, identity, every=0.0) if path else None
+    return model, fit(model, squares, optimizer, checkpoint=checkpoint, **given)
 
 
 def test_is_plain_gradient_descent():

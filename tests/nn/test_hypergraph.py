@@ -11,7 +11,6 @@ from scipy.sparse import coo_array
 
 from parataxis.errors import BadInput
 from parataxis.nn.hypergraph import Hypergraph
-from parataxis.nn.hypergraph_files import from_hif, read_hif, read_npz, to_hif, write_hif, write_npz
 
 EDGES = [[2, 0], [1, 2, 3], [0, 2]]
 FRAME = pd.DataFrame({"who": ["c", "a", "b", "c", "d", "a", "c"], "paper": ["x", "x", "y", "y", "y", "z", "z"]})
@@ -76,12 +75,13 @@ def test_a_graph_is_its_links_and_its_neighbourhoods():
 def test_files_give_back_what_was_written(tmp_path_factory, some):
     hypergraph = Hypergraph.from_edges(*some)
     folder = tmp_path_factory.mktemp("files")
-    back = read_npz(write_npz(folder / "a.npz", hypergraph))
-    hif = read_hif(write_hif(folder / "a.hif.json", hypergraph), vertices=range(hypergraph.n))
+    back = Hypergraph.from_npz(hypergraph.to_npz(folder / "a.npz"))
+    path = hypergraph.to_hif(folder / "a.json")
+    hif = Hypergraph.from_hif(path, vertices=range(hypergraph.n))
     for each in (back, hif):
         assert lists(each) == lists(hypergraph)
         assert (each.n, each.weights.tolist()) == (hypergraph.n, hypergraph.weights.tolist())
-    assert to_hif(hif) == to_hif(hypergraph)
+    assert hif.to_hif(folder / "b.json").read_text() == path.read_text()
 
 
 @settings(max_examples=25)
@@ -117,9 +117,6 @@ WRONG = [
         "hyperedge 'x': vertex 'c' stands in it twice",
     ),
     (lambda: Hypergraph.from_graph(np.array([[0, 7]]), 4), "link 0, 7: expected vertices from 0 to 3"),
-    (lambda: from_hif([]), "is not HIF"),
-    (lambda: from_hif({"incidences": [], "network-type": "directed"}), "only undirected"),
-    (lambda: from_hif({"incidences": [{"edge": 1}]}), "incidences[0]={'edge': 1}: expected an object with"),
 ]
 
 
@@ -137,6 +134,12 @@ def test_files_that_are_none(tmp_path):
     np.savez(tmp_path / "other.npz", x=np.ones(2))
     np.savez(tmp_path / "falling.npz", e_indptr=np.array([0, 2, 1]), e_indices=np.array([0]))
     np.savez(tmp_path / "wrong.npz", e_indptr=np.array([0, 2]), e_indices=np.array([0, 5]), y=np.zeros(3))
+    for name, value in {
+        "list": [],
+        "directed": {"incidences": [], "network-type": "directed"},
+        "half": {"incidences": [{"edge": 1}]},
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
     (tmp_path / "twice.json").write_text(json.dumps({"incidences": [{"edge": 1, "node": 1}] * 2}))
     for file, fragment in {
         "absent.npz": "absent.npz: can't be read: No such file",
@@ -146,8 +149,11 @@ def test_files_that_are_none(tmp_path):
         "wrong.npz": "wrong.npz: hyperedge 0: vertex=5: expected 0 to 2",
         "absent.json": "absent.json: can't be read: No such file",
         "cut.json": "cut.json: is not JSON",
+        "list.json": "list.json: is not HIF",
+        "directed.json": "only undirected",
+        "half.json": "half.json: incidences[0]={'edge': 1}: expected an object with",
         "twice.json": "twice.json: hyperedge 1: vertex 1 stands in it twice",
     }.items():
         with pytest.raises(BadInput, match=r"(?s).*") as refused:
-            (read_npz if file.endswith("npz") else read_hif)(tmp_path / file)
+            (Hypergraph.from_npz if file.endswith("npz") else Hypergraph.from_hif)(tmp_path / file)
         assert fragment in str(refused.value)

@@ -81,6 +81,19 @@ class Fitted:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """path: of a file, written whole or not at all, at most every `every` seconds and at the end.
+
+    identity: what else than model, optimizer and seed decides the outcome, as a hash of the data: a file of another fit
+    is refused.
+    """
+
+    path: Path
+    identity: str = ""
+    every: float = 10.0
+
+
 @dataclass
 class _State:
     """What a resume needs, beside model, optimizer and schedule."""
@@ -109,9 +122,7 @@ def fit(
     patience: int | None = None,
     schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
     clip: float | None = None,
-    checkpoint: Path | None = None,
-    every: float = 10.0,
-    identity: str = "",
+    checkpoint: Checkpoint | None = None,
     tell: Callable[[int, int, str], None] | None = None,
     several: "Accelerator | None" = None,
 ) -> Fitted:
@@ -121,9 +132,8 @@ def fit(
     evaluate: after every epoch, in eval mode, without gradients. choose: the metric by which the best epoch is kept,
         the first of equals; with a minus before it the least is best. patience: stop after so many epochs without a
         better one. schedule: stepped after every batch. clip: of the gradient's norm.
-    checkpoint: a file, written whole or not at all, at most every `every` seconds and at the end; a fit that is given
-        one goes on from it, and on one machine ends with the same bits as if it had not been cut off. identity: what
-        else decides the outcome (a hash of the data), so that another fit's checkpoint is refused.
+    checkpoint: a fit that is given one goes on from it, and ends, on one machine, with the same bits as if it had not
+        been cut off.
     several: an Accelerator; each process then takes its share of the batches, gradients are averaged, and an
         incomplete last round is filled from the first batches.
 
@@ -138,7 +148,7 @@ def fit(
     if several:
         run, optimizer = several.prepare(model, optimizer)
     loop = _Loop(model, run, optimizer, schedule, loss, clip, rng, several)
-    keep = _Keeper(checkpoint, every, _fingerprint(model, optimizer, rng, identity), several)
+    keep = _Keeper(checkpoint, _fingerprint(model, optimizer, rng, checkpoint), several)
     state = keep.read(loop)
     while len(state.history) < epochs and not _patience_spent(state, patience):
         epoch = Epoch(len(state.history), rng("batches", len(state.history)), tuple(state.history))
@@ -231,13 +241,14 @@ class _Loop:
         return [listed[place % len(listed)] for place in range(rank, math.ceil(len(listed) / world) * world, world)]
 
 
-def _fingerprint(model: nn.Module, optimizer: Any, rng: Rng, identity: str) -> str:
+def _fingerprint(model: nn.Module, optimizer: Any, rng: Rng, checkpoint: Checkpoint | None) -> str:
     shapes = [(name, tuple(each.shape), str(each.dtype)) for name, each in model.state_dict().items()]
     optimizer = getattr(optimizer, "optimizer", optimizer)  # as accelerate wraps it
     settings = [
         {name: value for name, value in group.items() if name not in ("params", "lr", "initial_lr")}
         for group in optimizer.param_groups
     ]
+    identity = checkpoint.identity if checkpoint else ""
     known = repr((shapes, type(optimizer).__name__, settings, int(rng("epoch", 0).integers(2**63)), identity))
     return hashlib.sha256(known.encode()).hexdigest()[:16]
 
@@ -245,8 +256,9 @@ def _fingerprint(model: nn.Module, optimizer: Any, rng: Rng, identity: str) -> s
 class _Keeper:
     """The checkpoint: written now and then by the main process, read by all."""
 
-    def __init__(self, path: Path | None, every: float, fingerprint: str, several: Any) -> None:
-        self.path, self.every, self.fingerprint = path, every, fingerprint
+    def __init__(self, checkpoint: Checkpoint | None, fingerprint: str, several: Any) -> None:
+        self.path = checkpoint.path if checkpoint else None
+        self.every, self.fingerprint = checkpoint.every if checkpoint else 0.0, fingerprint
         self.main = several is None or several.is_main_process
         self.last = time.monotonic()
         self.written = -1  # epochs

@@ -1,16 +1,31 @@
 """A hypergraph: vertices 0 to n - 1, and groups of any number of them. Never a vertex-by-vertex matrix."""
 
+import io
+import json
+import zipfile
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from parataxis.errors import BadInput
+from parataxis.files import write_atomic
 
 Pairs = Int[np.ndarray, "2 pair"]
+
+
+def open_npz(path: Path | str) -> dict[str, Any]:
+    """The arrays of a file. BadInput if it can't be read, or holds pickles."""
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        told = error.strerror if isinstance(error, OSError) else None
+        raise BadInput(f"{path}: can't be read: {told or 'is not a whole .npz file of plain arrays'}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +110,10 @@ class Hypergraph:
             if len(gaps := np.flatnonzero(frame[name].isna())):
                 raise BadInput(f"row {gaps[0] + 1}: {name} is empty; give every membership both, or drop the row")
         edge_names = list(dict.fromkeys(frame[edge].tolist()))
-        return cls.named(list(zip(frame[vertex].tolist(), frame[edge].tolist(), strict=True)), vertices, edge_names)
+        return cls._named(list(zip(frame[vertex].tolist(), frame[edge].tolist(), strict=True)), vertices, edge_names)
 
     @classmethod
-    def named(
+    def _named(
         cls,
         memberships: list[tuple[Hashable, Hashable]],
         vertices: Iterable[Hashable] | None,
@@ -131,6 +146,65 @@ class Hypergraph:
             near[a].add(b)
             near[b].add(a)
         return cls.from_edges([*links.tolist(), *(sorted(each) for each in near if len(each) > 1)], n)
+
+    @classmethod
+    def from_npz(cls, path: Path | str) -> "Hypergraph":
+        """From the arrays `e_indptr`, `e_indices` and, if they are there, `e_weight` and `n` (else `y` tells it).
+
+        The members of hyperedge i are `e_indices[e_indptr[i]:e_indptr[i + 1]]`.
+        """
+        return cls.from_arrays(open_npz(path), path)
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Any], path: Path | str) -> "Hypergraph":
+        """The same from the arrays of a file that is read already."""
+        for name in ("e_indptr", "e_indices"):
+            if name not in arrays:
+                raise BadInput(f"{path}: holds no array {name!r}; there: {', '.join(arrays)}")
+        offsets, members = arrays["e_indptr"].astype(np.int64), arrays["e_indices"].astype(np.int64)
+        if offsets[0] != 0 or offsets[-1] != len(members) or (np.diff(offsets) < 0).any():
+            raise BadInput(f"{path}: e_indptr: expected numbers that rise from 0 to {len(members)}, len(e_indices)")
+        most = len(arrays["y"]) if "y" in arrays else int(members.max(initial=-1)) + 1
+        edges = len(offsets) - 1
+        pairs = np.array([members, np.repeat(np.arange(edges), np.diff(offsets))])
+        try:
+            return cls.of(int(arrays.get("n", most)), pairs, edges, weights=arrays.get("e_weight"))
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
+
+    @classmethod
+    def from_hif(cls, path: Path | str, vertices: Iterable[Hashable] | None = None) -> "Hypergraph":
+        """From HIF, the JSON that XGI and HyperNetX exchange.
+
+        vertices: names in the order of their numbers; by default those of `nodes`, then as they appear.
+        """
+        try:
+            return cls._from_hif(json.loads(Path(path).read_text()), vertices)
+        except OSError as error:
+            raise BadInput(f"{path}: can't be read: {error.strerror}") from None
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
+        except ValueError as error:
+            raise BadInput(f"{path}: is not JSON: {error}") from None
+
+    @classmethod
+    def _from_hif(cls, value: Any, vertices: Iterable[Hashable] | None) -> "Hypergraph":
+        if not isinstance(value, dict) or not isinstance(value.get("incidences"), list):
+            raise BadInput("is not HIF: expected an object with a list 'incidences'")
+        if value.get("network-type", "undirected") == "directed":
+            raise BadInput("network-type='directed': only undirected hypergraphs are read")
+        memberships = []
+        for place, each in enumerate(value["incidences"]):
+            if not isinstance(each, dict) or not {"edge", "node"} <= each.keys():
+                raise BadInput(f"incidences[{place}]={each!r}: expected an object with 'edge' and 'node'")
+            memberships.append((each["node"], each["edge"]))
+        stated = [each for each in value.get("edges", []) if isinstance(each, dict) and "edge" in each]
+        weights = {each["edge"]: each.get("weight", 1.0) for each in stated}
+        edges = list(dict.fromkeys([*weights, *(edge for _, edge in memberships)]))
+        if vertices is None:
+            listed = [each["node"] for each in value.get("nodes", []) if isinstance(each, dict) and "node" in each]
+            vertices = dict.fromkeys([*listed, *(node for node, _ in memberships)])
+        return cls._named(memberships, vertices, edges, np.array([weights.get(each, 1.0) for each in edges], float))
 
     # -- what it is ----------------------------------------------------------------------------------------------
 
@@ -182,6 +256,26 @@ class Hypergraph:
         from scipy.sparse import csc_array
 
         return csc_array((np.ones(len(self.members)), self.members, self.offsets), shape=(self.n, len(self)))
+
+    def to_npz(self, path: Path | str) -> Path:
+        """What `from_npz` reads. Names are not kept: HIF keeps them."""
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer, e_indptr=self.offsets, e_indices=self.members, e_weight=self.weights, n=np.array(self.n)
+        )
+        return write_atomic(path, buffer.getvalue())
+
+    def to_hif(self, path: Path | str) -> Path:
+        """What `from_hif` reads: incidences, every vertex, and every hyperedge with its weight."""
+        vertex, edge = self.pairs
+        names = [self.edge_name(each) for each in range(len(self))]
+        value = {
+            "network-type": "undirected",
+            "incidences": [{"edge": names[e], "node": self.vertex_name(v)} for v, e in zip(vertex, edge, strict=True)],
+            "nodes": [{"node": self.vertex_name(each)} for each in range(self.n)],
+            "edges": [{"edge": e, "weight": float(w)} for e, w in zip(names, self.weights, strict=True)],
+        }
+        return write_atomic(path, json.dumps(value) + "\n")
 
     # -- what is made of it --------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from parataxis.methods.light_hgnn.distill import (
 )
 from parataxis.methods.light_hgnn.losses import divergence
 from parataxis.methods.light_hgnn.model import HGNN, TEACHERS, teacher_class
-from parataxis.nn.fit import named
+from parataxis.nn.fit import Checkpoint, named
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.incidence import hgnn_plus
 from parataxis.nn.sparse import Sparse
@@ -172,7 +172,7 @@ def test_no_such_recipe(name, value):
 def test_a_checkpoint_goes_on_to_the_same_bits(tmp_path):
     logits = torch.from_numpy(X[:, :2]).float()
     whole = distill(logits, Sparse(X), named(0), GUIDE, recipe=Recipe(hidden=8, epochs=6))
-    path = tmp_path / "student.pt"
+    path = Checkpoint(tmp_path / "student.pt")
     distill(logits, Sparse(X), named(0), GUIDE, recipe=Recipe(hidden=8, epochs=2), checkpoint=path)
     resumed = distill(logits, Sparse(X), named(0), GUIDE, recipe=Recipe(hidden=8, epochs=6), checkpoint=path)
     assert weights(resumed) == weights(whole)

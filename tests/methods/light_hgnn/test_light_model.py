@@ -84,7 +84,7 @@ def test_the_audit_finds_no_order(name, dtype, tolerance):
     def hyperedges(edges):
         return logits(name, X, Hypergraph.from_edges(edges, N).with_singletons(), dtype).numpy()
 
-    options = {"compare": tolerance, "budget": 200}
+    options = {"compare": tolerance, "resolution": 0.1, "design": "random"}
     assert audit(vertices, range(N), per_item=True, **options).verdict.value == "invariant"
     assert audit(hyperedges, EDGES, **options).verdict.value == "invariant"
     planted = audit(lambda numbers: vertices(numbers, 0.1), range(N), per_item=True, **options)

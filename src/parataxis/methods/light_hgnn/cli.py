@@ -46,7 +46,8 @@ def train_command(
     """Train a teacher on hyperedges and labels, then a student that needs neither.
 
     Writes model.npz, report.json, history.csv, confusion.svg (of the labelled vertices that choose the epoch) and, with
-    --plus, reliability.svg. How good the student is on vertices that it never saw, `evaluate` tells.
+    --plus, reliability.svg. Killed, the same command goes on. How good the student is on vertices that it never saw,
+    `evaluate` tells.
 
     Example: parataxis lighthgnn train vertices.csv --hyperedges groups.csv --plus --out model
     """
@@ -100,7 +101,8 @@ def evaluate_command(
 ) -> None:
     """Measure teacher, student and a plain MLP on test vertices that were there in training, and on held-out ones.
 
-    Example: parataxis lighthgnn evaluate vertices.csv --hyperedges groups.csv --train 2 --validation 2 --seeds 2 --epochs 20
+    Example: parataxis lighthgnn evaluate vertices.csv --hyperedges groups.csv --train 2 --validation 2 --seeds 2
+    --epochs 20
     """
     from parataxis.files import write_atomic
     from parataxis.methods.light_hgnn.dataset import read_dataset

@@ -208,7 +208,7 @@ def student_torch(student: Student, x: Any, vertex: int) -> Contestant:
 
 def contestants(teacher: Teacher, student: Student, vertex: int) -> list[Contestant]:
     """Every way of this package. The Laplacian is left out where it would not fit."""
-    from parataxis.methods.light_hgnn.study_work import laplacian_size
+    from parataxis.methods.light_hgnn.work import laplacian_size
 
     ways = [factorised, local, cached]
     if laplacian_size(teacher.hypergraph) <= MOST_NONZEROS:

@@ -10,8 +10,7 @@ from jaxtyping import Int
 
 from parataxis.errors import BadInput
 from parataxis.methods.light_hgnn.split import classes_of
-from parataxis.nn.hypergraph import Hypergraph
-from parataxis.nn.hypergraph_files import open_npz, read_hif, read_npz
+from parataxis.nn.hypergraph import Hypergraph, open_npz
 
 VERTEX, LABEL, EDGE, WEIGHT = "vertex", "label", "edge", "weight"  # columns of tables
 
@@ -77,7 +76,7 @@ def read_dataset(path: Path | str, hyperedges: Path | str | None = None) -> Data
     edges = Path(hyperedges)
     try:
         if edges.suffix == ".json":
-            hypergraph = read_hif(edges, ids)
+            hypergraph = Hypergraph.from_hif(edges, ids)
         else:
             hypergraph = Hypergraph.from_frame(_frame(edges), VERTEX, EDGE, ids)
     except BadInput as error:
@@ -103,7 +102,7 @@ def _from_arrays(path: Path) -> Dataset:
         raise BadInput(f"{path}: y has {len(labels)} vertices, the features {x.shape[0]}; give each both")
     try:
         classes = tuple(range(classes_of(labels)))
-        return Dataset(path.stem, x, labels, read_npz(path, arrays), range(len(labels)), classes)
+        return Dataset(path.stem, x, labels, Hypergraph.from_arrays(arrays, path), range(len(labels)), classes)
     except BadInput as error:
         raise BadInput(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 

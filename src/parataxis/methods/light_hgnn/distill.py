@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from parataxis.methods.light_hgnn.model import Features, VertexMLP, teacher_clas
 from parataxis.methods.light_hgnn.reliability import perturbed, reliability
 from parataxis.nn import incidence
 from parataxis.nn.adam import Adam
-from parataxis.nn.fit import Epoch, Fitted, Rng, fit, seeded
+from parataxis.nn.fit import Checkpoint, Epoch, Fitted, Rng, fit, seeded
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.incidence import Propagation
 from parataxis.nn.sparse import Sparse
@@ -92,12 +91,12 @@ def teach(
     classes: int,
     rng: Rng,
     recipe: Recipe = Recipe(),
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     tell: Tell | None = None,
 ) -> Taught:
     """Train a teacher on the labels of `guide.train`; the first epoch that is best on `guide.validation` is kept."""
     with seeded(rng("weights")):
-        model = teacher_class(name)(x.shape[1], classes, recipe.teacher_hidden, recipe.dropout).to(_dtype(x))
+        model = teacher_class(name)(x.shape[1], classes, recipe.teacher_hidden, recipe.dropout).to(x.dtype)
     fitted = _fit(
         model,
         lambda run, batch, epoch: cross_entropy(run(x, through)[guide.train], guide.labels[guide.train]),
@@ -150,7 +149,7 @@ def distill(
     reliable: Reliable | None = None,
     recipe: Recipe = Recipe(),
     choose: str = "accuracy",
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     tell: Tell | None = None,
 ) -> Taught:
     """Train an MLP on any teacher's logits; with `reliable` as LightHGNN+, without as LightHGNN.
@@ -193,7 +192,7 @@ def find_reliable(
     """How reliable each hyperedge is to a trained teacher, in eval mode, under one draw of noise."""
     noise = rng("noise").standard_normal(x.nnz if isinstance(x, Sparse) else tuple(x.shape))
     noisy = perturbed(x, noise, recipe.level, recipe.noise)
-    gather = incidence.hgnn_plus(hypergraph, _dtype(x)).gather
+    gather = incidence.hgnn_plus(hypergraph, x.dtype).gather
     teacher.model.eval()
     return Reliable(gather, reliability(lambda each: teacher.model(each, through), x, noisy, gather))
 
@@ -209,20 +208,16 @@ def rows(x: Features, some: Int[Tensor, " some"]) -> Features:
 
 
 def data_hash(*parts: Any) -> str:
-    """Of arrays: what else than settings decides a fit."""
+    """Of arrays and bytes: what else than model and seed decides a fit."""
     known = hashlib.sha256()
     for each in parts:
-        known.update(np.ascontiguousarray(each).tobytes())
+        known.update(each if isinstance(each, bytes) else np.ascontiguousarray(each).tobytes())
     return known.hexdigest()
-
-
-def _dtype(x: Features) -> torch.dtype:
-    return x.dtype
 
 
 def _student(x: Features, classes: int, rng: Rng, recipe: Recipe) -> VertexMLP:
     with seeded(rng("weights")):
-        return VertexMLP(x.shape[1], classes, recipe.hidden, recipe.dropout).to(_dtype(x))
+        return VertexMLP(x.shape[1], classes, recipe.hidden, recipe.dropout).to(x.dtype)
 
 
 def _right(logits: Tensor, guide: Guide) -> dict[str, float]:
@@ -251,7 +246,7 @@ def _fit(
     guide: Guide | None,
     rng: Rng,
     recipe: Recipe,
-    checkpoint: Path | None,
+    checkpoint: Checkpoint | None,
     tell: Tell | None,
     choose: str = "accuracy",
 ) -> Fitted:
@@ -278,7 +273,7 @@ def _finished(
     rng: Rng,
     recipe: Recipe,
     choose: str = "accuracy",
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     tell: Tell | None = None,
 ) -> Taught:
     fitted = _fit(model, loss, evaluate, guide, rng, recipe, checkpoint, tell, choose)

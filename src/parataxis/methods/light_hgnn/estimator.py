@@ -22,7 +22,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
     teacher: hgnn, hgnn+, hnhn or unigcn. plus: LightHGNN+, with reliable hyperedges. unit: rows of the features are
     scaled to sum 1 (their absolute values; a row of zeros stays), as counts of words should be. validation: which
     share of the labelled vertices of each class chooses the epoch. merge: duplicate hyperedges count once. The others
-    are as in `distill.Recipe`. tell: is told of progress, as in `nn.fit`.
+    are as in `distill.Recipe`. checkpoints: a folder, from which a fit that was cut off goes on. tell: is told of
+    progress, as in `nn.fit`.
 
     Fitted: `student_`, which predicts; `teacher_`, a `distill.Taught`; `classes_`; `reliability_`, with plus;
     `duplicates_`, how many hyperedges have the members of an earlier one; `isolated_`, vertices in no hyperedge, each
@@ -49,6 +50,7 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         validation: float = 0.2,
         merge: bool = False,
         random_state: int | None = 0,
+        checkpoints: Path | None = None,
         tell: Callable[[int, int, str], None] | None = None,
     ) -> None:
         self.teacher = teacher
@@ -68,6 +70,7 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         self.validation = validation
         self.merge = merge
         self.random_state = random_state
+        self.checkpoints = checkpoints
         self.tell = tell
 
     def __sklearn_tags__(self) -> Any:
@@ -99,21 +102,42 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         names = {name: value for name, value in self.get_params().items() if name in vars(distill.Recipe())}
         recipe = replace(distill.Recipe(), **names)
         through = teacher_class(self.teacher).propagation(hypergraph)
-        classes = len(self.classes_)
+        parts = (found.data, found.indices, labels, hypergraph.members, hypergraph.offsets, hypergraph.weights)
+        known = distill.data_hash(*parts, repr((recipe, self.teacher, self.plus)).encode())
         self.teacher_ = distill.teach(
-            self.teacher, x, through, guide, classes, named(seed, "teacher"), recipe, tell=self.tell
+            self.teacher,
+            x,
+            through,
+            guide,
+            len(self.classes_),
+            named(seed, "teacher"),
+            recipe,
+            self._checkpoint("teacher", known),
+            self.tell,
         )
         reliable = None
         if self.plus:
             reliable = distill.find_reliable(self.teacher_, x, hypergraph, through, named(seed, "reliable"), recipe)
             self.reliability_ = reliable.rho.numpy()
         taught = distill.distill(
-            self.teacher_.logits, x, named(seed, "student"), guide, reliable, recipe, tell=self.tell
+            self.teacher_.logits,
+            x,
+            named(seed, "student"),
+            guide,
+            reliable,
+            recipe,
+            checkpoint=self._checkpoint("student", known),
+            tell=self.tell,
         )
         self.student_ = Student.of(taught.model, self.classes_.tolist(), self.unit)
         self.history_ = taught.fitted.history
         self.n_iter_, self.best_epoch_ = len(self.history_), taught.fitted.best
         return self
+
+    def _checkpoint(self, name: str, known: str) -> Any:
+        from parataxis.nn.fit import Checkpoint
+
+        return None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
 
     def _labels(self, y: Any) -> Any:
         check_classification_targets(y)

@@ -8,10 +8,9 @@ import numpy as np
 
 from parataxis.methods.light_hgnn.dataset import Dataset
 from parataxis.methods.light_hgnn.distill import Recipe
-from parataxis.methods.light_hgnn.scores import accuracy, confusion, macro_f1
+from parataxis.methods.light_hgnn.scores import Estimate, accuracy, confusion, macro_f1
 from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import TRAIN, VALIDATION, split
-from parataxis.methods.light_hgnn.study_accuracy import Estimate
 from parataxis.nn.fit import named
 
 MLP, STUDENT = "MLP", "student"

@@ -1,4 +1,7 @@
-"""How good predictions are, and how smooth embeddings."""
+"""How good predictions are, how sure that is, and how smooth embeddings are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -8,6 +11,28 @@ from parataxis.nn.sparse import Sparse
 
 Labels = Int[np.ndarray, " vertex"]
 Probabilities = Float[np.ndarray, "vertex class"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds with its 95 % interval (Student's t)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Estimate":
+        from scipy.special import stdtrit
+
+        found = np.asarray(values, float)
+        mean, n = float(found.mean()), len(found)
+        half = float(stdtrit(n - 1, 0.975) * found.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
+        return cls(mean, mean - half, mean + half, n)
+
+    def __str__(self) -> str:
+        return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
 def confusion(truth: Labels, said: Labels, classes: int) -> Int[np.ndarray, "class class"]:

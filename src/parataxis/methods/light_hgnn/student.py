@@ -103,7 +103,7 @@ class Student:
 
     @classmethod
     def load(cls, path: Path | str) -> "Student":
-        from parataxis.nn.hypergraph_files import open_npz
+        from parataxis.nn.hypergraph import open_npz
 
         arrays = open_npz(path)
         meta = json.loads(str(arrays.pop("meta", "{}")))

@@ -1,12 +1,12 @@
 """From the numbers of all units to the claims about accuracy, with intervals over seeds; tables, and a figure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from parataxis.claims import Figure, Measurement, Table
+from parataxis.methods.light_hgnn.scores import Estimate
 from parataxis.methods.light_hgnn.study_units import Numbers
 
 CLAIMS = (
@@ -17,28 +17,6 @@ CLAIMS = (
 )
 Units = dict[str, list[Numbers]]  # by data set, one a seed
 POINTS = 100  # of a share
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds with its 95 % interval (Student's t)."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Estimate":
-        from scipy.special import stdtrit
-
-        found = np.asarray(values, float)
-        mean, n = float(found.mean()), len(found)
-        half = float(stdtrit(n - 1, 0.975) * found.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-        return cls(mean, mean - half, mean + half, n)
-
-    def __str__(self) -> str:
-        return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
 def by_set(units: Units, number: Callable[[Numbers], float]) -> dict[str, Estimate]:

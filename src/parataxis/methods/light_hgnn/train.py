@@ -1,6 +1,7 @@
 """The command `train`: a fitted classifier, and what it leaves in its folder."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from parataxis.nn.progress import watching
 
 
 def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Fit, write model.npz, report.json, history.csv and the figures to the folder; the report."""
+    """Fit, write model.npz, report.json, history.csv and the figures to the folder; the report.
+
+    What was killed goes on, given the same folder.
+    """
+    unfinished = out / "unfinished"
     with watching("epochs") as tell:
-        model = LightHGNNClassifier(**settings, tell=tell)
+        model = LightHGNNClassifier(**settings, checkpoints=unfinished, tell=tell)
         model.fit(data.x, data.labels, hypergraph=data.hypergraph, ids=data.ids)
     student = model.student_
     student = type(student)(**{**vars(student), "classes": tuple(data.classes[each] for each in model.classes_)})
@@ -53,4 +58,5 @@ def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     write_atomic(out / "confusion.svg", confusion_matrix(confusion(truth, said[chosen], classes), data.classes))
     if settings["plus"]:
         write_atomic(out / "reliability.svg", reliability_histogram(model.reliability_))
+    shutil.rmtree(unfinished)
     return report
