@@ -139,35 +139,34 @@ def fit(
 
     Raises BadInput for a checkpoint of another fit and for a loss that is not finite.
     """
-    if epochs < 1:
-        raise BadInput(f"epochs={epochs}: expected at least 1")
-    if (choose or patience) and evaluate is None:
-        raise BadInput(f"choose={choose!r}, patience={patience}: give evaluate as well, there is no metric without it")
+    _check(epochs, evaluate, choose, patience)
     begun = time.perf_counter()
     run: Any = model
     if several:
         run, optimizer = several.prepare(model, optimizer)
-    loop = _Loop(model, run, optimizer, schedule, loss, clip, rng, several)
+    loop = _Loop(model, run, optimizer, schedule, loss, evaluate, clip, rng, several)
     keep = _Keeper(checkpoint, _fingerprint(model, optimizer, rng, checkpoint), several)
     state = keep.read(loop)
     while len(state.history) < epochs and not _patience_spent(state, patience):
         epoch = Epoch(len(state.history), rng("batches", len(state.history)), tuple(state.history))
-        row = loop.train(epoch, batches(epoch))
-        if evaluate:
-            with torch.no_grad():
-                model.eval()
-                row |= {name: float(value) for name, value in evaluate(model).items()}
-        state.history.append(row)
+        state.history.append(loop.train(epoch, batches(epoch)) | loop.measure())
         _choose(state, model, choose)
         if tell:
-            tell(epoch.number + 1, epochs, " ".join(f"{name} {value:.4g}" for name, value in row.items()))
+            told = " ".join(f"{name} {value:.4g}" for name, value in state.history[-1].items())
+            tell(epoch.number + 1, epochs, told)
         keep.write(loop, state)
     keep.write(loop, state, last=True)
     if choose:
         model.load_state_dict(state.weights)
     model.eval()
-    history = pd.DataFrame(state.history).rename_axis("epoch")
-    return Fitted(history, state.best if choose else len(history) - 1, time.perf_counter() - begun)
+    return Fitted(pd.DataFrame(state.history).rename_axis("epoch"), state.best, time.perf_counter() - begun)
+
+
+def _check(epochs: int, evaluate: Any, choose: str, patience: int | None) -> None:
+    if epochs < 1:
+        raise BadInput(f"epochs={epochs}: expected at least 1")
+    if (choose or patience) and evaluate is None:
+        raise BadInput(f"choose={choose!r}, patience={patience}: give evaluate as well, there is no metric without it")
 
 
 def _patience_spent(state: _State, patience: int | None) -> bool:
@@ -197,6 +196,7 @@ class _Loop:
     optimizer: Any
     schedule: Any
     loss: Callable[[nn.Module, Any, Epoch], Tensor]
+    evaluate: Callable[[nn.Module], Mapping[str, float]] | None
     clip: float | None
     rng: Rng
     several: Any
@@ -225,6 +225,13 @@ class _Loop:
                 "values in the data that are not"
             )
         return {"loss": float(mean)}
+
+    def measure(self) -> Row:
+        if self.evaluate is None:
+            return {}
+        self.model.eval()
+        with torch.no_grad():
+            return {name: float(value) for name, value in self.evaluate(self.model).items()}
 
     def _backward(self, value: Tensor) -> None:
         if self.several:

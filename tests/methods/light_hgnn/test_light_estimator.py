@@ -109,3 +109,23 @@ def test_refused(tmp_path):
         LightHGNNClassifier(**SMALL).fit(np.full((N, 4), np.nan), LABELS)
     with pytest.raises(NotFittedError):
         LightHGNNClassifier().save(tmp_path / "model.npz")
+
+
+def test_a_fit_that_was_cut_off_goes_on(tmp_path):
+    class Cut(Exception):
+        pass
+
+    def cut(done, total, word):
+        if done == 60:
+            raise Cut
+
+    whole = fitted()
+    with pytest.raises(Cut):
+        fitted(checkpoints=tmp_path, tell=cut)
+    done = []
+    resumed = fitted(checkpoints=tmp_path, tell=lambda epoch, total, word: done.append(epoch))
+    assert (resumed.predict_proba(X) == whole.predict_proba(X)).all()
+    again = fitted(checkpoints=tmp_path, tell=lambda epoch, total, word: pytest.fail("nothing is left to do"))
+    assert (again.predict_proba(X) == whole.predict_proba(X)).all()
+    with pytest.raises(BadInput, match=r"teacher\.pt: is of a fit with another model, optimizer, seed or data"):
+        fitted(LABELS[::-1].copy(), checkpoints=tmp_path)

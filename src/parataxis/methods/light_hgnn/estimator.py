@@ -83,61 +83,45 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
         ids: of the rows, so that the order of the rows does not decide which of them choose the epoch.
         """
-        from parataxis.methods.light_hgnn import distill
-        from parataxis.methods.light_hgnn.dataset import unit_rows
-        from parataxis.methods.light_hgnn.model import teacher_class
-        from parataxis.nn.fit import named
-        from parataxis.nn.sparse import Sparse
+        from scipy.sparse import csr_array
 
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), ensure_min_samples=2)
         labels = self._labels(y)
         hypergraph = self._checked(hypergraph, X.shape[0])
-        seed, ids = self.random_state or 0, range(X.shape[0]) if ids is None else ids
-        from scipy.sparse import csr_array
-
-        found = csr_array(X)
-        x = Sparse(unit_rows(found) if self.unit else found)
-        train, self.validation_ = self._parts(labels, ids, seed)
-        guide = distill.Guide.of(labels, train, self.validation_)
-        names = {name: value for name, value in self.get_params().items() if name in vars(distill.Recipe())}
-        recipe = replace(distill.Recipe(), **names)
-        through = teacher_class(self.teacher).propagation(hypergraph)
-        parts = (found.data, found.indices, labels, hypergraph.members, hypergraph.offsets, hypergraph.weights)
-        known = distill.data_hash(*parts, repr((recipe, self.teacher, self.plus)).encode())
-        self.teacher_ = distill.teach(
-            self.teacher,
-            x,
-            through,
-            guide,
-            len(self.classes_),
-            named(seed, "teacher"),
-            recipe,
-            self._checkpoint("teacher", known),
-            self.tell,
-        )
-        reliable = None
-        if self.plus:
-            reliable = distill.find_reliable(self.teacher_, x, hypergraph, through, named(seed, "reliable"), recipe)
-            self.reliability_ = reliable.rho.numpy()
-        taught = distill.distill(
-            self.teacher_.logits,
-            x,
-            named(seed, "student"),
-            guide,
-            reliable,
-            recipe,
-            checkpoint=self._checkpoint("student", known),
-            tell=self.tell,
-        )
+        train, self.validation_ = self._parts(labels, range(X.shape[0]) if ids is None else ids)
+        taught = self._taught(csr_array(X), labels, hypergraph, train)
         self.student_ = Student.of(taught.model, self.classes_.tolist(), self.unit)
         self.history_ = taught.fitted.history
         self.n_iter_, self.best_epoch_ = len(self.history_), taught.fitted.best
         return self
 
-    def _checkpoint(self, name: str, known: str) -> Any:
-        from parataxis.nn.fit import Checkpoint
+    def _taught(self, found: Any, labels: Any, hypergraph: Hypergraph, train: Any) -> Any:
+        """The teacher, which is kept, then the student."""
+        from parataxis.methods.light_hgnn.dataset import unit_rows
+        from parataxis.methods.light_hgnn.distill import Guide, Recipe, data_hash, distill, find_reliable, teach
+        from parataxis.methods.light_hgnn.model import teacher_class
+        from parataxis.nn.fit import Checkpoint, named
+        from parataxis.nn.sparse import Sparse
 
-        return None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
+        names = {name: value for name, value in self.get_params().items() if name in vars(Recipe())}
+        recipe = replace(Recipe(), **names)
+        arrays = (found.data, found.indices, labels, hypergraph.members, hypergraph.offsets, hypergraph.weights)
+        known = data_hash(*arrays, repr((recipe, self.teacher, self.plus)).encode())
+
+        def rest(name: str) -> dict[str, Any]:
+            kept = None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
+            return {"rng": named(self.random_state or 0, name), "recipe": recipe, "checkpoint": kept, "tell": self.tell}
+
+        x = Sparse(unit_rows(found) if self.unit else found)
+        guide = Guide.of(labels, train, self.validation_)
+        through = teacher_class(self.teacher).propagation(hypergraph)
+        self.teacher_ = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
+        reliable = None
+        if self.plus:
+            draws = named(self.random_state or 0, "reliable")
+            reliable = find_reliable(self.teacher_, x, hypergraph, through, draws, recipe)
+            self.reliability_ = reliable.rho.numpy()
+        return distill(self.teacher_.logits, x, guide=guide, reliable=reliable, **rest("student"))
 
     def _labels(self, y: Any) -> Any:
         check_classification_targets(y)
@@ -156,10 +140,10 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         self.duplicates_, self.isolated_ = found.duplicates, int(found.isolated.sum())
         return (found.merged() if self.merge else found).with_singletons()
 
-    def _parts(self, labels: Any, ids: Any, seed: int) -> tuple[Any, Any]:
+    def _parts(self, labels: Any, ids: Any) -> tuple[Any, Any]:
         """Of each class the first of the hashed ids choose the epoch, the others teach; one at least teaches."""
         check_share(self.validation)
-        order = shuffled(ids, str(seed))
+        order = shuffled(ids, str(self.random_state or 0))
         train, validation = [], []
         for each in range(len(self.classes_)):
             own = order[labels[order] == each]
