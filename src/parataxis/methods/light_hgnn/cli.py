@@ -200,7 +200,7 @@ def bench_command(
     from parataxis.methods.light_hgnn.bench import bench, told  # torch: not before the input is known to be good
 
     found = bench(given, hidden, seconds, seed)
-    print(json.dumps([vars(each) for each in found], indent=1) if as_json else told(found))
+    print(json.dumps([vars(each) for each in found], indent=1) if as_json else told(found, hidden))
 
 
 @app.command("export")
