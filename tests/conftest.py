@@ -14,7 +14,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-PASSING = ("PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK")  # set by pytest; by joblib, once, when it is imported
+# Set by pytest; by joblib and by scikit-learn, once, when they are imported.
+PASSING = ("PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK")
 
 # How long a slow machine takes says nothing of the code: no deadline, and no complaint that examples come slowly.
 hypothesis.settings.register_profile(

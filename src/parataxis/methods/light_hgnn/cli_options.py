@@ -1,0 +1,57 @@
+"""The options that several of the commands take."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class TeacherName(StrEnum):
+    """The hypergraph network that teaches."""
+
+    hgnn = "hgnn"
+    hgnn_plus = "hgnn+"
+    hnhn = "hnhn"
+    unigcn = "unigcn"
+
+
+class KlName(StrEnum):
+    """The standard divergence, or what the authors' code computes."""
+
+    standard = "standard"
+    original = "original"
+
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="Vertices: a table (.csv, .parquet) with the columns vertex and label (empty: none), every other a "
+        "feature; or an .npz that holds hyperedges as well.",
+    ),
+]
+Hyperedges = Annotated[
+    Path | None,
+    typer.Option(help="A table with a row a membership, columns vertex and edge; or HIF (.json).", show_default=False),
+]
+Teacher = Annotated[TeacherName, typer.Option(help="The hypergraph network that teaches.")]
+Plus = Annotated[bool, typer.Option("--plus", help="LightHGNN+: also teach what reliable hyperedges say.")]
+Kl = Annotated[KlName, typer.Option(help="The divergence; `original` is what the authors' code computes.")]
+Epochs = Annotated[int, typer.Option(min=1, help="Of the teacher, and of the student.")]
+Hidden = Annotated[int, typer.Option(min=1, help="Hidden units of the student.")]
+Merge = Annotated[bool, typer.Option("--merge-duplicates", help="Equal hyperedges count once.")]
+Seed = Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The model.npz that `train` wrote, or its folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def model_file(path: Path) -> Path:
+    return path / "model.npz" if path.is_dir() else path
+
+
+def aligned(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -1,0 +1,181 @@
+"""LightHGNN as a scikit-learn classifier: fitted with a hypergraph, asked without one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from parataxis.errors import BadInput
+from parataxis.methods.light_hgnn.split import check_share, shuffled
+from parataxis.methods.light_hgnn.student import Student
+from parataxis.nn.hypergraph import Hypergraph
+
+
+class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
+    """An MLP taught by a hypergraph network.
+
+    teacher: hgnn, hgnn+, hnhn or unigcn. plus: LightHGNN+, with reliable hyperedges. unit: rows of the features are
+    scaled to sum 1 (their absolute values; a row of zeros stays), as counts of words should be. validation: which
+    share of the labelled vertices of each class chooses the epoch. merge: duplicate hyperedges count once. The others
+    are as in `distill.Recipe`. checkpoints: a folder, from which a fit that was cut off goes on. tell: is told of
+    progress, as in `nn.fit`.
+
+    Fitted: `student_`, which predicts; `teacher_`, a `distill.Taught`; `classes_`; `reliability_`, with plus;
+    `duplicates_`, how many hyperedges have the members of an earlier one; `isolated_`, vertices in no hyperedge, each
+    of which gets one of its own; `validation_`, the rows that chose the epoch, `best_epoch_`, which it was, and
+    `history_`, of the student.
+    """
+
+    def __init__(
+        self,
+        teacher: str = "hgnn",
+        plus: bool = True,
+        hidden: int = 128,
+        teacher_hidden: int = 32,
+        kl: str = "standard",
+        dropout: float = 0.5,
+        epochs: int = 200,
+        lr: float = 0.01,
+        weight_decay: float = 5e-4,
+        label_share: float = 0.0,
+        temperature: float = 1.0,
+        noise: str = "multiplicative",
+        level: float = 1.0,
+        unit: bool = True,
+        validation: float = 0.2,
+        merge: bool = False,
+        random_state: int | None = 0,
+        checkpoints: Path | None = None,
+        tell: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        self.teacher = teacher
+        self.plus = plus
+        self.hidden = hidden
+        self.teacher_hidden = teacher_hidden
+        self.kl = kl
+        self.dropout = dropout
+        self.epochs = epochs
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.label_share = label_share
+        self.temperature = temperature
+        self.noise = noise
+        self.level = level
+        self.unit = unit
+        self.validation = validation
+        self.merge = merge
+        self.random_state = random_state
+        self.checkpoints = checkpoints
+        self.tell = tell
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: Any, y: Any, hypergraph: Hypergraph | None = None, ids: Any = None) -> "LightHGNNClassifier":
+        """y: a label a row, -1 for none. hypergraph: of the rows of X; without one every vertex stands alone.
+
+        ids: of the rows, so that the order of the rows does not decide which of them choose the epoch.
+        """
+        from scipy.sparse import csr_array
+
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), ensure_min_samples=2)
+        labels = self._labels(y)
+        hypergraph = self._checked(hypergraph, X.shape[0])
+        train, self.validation_ = self._parts(labels, range(X.shape[0]) if ids is None else ids)
+        taught = self._taught(csr_array(X), labels, hypergraph, train)
+        self.student_ = Student.of(taught.model, self.classes_.tolist(), self.unit)
+        self.history_ = taught.fitted.history
+        self.n_iter_, self.best_epoch_ = len(self.history_), taught.fitted.best
+        return self
+
+    def _taught(self, found: Any, labels: Any, hypergraph: Hypergraph, train: Any) -> Any:
+        """The teacher, which is kept, then the student."""
+        from parataxis.methods.light_hgnn.dataset import unit_rows
+        from parataxis.methods.light_hgnn.distill import Guide, Recipe, data_hash, distill, find_reliable, teach
+        from parataxis.methods.light_hgnn.model import teacher_class
+        from parataxis.nn.fit import Checkpoint, named
+        from parataxis.nn.sparse import Sparse
+
+        names = {name: value for name, value in self.get_params().items() if name in vars(Recipe())}
+        recipe = replace(Recipe(), **names)
+        arrays = (found.data, found.indices, labels, hypergraph.members, hypergraph.offsets, hypergraph.weights)
+        known = data_hash(*arrays, repr((recipe, self.teacher, self.plus)).encode())
+
+        def rest(name: str) -> dict[str, Any]:
+            kept = None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
+            return {"rng": named(self.random_state or 0, name), "recipe": recipe, "checkpoint": kept, "tell": self.tell}
+
+        x = Sparse(unit_rows(found) if self.unit else found)
+        guide = Guide.of(labels, train, self.validation_)
+        through = teacher_class(self.teacher).propagation(hypergraph)
+        self.teacher_ = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
+        reliable = None
+        if self.plus:
+            draws = named(self.random_state or 0, "reliable")
+            reliable = find_reliable(self.teacher_, x, hypergraph, through, draws, recipe)
+            self.reliability_ = reliable.rho.numpy()
+        return distill(self.teacher_.logits, x, guide=guide, reliable=reliable, **rest("student"))
+
+    def _labels(self, y: Any) -> Any:
+        check_classification_targets(y)
+        known = y != -1 if y.dtype.kind in "iuf" else np.ones(len(y), bool)
+        self.classes_, numbers = np.unique(y[known], return_inverse=True)
+        if len(self.classes_) < 2:
+            raise BadInput(f"y has {len(self.classes_)} class; expected two or more (-1 is no label)")
+        labels = np.full(len(y), -1)
+        labels[known] = numbers
+        return labels
+
+    def _checked(self, hypergraph: Hypergraph | None, n: int) -> Hypergraph:
+        found = Hypergraph.from_edges([], n) if hypergraph is None else hypergraph
+        if found.n != n:
+            raise BadInput(f"hypergraph has {found.n} vertices, X {n} rows; give each vertex a row")
+        self.duplicates_, self.isolated_ = found.duplicates, int(found.isolated.sum())
+        return (found.merged() if self.merge else found).with_singletons()
+
+    def _parts(self, labels: Any, ids: Any) -> tuple[Any, Any]:
+        """Of each class the first of the hashed ids choose the epoch, the others teach; one at least teaches."""
+        check_share(self.validation)
+        order = shuffled(ids, str(self.random_state or 0))
+        train, validation = [], []
+        for each in range(len(self.classes_)):
+            own = order[labels[order] == each]
+            chooses = min(int(self.validation * len(own)), len(own) - 1)
+            validation += own[:chooses].tolist()
+            train += own[chooses:].tolist()
+        return np.sort(train), np.sort(validation).astype(np.int64)
+
+    def predict_proba(self, X: Any) -> Any:
+        check_is_fitted(self, "student_")
+        return self.student_.probabilities(
+            validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        )
+
+    def predict(self, X: Any) -> Any:
+        places = self.predict_proba(X).argmax(1)
+        return self.classes_[places]
+
+    def save(self, path: Path | str) -> Path:
+        """What predicts, as plain arrays; the teacher is left behind."""
+        check_is_fitted(self, "student_")
+        return self.student_.save(path)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "LightHGNNClassifier":
+        """A fitted classifier that predicts as the saved one did."""
+        student = Student.load(path)
+        made = cls(hidden=len(student.a_bias), unit=student.unit)
+        made.student_, made.classes_ = student, np.array(student.classes)
+        made.n_features_in_ = student.features
+        return made
+
+    def to_onnx(self, path: Path | str) -> Path:
+        check_is_fitted(self, "student_")
+        return self.student_.to_onnx(path)

@@ -1,0 +1,146 @@
+"""For each symmetry the system it is true of, and a twin with a mistake that makes position matter."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from parataxis.claims import System
+from parataxis.methods.light_hgnn.distill import Recipe, distill
+from parataxis.methods.light_hgnn.model import HGNN, VertexMLP
+from parataxis.methods.light_hgnn.reliability import perturbed, reliability
+from parataxis.methods.light_hgnn.split import split
+from parataxis.nn.fit import named, one_thread, seeded
+from parataxis.nn.hypergraph import Hypergraph
+
+N, FEATURES, CLASSES = 6, 4, 2
+EDGES = [(0, 1, 2), (2, 3), (1, 3, 4, 5), (0, 5), (4, 5), (1, 4)]
+CLOSE, CLOSER, TRAINED = 1e-5, 1e-6, 1e-3
+Row = Float[np.ndarray, " value"]  # a vertex: its number, noise, features
+
+
+def systems(rng: Any) -> dict[str, System]:
+    """Items are rows (number of the vertex, noise, features), hyperedges, members, or ids."""
+    features, noise = (rng(each).uniform(0.1, 1, (N, FEATURES)) for each in ("features", "noise"))
+    rows = [np.array([place, *noise[place], *features[place]]) for place in range(N)]
+    ids = [f"v{place}" for place in range(10)]
+    found = {
+        "vertices": System(_logits, rows, twin=_place_is_a_feature, per_item=True, compare=CLOSE),
+        "hyperedges": System(_by_edges, EDGES, twin=_weight_by_place, compare=CLOSE),
+        "members": System(_by_members, list(range(N)), twin=_first_two_again, compare=CLOSE),
+        "reliability": System(_reliabilities, rows, twin=_noise_by_place, compare=CLOSE),
+        "student": System(_students, rows, twin=_students_by_place, per_item=True, compare=CLOSER),
+        "training": System(_trained, rows, twin=_trained_with_dropout, per_item=True, compare=TRAINED),
+        "split": System(_roles, ids, twin=_roles_by_place, per_item=True),
+        "split-by-place": System(_roles_by_place, ids, per_item=True),
+    }
+    return {name: replace(each, run=_alone(each.run), twin=_alone(each.twin)) for name, each in found.items()}
+
+
+def _alone(run: Any) -> Any:
+    """On one thread."""
+    return None if run is None else one_thread()(run)
+
+
+def _read(rows: Sequence[Row]) -> tuple[list[int], torch.Tensor, Float[np.ndarray, "vertex d"], Hypergraph]:
+    """The numbers, features, noise, and the hypergraph among the places that the vertices now have."""
+    table = np.stack(list(rows))
+    numbers = table[:, 0].astype(int).tolist()
+    place = {number: at for at, number in enumerate(numbers)}
+    edges = [[place[each] for each in edge if each in place] for edge in EDGES]
+    hypergraph = Hypergraph.from_edges([edge for edge in edges if edge], len(table)).with_singletons()
+    return numbers, torch.from_numpy(table[:, 1 + FEATURES :].copy()), table[:, 1 : 1 + FEATURES], hypergraph
+
+
+@functools.cache
+def _teacher(dtype: torch.dtype) -> HGNN:
+    with seeded(named(0)("teacher")):
+        return HGNN(FEATURES, CLASSES, 3).to(dtype).eval()
+
+
+@functools.cache
+def _student(dtype: torch.dtype) -> VertexMLP:
+    with seeded(named(0)("student")):
+        return VertexMLP(FEATURES, CLASSES, 5).to(dtype).eval()
+
+
+def _forward(x: torch.Tensor, hypergraph: Hypergraph) -> Any:
+    with torch.no_grad():
+        return _teacher(x.dtype)(x, HGNN.propagation(hypergraph, x.dtype)).numpy()
+
+
+def _logits(rows: Sequence[Row]) -> list[Any]:
+    _, x, _, hypergraph = _read(rows)
+    return list(_forward(x, hypergraph))
+
+
+def _place_is_a_feature(rows: Sequence[Row]) -> list[Any]:
+    _, x, _, hypergraph = _read(rows)
+    x[:, 0] += torch.arange(len(x)).to(x)
+    return list(_forward(x, hypergraph))
+
+
+def _by_edges(edges: Sequence[Sequence[int]], weights: Any = None) -> Any:
+    x = torch.arange(N * FEATURES, dtype=torch.float64).reshape(N, FEATURES).sin()
+    return _forward(x, Hypergraph.from_edges(edges, N, weights).with_singletons())
+
+
+def _weight_by_place(edges: Sequence[Sequence[int]]) -> Any:
+    return _by_edges(edges, 1 + np.arange(len(edges)))
+
+
+def _by_members(members: Sequence[int]) -> Any:
+    return _by_edges([members, (0, N - 1)])
+
+
+def _first_two_again(members: Sequence[int]) -> Any:
+    return _by_edges([members, (0, N - 1), members[:2]])
+
+
+def _reliabilities(rows: Sequence[Row], by_place: bool = False) -> Any:
+    numbers, x, noise, hypergraph = _read(rows)
+    model, through = _teacher(x.dtype), HGNN.propagation(hypergraph, x.dtype)
+    draws = noise[np.argsort(numbers)] if by_place else noise
+    return reliability(lambda each: model(each, through), x, perturbed(x, draws), through.gather).numpy()
+
+
+def _noise_by_place(rows: Sequence[Row]) -> Any:
+    return _reliabilities(rows, by_place=True)
+
+
+def _students(rows: Sequence[Row]) -> list[Any]:
+    _, x, _, _ = _read(rows)
+    with torch.no_grad():
+        return list(_student(x.dtype)(x).numpy())
+
+
+def _students_by_place(rows: Sequence[Row]) -> list[Any]:
+    return [logits + place for place, logits in enumerate(_students(rows))]
+
+
+def _trained(rows: Sequence[Row], dropout: float = 0.0) -> list[Any]:
+    """A student after one epoch; the teacher's logits go with the vertices."""
+    _, x, noise, _ = _read(rows)
+    recipe = Recipe(hidden=5, dropout=dropout, epochs=1)
+    taught = distill(torch.from_numpy(noise[:, :CLASSES].copy()), x, named(0, "student"), recipe=recipe)
+    return list(taught.logits.numpy())
+
+
+def _trained_with_dropout(rows: Sequence[Row]) -> list[Any]:
+    return _trained(rows, dropout=0.5)
+
+
+def _roles(ids: Sequence[str], by_place: bool = False) -> list[str]:
+    """What each vertex is for; its class is a matter of its name."""
+    labels = np.array([int(name[1:]) % 2 for name in ids])
+    found = split(labels, range(len(ids)) if by_place else ids, "0", 1, 2)
+    roles = dict.fromkeys(found.train.tolist(), "train") | dict.fromkeys(found.test.tolist(), "test")
+    return [roles.get(place, "validation") for place in range(len(ids))]
+
+
+def _roles_by_place(ids: Sequence[str]) -> list[str]:
+    return _roles(ids, by_place=True)

@@ -1,0 +1,66 @@
+"""Passing means through a hypergraph in two steps, vertices to hyperedges and back: O(memberships), never n x n."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from parataxis.errors import BadInput
+from parataxis.nn.hypergraph import Hypergraph
+from parataxis.nn.sparse import Sparse
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """x -> scatter(gather(x)).
+
+    gather: edge x vertex, the mean over members, each scaled. scatter: vertex x edge, a weighted sum, scaled.
+    """
+
+    gather: Sparse
+    scatter: Sparse
+
+    def __call__(self, x: Float[Tensor, "vertex d"]) -> Float[Tensor, "vertex d"]:
+        return self.scatter @ (self.gather @ x)
+
+
+def propagation(
+    hypergraph: Hypergraph,
+    *,
+    left: Float[np.ndarray, " vertex"],
+    middle: Float[np.ndarray, " edge"] | None = None,
+    right: Float[np.ndarray, " vertex"] | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+) -> Propagation:
+    """diag(left) H W diag(middle) D_e^-1 H' diag(right), the scalings folded into the two sparse factors."""
+    vertex, edge = hypergraph.pairs
+    by_edge = hypergraph.weights if middle is None else hypergraph.weights * middle
+    into = 1 / hypergraph.sizes[edge] if right is None else right[vertex] / hypergraph.sizes[edge]
+    back = left[vertex] * by_edge[edge]
+    shape = (len(hypergraph), hypergraph.n)
+    gather, scatter = (Sparse.of(edge, vertex, each, shape, dtype, device) for each in (into, back))
+    return Propagation(gather, scatter.T)
+
+
+def degrees(hypergraph: Hypergraph) -> Float[np.ndarray, " vertex"]:
+    """D_v, by which to divide: BadInput if a vertex is in no hyperedge."""
+    if hypergraph.isolated.any():
+        alone = hypergraph.vertex_name(np.flatnonzero(hypergraph.isolated)[0])
+        raise BadInput(f"vertex {alone!r} is in no hyperedge; call with_singletons() first")
+    return hypergraph.degrees
+
+
+def hgnn(hypergraph: Hypergraph, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu") -> Propagation:
+    """D_v^-1/2 H W D_e^-1 H' D_v^-1/2: Feng et al., "Hypergraph Neural Networks", AAAI 2019, eq. 10."""
+    root = degrees(hypergraph) ** -0.5
+    return propagation(hypergraph, left=root, right=root, dtype=dtype, device=device)
+
+
+def hgnn_plus(
+    hypergraph: Hypergraph, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> Propagation:
+    """D_v^-1 H W D_e^-1 H', a mean to the hyperedges and a mean back: Gao et al., "HGNN+", TPAMI 2022, eq. 13."""
+    return propagation(hypergraph, left=1 / degrees(hypergraph), dtype=dtype, device=device)

@@ -1,0 +1,77 @@
+"""The commands on files, in this process; what each leaves behind."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+
+from parataxis.cli import main
+
+COMMON = runpy.run_path(str(Path(__file__).with_name("common.py")))
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """`call(argv)`: status, stdout and stderr, in a folder of the common files."""
+    COMMON["prepare"](tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def of(argv):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return of
+
+
+@pytest.mark.parametrize("place", range(3), ids=["train", "evaluate", "bench"])
+def test_the_helps_example_runs(call, place):
+    argv, agrees = COMMON["IN_ONE_PROCESS"][place]
+    status, told, _ = call([*argv[:2], "--help"])
+    assert status == 0
+    assert "parataxis " + " ".join(argv) in " ".join(told.replace("│", " ").split())
+    (status, text, err), (again, value, _) = call(argv), call([*argv, "--json"])
+    assert (status, again, "\x1b" in text + err) == (0, 0, False)
+    assert agrees(json.loads(value), text)
+
+
+def test_train_leaves_a_model_a_report_and_figures(call, tmp_path):
+    call(COMMON["TRAIN"])
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    assert report["validation"]["n"] == 2
+    assert report["classes"] == ["x", "y"]
+    for figure in ("reliability.svg", "confusion.svg"):
+        assert (tmp_path / "model" / figure).read_text().startswith("<svg")
+    assert (tmp_path / "model" / "history.csv").read_text().startswith("epoch,loss,accuracy,divergence")
+    status, told, _ = call(["lighthgnn", "predict", "model", "vertices.csv", "--out", "said.csv"])
+    assert status == 0
+    assert told == (tmp_path / "said.csv").read_text()
+    assert {line.split(",")[1] for line in told.split()[1:]} <= {"x", "y"}  # the user's own names
+
+
+def test_evaluate_names_seen_and_unseen(call, tmp_path):
+    argv = [*COMMON["EVALUATE"], *COMMON["SMALL"], "--plus", "--merge-duplicates", "--out", "told"]
+    _, text, _ = call(argv)
+    head = next(line for line in text.splitlines() if line.startswith("accuracy"))
+    assert all(each in head for each in ("all seen: test", "some held out: test", "held-out vertices"))
+    assert "student less teacher on held-out vertices" in text
+    assert "of the test vertices are in no hyperedge" in text
+    report = json.loads((tmp_path / "told" / "report.json").read_text())
+    assert set(report["accuracy"]) == {"MLP", "hgnn", "student"}
+    assert (tmp_path / "told" / "confusion.svg").exists()
+
+
+def test_every_ratio_names_what_it_is_over(call):
+    _, text, _ = call(COMMON["BENCH"])
+    assert text.count("over student, NumPy") == 3
+    assert "hidden units: 32 in HGNN, 128 in the student" in text
+
+
+def test_the_same_seed_the_same_model(call, tmp_path):
+    models = []
+    for seed in ("3", "3", "4"):
+        call([*COMMON["TRAIN"], "--epochs", "5", "--seed", seed])
+        models.append((tmp_path / "model" / "history.csv").read_text())
+    assert models[0] == models[1] != models[2]

@@ -1,0 +1,131 @@
+"""The scikit-learn classifier, and what scikit-learn itself checks."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from parataxis.errors import BadInput
+from parataxis.methods.light_hgnn import LightHGNNClassifier
+from parataxis.nn.hypergraph import Hypergraph
+
+N = 40
+LABELS = np.arange(N) % 2
+X = np.random.default_rng(0).random((N, 4)) + 2 * np.eye(4)[LABELS]
+EDGES = [[each, each + 2, (each + 4) % N] for each in range(0, N - 2, 2)]
+SMALL = {"hidden": 8, "teacher_hidden": 4, "epochs": 100, "dropout": 0.1}
+EXPECTED = {"check_classifiers_classes": "-1 is the label of a vertex that has none"}
+
+
+def fitted(y=LABELS, **options):
+    return LightHGNNClassifier(**{**SMALL, **options}).fit(X, y, hypergraph=Hypergraph.from_edges(EDGES, N))
+
+
+CHECKS = """
+import json, torch
+from sklearn.utils.estimator_checks import check_estimator
+from parataxis.methods.light_hgnn import LightHGNNClassifier
+
+torch.set_num_threads(1)
+brief = LightHGNNClassifier(hidden=8, epochs=25, unit=False)
+found = check_estimator(brief, expected_failed_checks=json.loads({expected!r}), on_skip=None, on_fail=None)
+print(json.dumps([[each["check_name"], each["status"], str(each["exception"])] for each in found]))
+"""
+
+
+def test_scikit_learns_own_checks():
+    """In a process without our checks of types, which refuse what scikit-learn hands to the constructor."""
+    code = CHECKS.format(expected=json.dumps(EXPECTED))
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert not [each for each in found if each[1] == "failed"]
+    assert [name for name, status, _ in found if status == "xfail"] == list(EXPECTED)
+    assert sum(status == "passed" for _, status, _ in found) >= 50
+
+
+def test_learns_and_answers_without_a_hypergraph():
+    model = fitted()
+    assert (model.predict(X) == LABELS).mean() > 0.9
+    assert np.allclose(model.predict_proba(csr_array(X)), model.predict_proba(X))
+    assert (model.duplicates_, model.isolated_, model.n_iter_) == (0, 20, 100)
+    assert model.reliability_.shape == (39,)
+    assert (fitted(LABELS.astype(float)).predict_proba(X) == model.predict_proba(X)).all()
+
+
+def test_minus_one_is_no_label_and_names_are_kept():
+    some = np.where(np.arange(N) < 20, LABELS, -1)
+    model = fitted(some)
+    assert model.classes_.tolist() == [0, 1]
+    assert set(model.validation_) < set(range(20))
+    assert (model.predict(X) == LABELS).mean() > 0.8
+    assert set(fitted(np.array(["no", "yes"])[LABELS]).predict(X)) == {"no", "yes"}
+
+
+def test_the_order_of_rows_does_not_choose_who_chooses():
+    order = np.random.default_rng(1).permutation(N)
+    ids = [f"v{each}" for each in range(N)]
+    place = np.argsort(order)
+    moved = Hypergraph.from_edges([place[each] for each in EDGES], N)
+    brief = {**SMALL, "epochs": 2}
+    a = LightHGNNClassifier(**brief).fit(X, LABELS, Hypergraph.from_edges(EDGES, N), ids)
+    b = LightHGNNClassifier(**brief).fit(X[order], LABELS[order], moved, [ids[each] for each in order])
+    assert {ids[each] for each in a.validation_} == {ids[order[each]] for each in b.validation_}
+
+
+def test_equal_hyperedges_count_once_if_asked():
+    twice = Hypergraph.from_edges([*EDGES, *EDGES], N)
+    models = [
+        LightHGNNClassifier(**SMALL, plus=False, merge=merge).fit(X, LABELS, hypergraph)
+        for merge, hypergraph in ((True, twice), (False, twice), (False, twice.merged()))
+    ]
+    assert [each.duplicates_ for each in models] == [len(EDGES), len(EDGES), 0]
+    merged, kept, once = (each.teacher_.logits for each in models)
+    assert (merged == once).all()
+    assert (merged != kept).any()
+
+
+def test_saved_and_loaded(tmp_path):
+    model = fitted()
+    again = LightHGNNClassifier.load(model.save(tmp_path / "model.npz"))
+    assert (again.predict_proba(X) == model.predict_proba(X)).all()
+    assert again.classes_.tolist() == [0, 1]
+    clone(again)
+
+
+def test_refused(tmp_path):
+    with pytest.raises(BadInput, match="hypergraph has 3 vertices, X 40 rows"):
+        LightHGNNClassifier(**SMALL).fit(X, LABELS, Hypergraph.from_edges([], 3))
+    with pytest.raises(BadInput, match=r"validation=1\.0: expected a share"):
+        fitted(validation=1.0)
+    with pytest.raises(BadInput, match="y has 1 class"):
+        fitted(np.zeros(N, int))
+    with pytest.raises(ValueError, match="NaN"):
+        LightHGNNClassifier(**SMALL).fit(np.full((N, 4), np.nan), LABELS)
+    with pytest.raises(NotFittedError):
+        LightHGNNClassifier().save(tmp_path / "model.npz")
+
+
+def test_a_fit_that_was_cut_off_goes_on(tmp_path):
+    class Cut(Exception):
+        pass
+
+    def cut(done, total, word):
+        if done == 60:
+            raise Cut
+
+    whole = fitted()
+    with pytest.raises(Cut):
+        fitted(checkpoints=tmp_path, tell=cut)
+    done = []
+    resumed = fitted(checkpoints=tmp_path, tell=lambda epoch, total, word: done.append(epoch))
+    assert (resumed.predict_proba(X) == whole.predict_proba(X)).all()
+    again = fitted(checkpoints=tmp_path, tell=lambda epoch, total, word: pytest.fail("nothing is left to do"))
+    assert (again.predict_proba(X) == whole.predict_proba(X)).all()
+    with pytest.raises(BadInput, match=r"teacher\.pt: is of a fit with another model, optimizer, seed or data"):
+        fitted(LABELS[::-1].copy(), checkpoints=tmp_path)
