@@ -135,6 +135,19 @@ def test_killed_and_resumed_the_same_bits(tmp_path):
     assert history.history.equals(told.history)
 
 
+def test_every_epoch_draws_anew():
+    drawn_by_torch, drawn_by_numpy = [], []
+
+    def loss(model, batch, epoch):
+        drawn_by_torch.append(float(torch.rand(())))
+        drawn_by_numpy.append(epoch.rng.random())
+        return squares(model, batch, epoch)
+
+    model, optimizer = made()
+    fit(model, loss, optimizer, epochs=5, rng=named(0))
+    assert len({*drawn_by_torch, *drawn_by_numpy}) == 10
+
+
 def test_batches_may_follow_the_history():
     seen = []
 

@@ -118,6 +118,10 @@ def test_the_observed_are_all_but_the_held_out_each_in_some_hyperedge():
     observed = hidden.observed
     assert observed.x.shape[0] == observed.hypergraph.n == N - 9
     assert not observed.hypergraph.isolated.any()  # a singleton for each that would be
+    place = np.full(N, -1)
+    place[np.setdiff1d(np.arange(N), hidden.held_out)] = np.arange(N - 9)
+    left = [place[each][place[each] >= 0].tolist() for each in data.hypergraph]
+    assert [each.tolist() for each in observed.structure] == [each for each in left if each]
     assert isinstance(observed.split, Split)
     assert len(observed.split.test) == 21
     found = hidden.unseen(teacher, "hgnn", {"student": student})
