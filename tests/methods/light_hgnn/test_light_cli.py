@@ -38,7 +38,7 @@ def test_the_helps_example_runs(call, place):
 
 
 def test_train_leaves_a_model_a_report_and_figures(call, tmp_path):
-    call(COMMON["TRAIN"])
+    call([*COMMON["TRAIN"], "--epochs", "5"])
     report = json.loads((tmp_path / "model" / "report.json").read_text())
     assert report["validation"]["n"] == 2
     assert report["classes"] == ["x", "y"]

@@ -29,7 +29,8 @@ X = RNG.random((N, D)) * (RNG.random((N, D)) < 0.7) + 2 * np.eye(D)[LABELS]
 EDGES = [np.flatnonzero(each % C == LABELS)[RNG.random(N // C) < 0.3] for each in range(12)]
 HYPERGRAPH = Hypergraph.from_edges([each for each in EDGES if len(each)], N).with_singletons()
 GUIDE = Guide.of(LABELS, np.arange(8), np.arange(8, 20))
-SMALL = Recipe(hidden=32, teacher_hidden=8, dropout=0.2, epochs=150)
+SMALL = Recipe(hidden=32, teacher_hidden=8, dropout=0.2, epochs=60)
+BRIEF = Recipe(hidden=8, dropout=0.2, epochs=20)
 
 
 def weights(taught):
@@ -124,14 +125,14 @@ def test_masks_are_drawn_anew_in_every_step():
 
 def test_chosen_with_and_without_labels():
     logits = torch.from_numpy(X[:, :2]).float()
-    by_labels = distill(logits, Sparse(X), named(0), GUIDE, recipe=SMALL)
-    by_teacher = distill(logits, Sparse(X), named(0), GUIDE, recipe=SMALL, choose="divergence")
+    by_labels = distill(logits, Sparse(X), named(0), GUIDE, recipe=BRIEF)
+    by_teacher = distill(logits, Sparse(X), named(0), GUIDE, recipe=BRIEF, choose="divergence")
     history = by_labels.fitted.history
     assert by_labels.fitted.best == int(history.accuracy.argmax())
     assert by_teacher.fitted.best == int(history.divergence.argmin())  # one training, two choices
     shuffled = Guide.of(LABELS[::-1].copy(), GUIDE.train, GUIDE.validation)
     assert weights(by_teacher) == weights(
-        distill(logits, Sparse(X), named(0), shuffled, recipe=SMALL, choose="divergence")
+        distill(logits, Sparse(X), named(0), shuffled, recipe=BRIEF, choose="divergence")
     )
 
 
