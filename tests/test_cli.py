@@ -245,6 +245,11 @@ WAITING = (
 )
 
 
+def heed_ctrl_c():
+    """What a shell starts in the background ignores it, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(cwd, tmp_path, jobs):
     name = f"waiting-{jobs}"
@@ -264,7 +269,12 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(cwd, tmp_path, jobs):
         "w.sqlite",
     ]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     )
     deadline = time.monotonic() + 30
     while not list(cwd.glob("w.sqlite.work/1/here")) and time.monotonic() < deadline:
