@@ -18,7 +18,7 @@ from parataxis.nn.hypergraph import Hypergraph
 DATA = ("cora_coauthorship", "cora_cocitation", "citeseer_cocitation", "dblp_paper", "dblp_term", "dblp_conf")
 QUICK = ("cora_coauthorship", "dblp_term")
 SEEDS = {"quick": 3, "full": 5, "paper": 10}
-EPOCHS = {"quick": 120, "full": 200, "paper": 200}
+EPOCHS = {"quick": 100, "full": 200, "paper": 200}
 HELD_OUT = 0.2
 
 
