@@ -31,11 +31,7 @@ def test_published_questions_are_made_flat_once(tmp_path, monkeypatch):
     letters = [{"label": label, "text": label} for label in "AB"]
     published = [
         {"id": "q", "question": {"stem": "Which é?", "choices": choices}, "answerKey": "3"},
-        {
-            "id": "r",
-            "question": {"stem": "What?", "choices": [{"label": x, "text": x} for x in "AB"]},
-            "answerKey": "A",
-        },
+        {"id": "r", "question": {"stem": "What?", "choices": letters}, "answerKey": "A"},
     ]
     made = flat(packed(tmp_path / "x.jsonl.gz", published))
     assert read_questions(made) == [
