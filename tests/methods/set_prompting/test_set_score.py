@@ -18,6 +18,7 @@ from families import (
 
 from parataxis.errors import BadInput
 from parataxis.methods.set_prompting import Set, SetPrompt, SetPrompter
+from parataxis.methods.set_prompting.layout import PLAIN, Edits
 
 CANDIDATES = ["bat", "the owl", "a", "ab", "the owl in the barn"]
 SCORINGS = ("sum", "mean", "pmi", "paper")
@@ -76,8 +77,6 @@ def test_candidates_of_one_token_need_no_second_pass():
 
 
 def test_padding_is_not_seen_by_the_candidates():
-    from parataxis.methods.set_prompting.layout import Edits
-
     padded = prompter(edits=Edits(padded=True))
     for scoring in SCORINGS:
         expected = prompter().score(QUESTION, CANDIDATES, scoring)
@@ -130,6 +129,24 @@ def test_many_prompts_are_as_each_alone(family, batch):
         for mine, theirs in zip(state.cache.layers, alone.cache.layers, strict=True):
             torch.testing.assert_close(mine.keys, theirs.keys, rtol=0, atol=1e-5 * scale(theirs.keys))
             torch.testing.assert_close(mine.values, theirs.values, rtol=0, atol=1e-5 * scale(theirs.values))
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3_text", "gpt2"])
+def test_prompts_that_begin_alike_share_its_reading(family):
+    """One question in several orders, one with other candidates, one that differs from the first token on."""
+    some = [QUESTION.ordered(order) for order in orders(4)[::7]]
+    questions = [(each, CANDIDATES) for each in some]
+    questions += [(QUESTION, CANDIDATES[2:]), (QUESTION, CANDIDATES[:2]), (QUESTION, ["a"])]
+    for options in ({"layout": "given"}, {"edits": PLAIN}, {"edits": Edits(padded=True)}, {"edits": Edits(False)}):
+        ask = prompter(family, **options)
+        other = (SetPrompt("x", Set(["bat", "a"]), "y"), CANDIDATES)
+        for batch in (questions, questions[-3:-1], [*questions, other]):
+            for (prompt, candidates), found in zip(batch, ask.score_many(batch, batch=len(batch)), strict=True):
+                expected = ask.score_after(ask.encode(prompt), candidates)
+                assert spread([expected, found]) <= 1e-5 * scale(expected)
+        for prompt, state in zip(some, ask.encode_many(some), strict=True):
+            for mine, alone in zip(state.cache.layers, ask.encode(prompt).cache.layers, strict=True):
+                torch.testing.assert_close(mine.keys, alone.keys, rtol=0, atol=1e-5 * scale(alone.keys))
 
 
 def test_many_questions_of_any_length():

@@ -55,8 +55,8 @@ def test_every_order_gives_the_same_logits(family, attention):
     found = {}
     for engine in ENGINES:
         ask = prompter(family, attention, engine=engine, layout="given")
-        some = list(all_orders(QUESTION))[:: 5 if (engine, attention) == ("kv", "eager") else 1]
-        found[engine] = list(ask.logits_many(some))
+        some = list(all_orders(QUESTION))[:: 1 if engine == "mask" else 5]
+        found[engine] = list(ask.logits_many(some, batch=12))
     for logits in found.values():
         assert spread(logits) <= EXACT * scale(logits[0])
     assert spread([found["mask"][0], found["kv"][0]]) <= 2e-6 * scale(found["kv"][0])
@@ -67,7 +67,7 @@ def test_every_order_gives_the_same_logits(family, attention):
 def test_canonical_layout_gives_the_same_bits(family, engine):
     ask = prompter(family, engine=engine)
     first = ask.logits(QUESTION)
-    assert all(torch.equal(ask.logits(QUESTION.ordered(order)), first) for order in orders(4)[1::5])
+    assert all(torch.equal(ask.logits(QUESTION.ordered(order)), first) for order in orders(4)[1::9])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -75,10 +75,10 @@ def test_canonical_layout_gives_the_same_bits(family, engine):
 @pytest.mark.parametrize("which", PROMPTS)
 def test_whatever_the_sets_are(which, align, engine):
     given_layout = prompter(engine=engine, align=align, layout="given")
-    logits = [given_layout.logits(each) for each in list(all_orders(PROMPTS[which]))[::5]]
+    logits = [given_layout.logits(each) for each in list(all_orders(PROMPTS[which]))[::7]]
     assert spread(logits) <= EXACT * scale(logits[0])
     canonical = prompter(engine=engine, align=align)
-    bits = [canonical.logits(each) for each in list(all_orders(PROMPTS[which]))[1::7]]
+    bits = [canonical.logits(each) for each in list(all_orders(PROMPTS[which]))[1::11]]
     assert spread(bits) == 0
     assert spread([bits[0], logits[0]]) <= EXACT * scale(logits[0])
 
@@ -231,7 +231,7 @@ TEXT = st.text(st.sampled_from("ab the\nxy"), min_size=1, max_size=12)
     align=st.sampled_from(["start", "end"]),
     data=st.data(),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_any_prompt_in_any_order(before, members, more, after, family, attention, engine, align, data):
     prompt = SetPrompt(before, Set(members), " and ", Set(more), after)
     other = prompt.ordered(data.draw(st.permutations(range(len(members)))))

@@ -66,6 +66,15 @@ def test_many_prompts_are_as_each_alone(sliding):
         assert spread([ask.logits(prompt), logits]) <= 1e-5 * scale(logits)
 
 
+def test_one_prompt_in_many_orders_is_as_each_alone(sliding):
+    """They share the reading of their beginning, of which the window hides some."""
+    ask = SetPrompter(sliding, tokenizer(), layout="given")
+    questions = [(PROMPT.ordered(order), ["bat"]) for order in orders(3)[::2]]
+    for (prompt, candidates), found in zip(questions, ask.score_many(questions), strict=True):
+        expected = ask.score_after(ask.encode(prompt), candidates)
+        assert spread([expected, found]) <= 1e-5 * scale(expected)
+
+
 def test_generate_is_refused_by_name(sliding):
     with pytest.raises(BadInput) as refused:
         SetPrompter(sliding, tokenizer()).generate(PROMPT)

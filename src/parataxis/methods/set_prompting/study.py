@@ -63,7 +63,8 @@ def systems(inputs: Inputs) -> dict[str, System]:
     model, tokenizer = made_model("llama", seed=inputs.seed), made_tokenizer()
     given, plain = SetPrompter(model, tokenizer, layout="given"), SetPrompter(model, tokenizer, edits=PLAIN)
     pieces = SetPrompter(model, tokenizer, layout="given", engine="kv")
-    members, candidates = list(QUESTION.sets[0].members), [" a bee", " bat", " the owl", " ab"]
+    members = list(QUESTION.sets[0].members)[: 4 if inputs.real else 3]
+    candidates = [" a bee", " bat", " the owl", " ab"][: len(members)]
 
     def logits(prompter: SetPrompter, some: Sequence[str]) -> Any:
         return prompter.logits(QUESTION.with_sets([Set(some)])).numpy()
