@@ -1,11 +1,9 @@
 """The claims of paper.toml, measured; and the symmetries, with a twin of each system that breaks it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import torch
 import transformers.processing_utils  # noqa: F401  (what it does to the process that imports it: before the study begins)
 
 from parataxis.claims import Figure, Measurement, System, Table
@@ -21,6 +19,7 @@ from parataxis.methods.set_prompting.made import QUESTION, made_model, made_toke
 from parataxis.methods.set_prompting.prompt import Set, SetPrompt
 from parataxis.methods.set_prompting.prompter import SetPrompter
 from parataxis.methods.set_prompting.study_inputs import Inputs, load, toy
+from parataxis.nn.fit import one_thread
 
 __all__ = ["study", "systems", "toy"]
 
@@ -35,7 +34,7 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
 
     What was answered is kept question by question in the work folder, so that a run that was cut off asks none twice.
     """
-    with _one_thread():
+    with one_thread():  # `study_asking` says why
         inputs = toy(ctx.rng("toy")) if ctx.scale == "toy" else load(ctx)
         yield from study_made.measure(inputs.seed, ctx)
         yield from study_questions.measure(inputs.model, inputs.data, inputs.real, ctx)
@@ -45,17 +44,6 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
                 yield replace(ctx.audit(symmetry, system), real=False)
         yield from study_subjects.measure(inputs.model, inputs.subjects, inputs.real, ctx)
         yield from study_published.measure(inputs.cells, inputs.real, ctx)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Of torch, which has as many as before afterwards; `study_asking` says why."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def systems(inputs: Inputs) -> dict[str, System]:
