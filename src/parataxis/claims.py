@@ -232,8 +232,7 @@ class DataFile:
 
     sha256: of the official file at `url`. packed "gz": `file` is the gzip of the official file, which is not packed.
     parts: sha256 of published parts, or of the same in another form, that are accepted in the data folder in place of
-    the whole. installed: where a
-    package may have put it: `/usr/share/...`, or `package:path` inside a Python package.
+    the whole. installed: where a package may have put it: `/usr/share/...`, or `package:path` inside a Python package.
     """
 
     file: str
