@@ -86,12 +86,13 @@ class Permuted:
         return not self.cyclic
 
     def ahead(self, questions: Sequence[Asked]) -> None:
-        self.ask.ahead([_ordered(*each, order) for each in questions for order in self._orders(*each)])
+        """The orders of each are read at once when it is answered."""
 
     def answer(self, prompt: SetPrompt, candidates: Sequence[str]) -> Answer:
         orders = self._orders(prompt, candidates)
-        self.ahead([(prompt, candidates)])
-        tables = [_asked(self.ask, prompt, candidates, order) for order in orders]
+        questions = [_ordered(prompt, candidates, order) for order in orders]
+        self.ask.ahead(questions)
+        tables = [_put_back(self.ask(*each), order) for each, order in zip(questions, orders, strict=True)]
         return Answer(_averaged(tables, candidates, self.vote), len(orders))
 
     def _orders(self, prompt: SetPrompt, candidates: Sequence[str]) -> list[Order]:
@@ -171,7 +172,10 @@ def _members(prompt: SetPrompt, candidates: Sequence[str]) -> tuple[str, ...]:
 
 def _asked(ask: Asker, prompt: SetPrompt, candidates: Sequence[str], order: Order) -> Scores:
     """Asked in another order, scores in the order of the candidates."""
-    scores = ask(*_ordered(prompt, candidates, order))
+    return _put_back(ask(*_ordered(prompt, candidates, order)), order)
+
+
+def _put_back(scores: Scores, order: Order) -> Scores:
     return tuple(scores[order.index(place)] for place in range(len(order)))
 
 
