@@ -36,7 +36,10 @@ from parataxis.nn.hypergraph import Hypergraph
 from parataxis.studies.registry import methods
 
 PEERS = ("torch==2.13.0", "dhg==0.9.7", "torch-geometric==2.8.1")
-NAMES = ("synthetic_10", "synthetic_100", "dblp_coauthorship", "dblp_conf", "dblp_term")
+NAMES = (
+    *("synthetic_10", "synthetic_100", "dblp_coauthorship", "dblp_conf", "dblp_term", "dblp_paper"),
+    *("cora_coauthorship", "cora_cocitation", "citeseer_cocitation"),
+)
 HIDDEN, STUDENT = 32, 128
 MOST = 60_000_000  # non-zeros of a Laplacian that is made, here and in DHG
 CLOSE = 1e-4

@@ -14,7 +14,7 @@ from torch import nn
 from parataxis.errors import BadInput
 from parataxis.nn.adam import Adam
 from parataxis.nn.fit import Checkpoint, Epoch, fit, named, seeded
-from parataxis.nn.progress import watching
+from parataxis.progress import watching
 
 X = torch.randn(40, 5, generator=torch.Generator().manual_seed(1))
 Y = X[:, 0] - 2 * X[:, 1]
@@ -203,11 +203,11 @@ def test_checkpoints_of_others_are_refused(tmp_path):
 
 
 def test_told_how_far_it_is(capsys, monkeypatch):
-    monkeypatch.setattr("parataxis.nn.progress.EVERY", 0.0)
+    monkeypatch.setattr("parataxis.progress.EVERY", 0.0)
     with watching("student") as tell:
         run(2, tell=tell)
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" loss ")[0] for line in lines] == ["student 1/2", "student 2/2"]
+    assert [line.split(", loss ")[0] for line in lines] == ["1/2 student", "2/2 student"]
 
 
 SEVERAL = """

@@ -108,7 +108,7 @@ def evaluate_command(
     from parataxis.methods.light_hgnn.dataset import read_dataset
     from parataxis.methods.light_hgnn.plot import confusion_matrix
     from parataxis.methods.light_hgnn.split import hold_out, split
-    from parataxis.nn.progress import watching
+    from parataxis.progress import watching
 
     found = read_dataset(data, hyperedges)
     parts = split(found.labels, found.ids, str(seed), train, validation, found.classes)

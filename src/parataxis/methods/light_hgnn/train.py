@@ -12,7 +12,7 @@ from parataxis.methods.light_hgnn.dataset import Dataset, empty_rows
 from parataxis.methods.light_hgnn.estimator import LightHGNNClassifier
 from parataxis.methods.light_hgnn.plot import confusion_matrix, reliability_histogram
 from parataxis.methods.light_hgnn.scores import confusion
-from parataxis.nn.progress import watching
+from parataxis.progress import watching
 
 
 def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:

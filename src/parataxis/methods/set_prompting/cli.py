@@ -75,7 +75,7 @@ def audit_command(
     from parataxis.methods.set_prompting.order_audit import order_audit
     from parataxis.methods.set_prompting.orders import read_kind
     from parataxis.methods.set_prompting.questions import read_questions, repeated
-    from parataxis.methods.set_prompting.watch import watching
+    from parataxis.progress import watching
 
     kind = read_kind(orders)
     if out:
@@ -143,7 +143,7 @@ def score_command(
     from parataxis.methods.set_prompting.order_audit import accuracies
     from parataxis.methods.set_prompting.questions import read_questions
     from parataxis.methods.set_prompting.text import accuracy_table
-    from parataxis.methods.set_prompting.watch import watching
+    from parataxis.progress import watching
 
     if out:
         writable(out)

@@ -105,7 +105,7 @@ def run_command(
     """
     from parataxis.methods.set_prompting import conditions, official
     from parataxis.methods.set_prompting.kept import writable
-    from parataxis.methods.set_prompting.watch import watching
+    from parataxis.progress import watching
 
     names = condition or list(conditions.OFFICIAL)
     for each in names:

@@ -1,4 +1,4 @@
-"""What a person sees while questions are asked: a bar on a terminal, now and then a line in a pipe."""
+"""What a person sees of long work: a bar on a terminal, now and then a line in a pipe."""
 
 import sys
 import time
@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EVERY = 10.0  # seconds between two lines
-KEPT = 0.02  # seconds; what takes less was not asked but is there already
+KEPT = 0.02  # seconds; what takes less was not done but is there already
+
+
+Tell = Callable[..., None]  # (done, total, a word on it that may be left out)
 
 
 @contextmanager
-def watching(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A function to be told how many of how many are done; what it shows goes to stderr and ends with the block."""
+def watching(what: str) -> Iterator[Tell]:
+    """What the function that it gives is told goes to stderr; a bar ends with the block."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -27,17 +30,18 @@ def watching(what: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn,
     )
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), *times, TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        yield lambda done, total, word="", /: bars.update(task, completed=done, total=total, description=word)
 
 
-def _lines(what: str) -> Callable[[int, int], None]:
+def _lines(what: str) -> Tell:
     begun = said = time.monotonic()
     before = 0  # done when it began, or by a run before this one, which takes no time
 
-    def tell(done: int, total: int) -> None:
+    def tell(done: int, total: int, word: str = "", /) -> None:
         nonlocal begun, said, before
         now = time.monotonic()
         if now - begun < KEPT * (done - before):
@@ -45,8 +49,8 @@ def _lines(what: str) -> Callable[[int, int], None]:
         if now - said >= EVERY:
             said = now
             left = (total - done) * (now - begun) / (done - before) if done > before else 0.0
-            about = f", about {_duration(left)} left" if left else ""
-            print(f"{done}/{total} {what}{about}", file=sys.stderr, flush=True)
+            parts = [f"{done}/{total} {what}", word, f"about {_duration(left)} left" if left else ""]
+            print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
     return tell
 

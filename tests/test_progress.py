@@ -2,7 +2,7 @@
 
 import pytest
 
-from parataxis.methods.set_prompting import watch
+from parataxis import progress
 
 
 @pytest.fixture
@@ -14,13 +14,13 @@ def clock(monkeypatch):
             return self.now
 
     made = Clock()
-    monkeypatch.setattr(watch, "time", made)
+    monkeypatch.setattr(progress, "time", made)
     return made
 
 
 def told(clock, capsys, *steps):
     """steps: seconds, and how many of 100 are done then."""
-    with watch.watching("questions") as tell:
+    with progress.watching("questions") as tell:
         for seconds, done in steps:
             clock.now += seconds
             tell(done, 100)
@@ -44,4 +44,11 @@ def test_the_end_has_nothing_left(clock, capsys):
 
 @pytest.mark.parametrize(("seconds", "words"), [(119.0, "119 s"), (180.0, "3 min"), (7200.0, "2.0 h")])
 def test_durations(seconds, words):
-    assert watch._duration(seconds) == words
+    assert progress._duration(seconds) == words
+
+
+def test_a_word_stands_behind_what_is_done(clock, capsys):
+    with progress.watching("orders") as tell:
+        clock.now += 10
+        tell(5, 10, "2 of 9 flaky")
+    assert capsys.readouterr().err == "5/10 orders, 2 of 9 flaky, about 10 s left\n"
