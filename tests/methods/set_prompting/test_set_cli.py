@@ -1,4 +1,3 @@
-import gzip
 import json
 
 import pytest
@@ -58,11 +57,7 @@ def test_audit_of_what_the_order_can_not_change(call):
     assert out.startswith("q: 3 questions")
 
 
-def test_a_data_set_by_its_name(call, tmp_path, monkeypatch):
-    folder = tmp_path / "data" / "set-based-prompting"
-    folder.mkdir(parents=True)
-    (folder / "made.jsonl.gz").write_bytes(gzip.compress((tmp_path / "q.jsonl").read_bytes()))
-    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path / "data"))
+def test_an_unknown_name_of_a_data_set(call):
     status, _, err = call("audit", "nothing")
     assert status == 2
     assert "nothing: there is no such file, nor a data set" in err

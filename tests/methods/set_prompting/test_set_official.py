@@ -111,3 +111,20 @@ def test_text_ends_where_the_model_ends_it(tmp_path, lm):
     entries = read_prompts(written(tmp_path, [{"prompt": TEXT}]))
     (line,) = run(entries, lm, tmp_path / "out.jsonl", names=["order_independent"], top_k=1)
     assert line["probs"]["token_ids"] == [end]
+
+
+def test_other_labels_or_other_numbers_are_another_line(tmp_path, lm):
+    """An answer that was corrected in the file, or another dtype, must not be answered with what was kept."""
+
+    def right(label, others, lm=lm):
+        metadata = {"label": label, "incorrect_answers": others}
+        entries = read_prompts(written(tmp_path, [{"prompt": TEXT, "prompt_metadata": metadata}]))
+        (line,) = run(entries, lm, tmp_path / "out.jsonl", names=["order_independent"])
+        return line["is_correct_answer"]
+
+    scored = [right(label, sorted({"a bee", "the cat", "a cab"} - {label})) for label in ("a bee", "the cat", "a cab")]
+    assert sorted(scored) == [False, False, True]
+    half = LanguageModel(copy.deepcopy(lm.model).to(torch.bfloat16), lm.tokenizer, lm.name)
+    right("a bee", ["a cab", "the cat"], half)
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["dtype"] for line in lines] == ["float32"] * 3 + ["bfloat16"]

@@ -6,9 +6,10 @@ import json
 import pytest
 from families import model, tokenizer
 
+from parataxis.errors import BadInput
 from parataxis.lm.models import LanguageModel
 from parataxis.methods.set_prompting import study_asking, study_questions
-from parataxis.methods.set_prompting.datasets import flat
+from parataxis.methods.set_prompting.cli_options import DATA_SETS, find
 from parataxis.methods.set_prompting.prompter import SetPrompter
 from parataxis.methods.set_prompting.questions import Question, read_questions
 from parataxis.methods.set_prompting.study_documents import read_searches
@@ -25,24 +26,46 @@ def packed(path, rows):
     return path
 
 
-def test_published_questions_are_made_flat_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "cache" / name)
-    choices = [{"label": label, "text": f"the {label}"} for label in "123"]
-    letters = [{"label": label, "text": label} for label in "AB"]
-    published = [
-        {"id": "q", "question": {"stem": "Which é?", "choices": choices}, "answerKey": "3"},
-        {"id": "r", "question": {"stem": "What?", "choices": letters}, "answerKey": "A"},
-    ]
-    made = flat(packed(tmp_path / "x.jsonl.gz", published))
-    assert read_questions(made) == [
+PUBLISHED = [
+    {
+        "id": "q",
+        "question": {"stem": "Which é?", "choices": [{"label": each, "text": f"the {each}"} for each in "123"]},
+        "answerKey": "3",
+    },
+    {
+        "id": "r",
+        "question": {"stem": "What?", "choices": [{"label": each, "text": each.lower()} for each in "AB"]},
+        "answerKey": "A",
+    },
+]
+
+
+def test_questions_are_read_as_they_are_published(tmp_path):
+    assert read_questions(packed(tmp_path / "x.jsonl.gz", PUBLISHED)) == [
         Question("q", "Which é?", ("the 1", "the 2", "the 3"), 2),
-        Question("r", "What?", ("A", "B"), 0),
+        Question("r", "What?", ("a", "b"), 0),
     ]
-    assert flat(made) == made
-    before = made.stat().st_mtime_ns
-    assert flat(tmp_path / "x.jsonl.gz").stat().st_mtime_ns == before
-    other = flat(packed(tmp_path / "x.jsonl.gz", published[:1]))
-    assert len(read_questions(other)) == 1, "another file of that name has a place of its own"
+
+
+def test_a_published_question_without_its_answer_is_refused(tmp_path):
+    wrong = [PUBLISHED[0], {**PUBLISHED[1], "answerKey": "C"}]
+    with pytest.raises(BadInput, match=r"x\.jsonl\.gz:2: question=.*one of the labels as answerKey"):
+        read_questions(packed(tmp_path / "x.jsonl.gz", wrong))
+
+
+def test_a_data_set_by_its_name_is_read_as_it_is_fetched(tmp_path, monkeypatch):
+    asked = []
+    path = packed(tmp_path / "arc_challenge_test.jsonl.gz", PUBLISHED)
+    monkeypatch.setattr("parataxis.data.find", lambda paper, file: asked.append((paper.name, file)) or path)
+    assert len(read_questions(find("arc_challenge_test"))) == 2
+    assert asked == [("set-prompting", "arc_challenge_test.jsonl.gz")]
+
+
+def test_what_can_be_asked_by_name_has_options_and_is_in_paper_toml():
+    files = {each.file for each in PAPER.data}
+    assert {f"{name}.jsonl.gz" for name in DATA_SETS} <= files
+    with pytest.raises(BadInput, match="nq_open_oracle: there is no such file, nor a data set"):
+        find("nq_open_oracle")
 
 
 def test_a_passage_is_the_same_as_published_and_made_flat(tmp_path):

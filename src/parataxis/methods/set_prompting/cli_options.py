@@ -59,6 +59,9 @@ Questions = Annotated[
 ]
 
 
+DATA_SETS = ("csqa_dev", "arc_challenge_test", "mmlu_test")  # of the files in paper.toml, those with options
+
+
 def find(questions: str) -> Path:
     """The file, or the data set of that name; BadInput if it is neither."""
     from parataxis import data
@@ -68,11 +71,9 @@ def find(questions: str) -> Path:
     path = Path(questions)
     if path.exists() or path.suffix:
         return path
-    paper = read_paper(Path(__file__).with_name("paper.toml"))
-    named = {each.file.partition(".")[0]: each.file for each in paper.data if "jsonl" in each.file}
-    if questions not in named:
-        raise BadInput(f"{questions}: there is no such file, nor a data set; there: {', '.join(named)}")
-    return data.find(paper, named[questions])
+    if questions not in DATA_SETS:
+        raise BadInput(f"{questions}: there is no such file, nor a data set; there: {', '.join(DATA_SETS)}")
+    return data.find(read_paper(Path(__file__).with_name("paper.toml")), f"{questions}.jsonl.gz")
 
 
 def load(model: str, dtype: DtypeName, threads: int | None) -> "LanguageModel":

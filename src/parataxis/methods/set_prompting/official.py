@@ -108,14 +108,20 @@ def run(
     top_k: of how many tokens each line holds the probabilities, at every step; 0 is none.
     """
     prompter = cache(lambda edits: SetPrompter(lm.model, lm.tokenizer, edits=edits))
+    dtype = str(lm.model.dtype).removeprefix("torch.")
+    settings = {"model": lm.name, "dtype": dtype, "max_new_tokens": max_new_tokens, "top_k": top_k}
     found = []
     with log(out) as (lines, before):
         kept = {_key(line): line for line in before}
         for done, entry in enumerate(entries):
             watch(done, len(entries))
             for each in conditions(tuple(names), entry.prompt):
-                settings = {"model": lm.name, "max_new_tokens": max_new_tokens, "top_k": top_k}
-                head = {"prompt_hash": entry.hash, "condition": each.name, **settings}
+                head = {
+                    "prompt_hash": entry.hash,
+                    "condition": each.name,
+                    "prompt_metadata": entry.metadata,
+                    **settings,
+                }
                 if _key(head) not in kept:
                     line = {**head, **_line(entry, each, prompter(each.edits), max_new_tokens, top_k)}
                     kept[_key(head)] = line
@@ -125,8 +131,10 @@ def run(
     return found
 
 
-def _key(line: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(line.get(name) for name in ("prompt_hash", "condition", "model", "max_new_tokens", "top_k"))
+def _key(line: dict[str, Any]) -> str:
+    """All that a line depends on."""
+    names = ("prompt_hash", "condition", "prompt_metadata", "model", "dtype", "max_new_tokens", "top_k")
+    return json.dumps([line.get(name) for name in names], sort_keys=True)
 
 
 def _line(entry: Entry, condition: Condition, prompter: SetPrompter, count: int, top_k: int) -> dict[str, Any]:
@@ -140,7 +148,6 @@ def _line(entry: Entry, condition: Condition, prompter: SetPrompter, count: int,
     edits = condition.edits
     line = {
         "prompt": entry.prompt.to_text(),
-        "prompt_metadata": entry.metadata,
         "order_independent_output": edits.positions or edits.attention,
         "edit_position": edits.positions,
         "edit_attention": edits.attention,

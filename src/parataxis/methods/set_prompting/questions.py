@@ -40,8 +40,8 @@ def read_questions(path: Path | str, limit: int | None = None) -> list[Question]
     """The first `limit` questions of a file.
 
     A JSON line has question, choices and answer: the place of the right choice counted from 0, its text, or its
-    letter. CSV has the same columns, choices as a JSON list, or a column a choice, whose names begin with "choice".
-    Raises BadInput with file and line.
+    letter; or it is one of CommonsenseQA or ARC as these are published. CSV has the same columns, choices as a JSON
+    list, or a column a choice, whose names begin with "choice". Raises BadInput with file and line.
     """
     path = Path(path)
     if not path.name.endswith(READS):
@@ -114,7 +114,25 @@ def _list(cell: str | None) -> Any:
         return cell
 
 
+def _unnested(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """A line in which the question holds the choices, labelled A, B, C or 1, 2, 3, and the answer is a label."""
+    nested = row["question"]
+    try:
+        labels = [each["label"] for each in nested["choices"]]
+        choices = [each["text"] for each in nested["choices"]]
+        answer = labels.index(row["answerKey"])
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(
+            f"{where}: question={nested!r}: expected text, or stem and choices with label and text, and one of the "
+            "labels as answerKey"
+        ) from None
+    rest = {name: value for name, value in row.items() if name not in ("question", "answerKey")}
+    return {**rest, "question": nested.get("stem"), "choices": choices, "answer": answer}
+
+
 def _question(row: dict[str, Any], where: str, number: str) -> Question:
+    if isinstance(row.get("question"), dict):
+        row = _unnested(row, where)
     text, choices = row.get("question"), row.get("choices")
     if not isinstance(text, str) or not text.strip():
         raise BadInput(f"{where}: question={text!r}: expected text")

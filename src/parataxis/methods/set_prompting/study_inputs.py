@@ -9,7 +9,6 @@ import numpy as np
 
 from parataxis.lm.models import LanguageModel
 from parataxis.lm.models import load as load_model
-from parataxis.methods.set_prompting.datasets import flat
 from parataxis.methods.set_prompting.made import SEEDS, made_model, made_tokenizer
 from parataxis.methods.set_prompting.questions import Question, read_questions
 from parataxis.methods.set_prompting.study_documents import Search, read_searches
@@ -50,7 +49,7 @@ def load(ctx: Any) -> Inputs:
 
     return Inputs(
         model=functools.cache(lambda: load_model(device=ctx.device)),
-        data={name: _drawn(read_questions(flat(ctx.data(file))), n, ctx.rng(name)) for name, file in FILES.items()},
+        data={name: _drawn(read_questions(ctx.data(file)), n, ctx.rng(name)) for name, file in FILES.items()},
         searches=read_searches(ctx.data("nq_open_oracle.jsonl.gz"), SEARCHES[ctx.scale], ctx.rng("searches")),
         subjects=subjects,
         cells=lambda: read_cells(ctx.data("mmlu_order_accuracy.csv")),
