@@ -42,8 +42,8 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
         for symmetry, system in ctx.progress(systems(inputs).items(), "symmetries"):
             if not ctx.done(symmetry):
                 yield replace(ctx.audit(symmetry, system), real=False)
-        yield from study_subjects.measure(inputs.model, inputs.subjects, inputs.real, ctx)
         yield from study_published.measure(inputs.cells, inputs.real, ctx)
+        yield from study_subjects.measure(inputs.model, inputs.subjects, inputs.real, ctx)
 
 
 def systems(inputs: Inputs) -> dict[str, System]:
