@@ -18,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import transformers
@@ -39,8 +40,8 @@ Work = Callable[[], object]
 class Words:
     """Texts of so many tokens: words of the model's vocabulary, each with the space before it."""
 
-    def __init__(self, tokenizer: object) -> None:
-        spaced = sorted(word for word in tokenizer.get_vocab() if word.startswith("Ġ") and word[1:].isalpha())  # type: ignore[attr-defined]
+    def __init__(self, tokenizer: Any) -> None:
+        spaced = sorted(word for word in tokenizer.get_vocab() if word.startswith("Ġ") and word[1:].isalpha())
         self.words = [" " + word[1:] for word in spaced if word[1:].isascii() and word[1:].islower()]
         self.rng = stream("words", 0)
 

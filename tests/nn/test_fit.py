@@ -176,6 +176,8 @@ WRONG = [
     ({"epochs": 0}, "epochs=0: expected at least 1"),
     ({"evaluate": None}, "choose='-error', patience=None: give evaluate as well"),
     ({"choose": "accuracy"}, "choose='accuracy': evaluate gives loss, error"),
+    ({"choose": "", "patience": 2}, "patience=2: name with choose the metric that it waits for"),
+    ({"evaluate": lambda model: {"error": float("nan")}}, "choose='-error': is nan in epoch 0; no epoch can be chosen"),
     ({"batches": lambda epoch: []}, "batches: epoch 0 has none; give at least one"),
 ]
 

@@ -36,7 +36,7 @@ def test_what_it_is():
     assert found.isolated.tolist() == [False] * 4 + [True]
     assert found.duplicates == 1
     assert lists(found.merged()) == [[0, 2], [1, 2, 3]]
-    assert found.merged().weights.tolist() == [1, 2]
+    assert found.merged().weights.tolist() == [2.5, 2], "the mean of 1 and 4, as in DHG"
     dense = [[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 1, 0], [0, 0, 0]]
     assert found.incidence().toarray().tolist() == dense
 
@@ -116,6 +116,11 @@ WRONG = [
         lambda: Hypergraph.from_frame(pd.concat([FRAME, FRAME[:1]]), "who", "paper"),
         "hyperedge 'x': vertex 'c' stands in it twice",
     ),
+    (
+        lambda: Hypergraph.of(3, np.array([[0, 1, 2], [0, 1, 2]]), 2, weights=np.ones(2)),
+        "hyperedge 2: expected 0 to 1, as there are 2 hyperedges",
+    ),
+    (lambda: Hypergraph.of(3, np.array([[0], [-1]]), 1), "hyperedge -1: expected 0 to 0"),
     (lambda: Hypergraph.from_graph(np.array([[0, 7]]), 4), "link 0, 7: expected vertices from 0 to 3"),
 ]
 
@@ -132,6 +137,8 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04")
     (tmp_path / "cut.json").write_text('{"incidences": [')
     np.savez(tmp_path / "other.npz", x=np.ones(2))
+    np.savez(tmp_path / "halves.npz", e_indptr=np.array([0, 1]), e_indices=np.array([0.5]))
+    np.savez(tmp_path / "nothing.npz", e_indptr=np.array([], int), e_indices=np.array([], int))
     np.savez(tmp_path / "falling.npz", e_indptr=np.array([0, 2, 1]), e_indices=np.array([0]))
     np.savez(tmp_path / "wrong.npz", e_indptr=np.array([0, 2]), e_indices=np.array([0, 5]), y=np.zeros(3))
     for name, value in {
@@ -145,6 +152,8 @@ def test_files_that_are_none(tmp_path):
         "absent.npz": "absent.npz: can't be read: No such file",
         "cut.npz": "cut.npz: can't be read: is not a whole .npz file",
         "other.npz": "other.npz: holds no array 'e_indptr'; there: x",
+        "halves.npz": "halves.npz: e_indices is of float64; expected whole numbers",
+        "nothing.npz": "nothing.npz: e_indptr: expected numbers that rise from 0 to 0",
         "falling.npz": "falling.npz: e_indptr: expected numbers that rise from 0 to 1",
         "wrong.npz": "wrong.npz: hyperedge 0: vertex=5: expected 0 to 2",
         "absent.json": "absent.json: can't be read: No such file",

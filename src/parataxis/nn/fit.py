@@ -165,8 +165,10 @@ def fit(
 def _check(epochs: int, evaluate: Any, choose: str, patience: int | None) -> None:
     if epochs < 1:
         raise BadInput(f"epochs={epochs}: expected at least 1")
-    if (choose or patience) and evaluate is None:
+    if (choose or patience is not None) and evaluate is None:
         raise BadInput(f"choose={choose!r}, patience={patience}: give evaluate as well, there is no metric without it")
+    if patience is not None and not choose:
+        raise BadInput(f"patience={patience}: name with choose the metric that it waits for")
 
 
 def _patience_spent(state: _State, patience: int | None) -> bool:
@@ -181,6 +183,8 @@ def _choose(state: _State, model: nn.Module, choose: str) -> None:
     row, name = state.history[-1], choose.removeprefix("-")
     if name not in row:
         raise BadInput(f"choose={choose!r}: evaluate gives {', '.join(row)}")
+    if math.isnan(row[name]):
+        raise BadInput(f"choose={choose!r}: is nan in epoch {len(state.history) - 1}; no epoch can be chosen by that")
     value = -row[name] if choose.startswith("-") else row[name]
     if value > state.value:
         state.best, state.value = len(state.history) - 1, value

@@ -60,6 +60,8 @@ class Hypergraph:
         vertex, edge = (np.asarray(each, np.int64) for each in pairs)
         shown = _Shown(vertex_names, edge_names)
         shown.outside(vertex, n, edge)
+        if len(wrong := np.flatnonzero((edge < 0) | (edge >= edges))):
+            raise BadInput(f"hyperedge {edge[wrong[0]]}: expected 0 to {edges - 1}, as there are {edges} hyperedges")
         order = np.lexsort((vertex, edge))
         vertex, edge = vertex[order], edge[order]
         twice = np.flatnonzero((vertex[1:] == vertex[:-1]) & (edge[1:] == edge[:-1]))
@@ -161,8 +163,10 @@ class Hypergraph:
         for name in ("e_indptr", "e_indices"):
             if name not in arrays:
                 raise BadInput(f"{path}: holds no array {name!r}; there: {', '.join(arrays)}")
+            if arrays[name].dtype.kind not in "iu":
+                raise BadInput(f"{path}: {name} is of {arrays[name].dtype}; expected whole numbers")
         offsets, members = arrays["e_indptr"].astype(np.int64), arrays["e_indices"].astype(np.int64)
-        if offsets[0] != 0 or offsets[-1] != len(members) or (np.diff(offsets) < 0).any():
+        if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(members) or (np.diff(offsets) < 0).any():
             raise BadInput(f"{path}: e_indptr: expected numbers that rise from 0 to {len(members)}, len(e_indices)")
         most = len(arrays["y"]) if "y" in arrays else int(members.max(initial=-1)) + 1
         edges = len(offsets) - 1
@@ -280,8 +284,10 @@ class Hypergraph:
     # -- what is made of it --------------------------------------------------------------------------------------
 
     def merged(self) -> "Hypergraph":
-        """Without duplicate hyperedges. The first of them stays, with its own weight, as in DHG."""
-        return self.only(self._same[0])
+        """Without duplicate hyperedges: the first of them stays, with the mean of their weights, as in DHG."""
+        kept, group = self._same
+        weights = np.bincount(group, self.weights) / np.bincount(group)
+        return replace(self.only(kept), weights=weights[group[kept]])
 
     def only(self, edges: Int[np.ndarray, " kept"]) -> "Hypergraph":
         """With these hyperedges, in this order."""

@@ -73,13 +73,18 @@ class Sparse:
     def values(self) -> Float[Tensor, " nonzero"]:
         return self._both[0].values
 
-    def scaled(self, factors: Float[np.ndarray, " nonzero"]) -> "Sparse":
-        """Every stored value times a factor of its own, in the order of `values`."""
+    def scipy(self) -> Any:
+        """The same as scipy's CSR, in float64."""
         from scipy.sparse import csr_array
 
-        rows = self._both[0]
-        parts = (rows.values.double().cpu().numpy() * factors, rows.columns.cpu().numpy(), rows.offsets.cpu().numpy())
-        return Sparse(csr_array(parts, shape=self.shape), self.dtype, rows.values.device)
+        values, columns, offsets = (each.cpu().numpy() for each in (self.values.double(), self.columns, self.offsets))
+        return csr_array((values, columns, offsets), shape=self.shape)
+
+    def scaled(self, factors: Float[np.ndarray, " nonzero"]) -> "Sparse":
+        """Every stored value times a factor of its own, in the order of `values`."""
+        found = self.scipy()
+        found.data = found.data * factors
+        return Sparse(found, self.dtype, self.values.device)
 
     @property
     def T(self) -> "Sparse":

@@ -4,7 +4,9 @@ import json
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from parataxis.cli import main
 
@@ -49,6 +51,38 @@ def test_train_leaves_a_model_a_report_and_figures(call, tmp_path):
     assert status == 0
     assert told == (tmp_path / "said.csv").read_text()
     assert {line.split(",")[1] for line in told.split()[1:]} <= {"x", "y"}  # the user's own names
+
+
+def reordered(path):
+    """The columns backwards, one that nobody asked for among them, and no labels."""
+    import pandas as pd
+
+    frame = pd.read_csv(path).drop(columns="label")
+    frame.insert(0, "extra", 9.0)
+    return frame[frame.columns[::-1]]
+
+
+def test_features_are_found_by_their_names(call, tmp_path):
+    """Classifying by place would give whoever has their columns in another order wrong labels, without a word."""
+    call([*COMMON["TRAIN"], "--epochs", "30"])
+    _, expected, _ = call(["lighthgnn", "predict", "model", "vertices.csv"])
+    reordered(tmp_path / "vertices.csv").to_csv(tmp_path / "other.csv", index=False)
+    assert call(["lighthgnn", "predict", "model", "other.csv"])[:2] == (0, expected)
+    reordered(tmp_path / "vertices.csv").drop(columns="c").to_csv(tmp_path / "less.csv", index=False)
+    status, _, err = call(["lighthgnn", "predict", "model", "less.csv"])
+    assert status == 2
+    assert "less.csv: no column 'c', a feature that the model was trained with" in err
+
+
+def test_features_alone_are_enough(call, tmp_path):
+    x, _ = COMMON["vertices"]()
+    rows = csr_array(x)
+    parts = {"indptr": rows.indptr, "indices": rows.indices, "data": rows.data, "shape": np.array(rows.shape)}
+    np.savez(tmp_path / "new.npz", **{f"x_{name}": each for name, each in parts.items()})
+    status, told, _ = call(["lighthgnn", "predict", "model", "new.npz", "--json"])
+    _, named, _ = call(["lighthgnn", "predict", "model", "vertices.csv", "--json"])
+    labels = [[row["label"] for row in json.loads(each)] for each in (told, named)]
+    assert (status, labels[0]) == (0, labels[1])
 
 
 def test_evaluate_names_seen_and_unseen(call, tmp_path):

@@ -51,6 +51,17 @@ def test_every_teacher_learns_and_teaches(name):
     assert right(student) > 0.9
 
 
+def test_logits_in_double_precision_teach_as_single_ones_do():
+    gather = hgnn_plus(HYPERGRAPH).gather
+    reliable = Reliable(gather, torch.full((len(HYPERGRAPH),), 0.5))
+    logits = torch.from_numpy(X[:, :2])
+    taught = [
+        distill(each, torch.from_numpy(X).float(), named(0), GUIDE, reliable, BRIEF)
+        for each in (logits, logits.float())
+    ]
+    assert torch.allclose(*(each.logits for each in taught), atol=1e-3)
+
+
 def test_any_teachers_logits_dense_features_no_labels():
     logits = torch.from_numpy(X[:, :3] - X[:, 3:]).float()  # of no model at all
     student = distill(logits, torch.from_numpy(X).float(), named(0), recipe=SMALL)

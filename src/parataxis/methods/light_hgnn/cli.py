@@ -142,7 +142,8 @@ def _evaluated(report: Any) -> str:
 def predict_command(
     model: Model,
     features: Annotated[
-        Path, typer.Argument(metavar="FEATURES", help="A table with a row a vertex and the columns of training; .npz.")
+        Path,
+        typer.Argument(metavar="FEATURES", help="A table with the columns of training, in any order; or an .npz."),
     ],
     out: Annotated[Path | None, typer.Option(help="A .csv; else it is printed.", show_default=False)] = None,
     as_json: AsJson = False,
@@ -159,7 +160,7 @@ def predict_command(
     from parataxis.methods.light_hgnn.student import Student
 
     student = Student.load(model_file(model))
-    ids, x = read_features(features)
+    ids, x = read_features(features, student.columns)
     check_features(x, ids)
     probabilities = student.probabilities(x)
     said = probabilities.argmax(1)

@@ -17,7 +17,10 @@ VERTEX, LABEL, EDGE, WEIGHT = "vertex", "label", "edge", "weight"  # columns of 
 
 @dataclass(frozen=True)
 class Dataset:
-    """x: CSR, vertex by feature, as given. labels: 0 to C - 1, or -1. ids: of the vertices. classes: their names."""
+    """x: CSR, vertex by feature, as given. labels: 0 to C - 1, or -1. ids: of the vertices. classes: their names.
+
+    columns: the names of the features, where these have any.
+    """
 
     name: str
     x: Any
@@ -25,6 +28,7 @@ class Dataset:
     hypergraph: Hypergraph
     ids: Sequence[Any]
     classes: tuple[Any, ...]
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = self.x.shape[0]
@@ -72,7 +76,7 @@ def read_dataset(path: Path | str, hyperedges: Path | str | None = None) -> Data
         return _from_arrays(path)
     if hyperedges is None:
         raise BadInput(f"{path}: holds vertices only; give their hyperedges with --hyperedges FILE")
-    ids, labels, classes, x = _vertices(path)
+    ids, labels, classes, columns, x = _vertices(path)
     edges = Path(hyperedges)
     try:
         if edges.suffix == ".json":
@@ -81,14 +85,13 @@ def read_dataset(path: Path | str, hyperedges: Path | str | None = None) -> Data
             hypergraph = Hypergraph.from_frame(_frame(edges), VERTEX, EDGE, ids)
     except BadInput as error:
         raise BadInput(str(error) if str(edges) in str(error) else f"{edges}: {error}") from None
-    return Dataset(path.stem, x, labels, hypergraph, ids, classes)
+    return Dataset(path.stem, x, labels, hypergraph, ids, classes, columns)
 
 
-def _from_arrays(path: Path) -> Dataset:
+def _csr(path: Path, arrays: dict[str, Any]) -> Any:
     from scipy.sparse import csr_array
 
-    arrays = open_npz(path)
-    for name in ("x_indptr", "x_indices", "x_data", "x_shape", "y"):
+    for name in ("x_indptr", "x_indices", "x_data", "x_shape"):
         if name not in arrays:
             raise BadInput(f"{path}: holds no array {name!r}; there: {', '.join(arrays)}")
     try:
@@ -97,6 +100,14 @@ def _from_arrays(path: Path) -> Dataset:
         x.check_format()
     except ValueError as error:
         raise BadInput(f"{path}: x is no CSR matrix: {error}") from None
+    return x
+
+
+def _from_arrays(path: Path) -> Dataset:
+    arrays = open_npz(path)
+    x = _csr(path, arrays)
+    if "y" not in arrays or arrays["y"].dtype.kind not in "iu":
+        raise BadInput(f"{path}: y: expected an array of whole numbers, -1 for no label; there: {', '.join(arrays)}")
     labels = arrays["y"].astype(np.int64)
     if len(labels) != x.shape[0]:
         raise BadInput(f"{path}: y has {len(labels)} vertices, the features {x.shape[0]}; give each both")
@@ -120,7 +131,7 @@ def _frame(path: Path) -> Any:
         raise BadInput(f"{path}: is no table: {str(error).splitlines()[0]}") from None
 
 
-def _vertices(path: Path) -> tuple[list[Any], Int[np.ndarray, " vertex"], tuple[Any, ...], Any]:
+def _vertices(path: Path) -> tuple[list[Any], Int[np.ndarray, " vertex"], tuple[Any, ...], tuple[str, ...], Any]:
     frame = _frame(path)
     for name in (VERTEX, LABEL):
         if name not in frame.columns:
@@ -130,14 +141,20 @@ def _vertices(path: Path) -> tuple[list[Any], Int[np.ndarray, " vertex"], tuple[
     labels = np.array([numbers.get(each, -1) for each in frame[LABEL]], np.int64)
     if len(classes) < 2:
         raise BadInput(f"{path}: {len(classes)} class in column {LABEL!r}; expected two or more")
-    return frame[VERTEX].tolist(), labels, classes, features_of(path, frame.drop(columns=LABEL))
+    columns = tuple(str(name) for name in frame.columns if name not in (VERTEX, LABEL))
+    return frame[VERTEX].tolist(), labels, classes, columns, features_of(path, frame)
 
 
-def features_of(path: Path, frame: Any) -> Any:
-    """CSR of every column but `vertex`."""
+def features_of(path: Path, frame: Any, columns: Sequence[str] = ()) -> Any:
+    """CSR of these columns, in their order; without any of every column but `vertex` and `label`."""
     from scipy.sparse import csr_array
 
-    columns = [name for name in frame.columns if name not in (VERTEX, LABEL)]
+    columns = columns or [name for name in frame.columns if name not in (VERTEX, LABEL)]
+    if missing := [name for name in columns if name not in frame.columns]:
+        raise BadInput(
+            f"{path}: no column {missing[0]!r}, a feature that the model was trained with; there: "
+            f"{', '.join(map(str, frame.columns))}"
+        )
     values = []
     for name in columns:
         if frame[name].dtype.kind not in "biuf":
@@ -154,12 +171,15 @@ def features_of(path: Path, frame: Any) -> Any:
     return csr_array(table)
 
 
-def read_features(path: Path | str) -> tuple[Sequence[Any], Any]:
-    """Ids and CSR features of vertices to be classified: a table with a column `vertex`, or an .npz with x."""
+def read_features(path: Path | str, columns: Sequence[str] = ()) -> tuple[Sequence[Any], Any]:
+    """Ids and CSR features of vertices to be classified: a table with a column `vertex`, or an .npz with x.
+
+    columns: names of a table's features in the order of training; others are left aside.
+    """
     path = Path(path)
     if path.suffix == ".npz":
-        data = _from_arrays(path)
-        return data.ids, data.x
+        x = _csr(path, open_npz(path))
+        return range(x.shape[0]), x
     frame = _frame(path)
     ids = frame[VERTEX].tolist() if VERTEX in frame.columns else list(range(len(frame)))
-    return ids, features_of(path, frame)
+    return ids, features_of(path, frame, columns)

@@ -165,7 +165,7 @@ def distill(
         raise BadInput(f"choose={choose!r}: expected accuracy or divergence")
     if recipe.label_share and guide is None:
         raise BadInput(f"label_share={recipe.label_share}: give a guide, there are no labels without one")
-    teacher = (teacher_logits.detach() / recipe.temperature).softmax(1)
+    teacher = (teacher_logits.detach() / recipe.temperature).softmax(1).to(x.dtype)
     edges = reliable.gather @ teacher if reliable else None
 
     def loss(run: Any, batch: Any, epoch: Epoch) -> Tensor:
@@ -201,10 +201,7 @@ def rows(x: Features, some: Int[Tensor, " some"]) -> Features:
     """Some rows of the features."""
     if not isinstance(x, Sparse):
         return x[some]
-    from scipy.sparse import csr_array
-
-    whole = csr_array((x.values.numpy(), x.columns.numpy(), x.offsets.numpy()), shape=x.shape)
-    return Sparse(whole[some.numpy()], x.dtype)
+    return Sparse(x.scipy()[some.numpy()], x.dtype)
 
 
 def data_hash(*parts: Any) -> str:

@@ -169,7 +169,7 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path: Path | str) -> "LightHGNNClassifier":
-        """A fitted classifier that predicts as the saved one did."""
+        """A fitted classifier that predicts as the saved one did; how that was trained is not in the file."""
         student = Student.load(path)
         made = cls(hidden=len(student.a_bias), unit=student.unit)
         made.student_, made.classes_ = student, np.array(student.classes)

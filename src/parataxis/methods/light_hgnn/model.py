@@ -1,6 +1,7 @@
 """The teachers, two layers of a hypergraph network each, and the student, an MLP that sees one vertex."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,12 +54,8 @@ class _Teacher(nn.Module):
         self.first, self.second = SparseLinear(features, hidden), SparseLinear(hidden, classes)
         self.dropout = ByteDropout(dropout)
 
-    @staticmethod
-    def propagation(
-        hypergraph: Hypergraph, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
-    ) -> Propagation:
-        """How this teacher passes means through a hypergraph; computed once, given to every call."""
-        raise NotImplementedError
+    # How this teacher passes means through a hypergraph: (hypergraph, dtype, device); made once, given to every call.
+    propagation: ClassVar[Callable[..., Propagation]]
 
     def hidden(self, x: Features, through: Propagation) -> Float[Tensor, "vertex hidden"]:
         """What the first layer makes of the vertices."""

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 
-FORMAT = "parataxis light-hgnn student 1"
+FORMAT = "parataxis light-hgnn student 2"
 OPSET, IR = 17, 8  # of ONNX: what runtimes since 2022 read
 
 
@@ -21,7 +21,8 @@ OPSET, IR = 17, 8  # of ONNX: what runtimes since 2022 read
 class Student:
     """max(x A + a, 0) B + b, the logits; BatchNorm is folded into B and b, since it comes after the ReLU.
 
-    classes: their names, in the order of the columns of B. unit: rows of x are scaled to sum 1 first.
+    classes: their names, in the order of the columns of B. unit: rows of x are scaled to sum 1 first. columns: names of
+    the features, where these have any.
     """
 
     a_weight: Float[np.ndarray, "feature hidden"]
@@ -30,6 +31,7 @@ class Student:
     b_bias: Float[np.ndarray, " class"]
     classes: tuple[Any, ...]
     unit: bool
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: Any, classes: Sequence[Any], unit: bool) -> "Student":
@@ -96,6 +98,7 @@ class Student:
     def save(self, path: Path | str) -> Path:
         """Plain arrays in one .npz, written whole or not at all."""
         meta = {"format": FORMAT, "unit": self.unit, "classes": [_plain(each) for each in self.classes]}
+        meta["columns"] = list(self.columns)
         arrays = {name: getattr(self, name) for name in ("a_weight", "a_bias", "b_weight", "b_bias")}
         buffer = io.BytesIO()
         np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)
@@ -109,7 +112,7 @@ class Student:
         meta = json.loads(str(arrays.pop("meta", "{}")))
         if meta.get("format") != FORMAT:
             raise BadInput(f"{path}: is no model of `parataxis lighthgnn train`; give the file that it wrote")
-        return cls(**arrays, classes=tuple(meta["classes"]), unit=meta["unit"])
+        return cls(**arrays, classes=tuple(meta["classes"]), unit=meta["unit"], columns=tuple(meta["columns"]))
 
     def to_onnx(self, path: Path | str) -> Path:
         """A graph from `x` (float32, rows by features) to `probabilities` and `label`, the place of the class."""

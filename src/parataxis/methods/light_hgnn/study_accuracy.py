@@ -35,6 +35,10 @@ def gain(of: str, over: str) -> Callable[[Numbers], float]:
     return lambda numbers: POINTS * (numbers[of] - numbers[over])
 
 
+def points(of: str) -> Callable[[Numbers], float]:
+    return lambda numbers: POINTS * numbers[of]
+
+
 def measure(units: Units, real: bool) -> Iterator[Measurement | Figure | Table]:
     def told(claim: str, found: Estimate, where: str = "", **more: Any) -> Measurement:
         data = where or f"{len(units)} data sets"
@@ -175,7 +179,7 @@ def figure(units: Units) -> Figure:
         (right, "unseen ", "production: held-out vertices"),
     ):
         for shift, (model, word) in enumerate(words.items()):
-            found = by_set(units, lambda numbers, key=prefix + model: POINTS * numbers[key])  # type: ignore[misc]
+            found = by_set(units, points(prefix + model))
             places = np.arange(len(units)) + 0.22 * (shift - 1)
             values = np.array([[each.value, each.low, each.high] for each in found.values()])
             ax.errorbar(

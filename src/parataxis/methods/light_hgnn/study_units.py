@@ -69,13 +69,7 @@ def _transductive(setting: Setting, other_teachers: bool) -> Numbers:
 
 def _propagated(setting: Setting, through: Propagation) -> Sparse:
     """L L X, by four sparse products: the mean features of neighbours, without any training."""
-    from scipy.sparse import csr_array
-
-    def scipy(sparse: Sparse) -> Any:
-        parts = (sparse.values.numpy(), sparse.columns.numpy(), sparse.offsets.numpy())
-        return csr_array(parts, shape=sparse.shape)
-
-    gather, scatter, x = scipy(through.gather), scipy(through.scatter), scipy(setting.x)
+    gather, scatter, x = (each.scipy() for each in (through.gather, through.scatter, setting.x))
     return Sparse(scatter @ (gather @ (scatter @ (gather @ x))))
 
 

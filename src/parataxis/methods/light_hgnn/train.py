@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:
         model = LightHGNNClassifier(**settings, checkpoints=unfinished, tell=tell)
         model.fit(data.x, data.labels, hypergraph=data.hypergraph, ids=data.ids)
     student = model.student_
-    student = type(student)(**{**vars(student), "classes": tuple(data.classes[each] for each in model.classes_)})
+    classes = tuple(data.classes[each] for each in model.classes_)
+    student = replace(student, classes=classes, columns=data.columns)
     said = student.logits(data.x).argmax(1)
     teacher = model.teacher_.logits.argmax(1).numpy()
     chosen = model.validation_
@@ -54,8 +56,8 @@ def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     student.save(out / "model.npz")
     write_atomic(out / "report.json", json.dumps(report, indent=1))
     write_atomic(out / "history.csv", model.history_.to_csv())
-    classes = len(data.classes)
-    write_atomic(out / "confusion.svg", confusion_matrix(confusion(truth, said[chosen], classes), data.classes))
+    table = confusion(truth, said[chosen], len(data.classes))
+    write_atomic(out / "confusion.svg", confusion_matrix(table, data.classes))
     if settings["plus"]:
         write_atomic(out / "reliability.svg", reliability_histogram(model.reliability_))
     shutil.rmtree(unfinished)
