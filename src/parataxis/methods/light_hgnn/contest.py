@@ -181,7 +181,7 @@ def student_numpy(student: Student, x: Any, vertex: int) -> Contestant:
 
 
 def student_torch(student: Student, x: Any, vertex: int) -> Contestant:
-    """The student in torch, BatchNorm folded: addmm, clamp, addmm; one vertex as a dense row."""
+    """The student in torch, BatchNorm folded: addmm, clamp, addmm; of a sparse row what is not 0."""
 
     def begin() -> dict[str, Answer]:
         import torch
@@ -192,7 +192,9 @@ def student_torch(student: Student, x: Any, vertex: int) -> Contestant:
         a, a_bias, b, b_bias = (torch.from_numpy(each) for each in parts)
         sparse = hasattr(x, "indices")
         every = Sparse(x) if sparse else torch.from_numpy(x)
-        row = torch.from_numpy(x[[vertex]].toarray() if sparse else x[[vertex]])
+        row = x[[vertex]]
+        columns = torch.from_numpy(row.indices.astype(np.int64)) if sparse else None
+        values = torch.from_numpy(row.data[None] if sparse else row)
 
         def all_vertices() -> Any:
             with torch.inference_mode():
@@ -200,7 +202,8 @@ def student_torch(student: Student, x: Any, vertex: int) -> Contestant:
 
         def one() -> Any:
             with torch.inference_mode():
-                return torch.addmm(b_bias, torch.addmm(a_bias, row, a).clamp_min_(0), b)
+                weights = a if columns is None else a.index_select(0, columns)
+                return torch.addmm(b_bias, torch.addmm(a_bias, values, weights).clamp_min_(0), b)
 
         return {"all vertices": all_vertices, "one known vertex": one, "one new vertex": one}
 
