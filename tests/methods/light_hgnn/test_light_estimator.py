@@ -130,3 +130,11 @@ def test_a_fit_that_was_cut_off_goes_on(tmp_path):
     assert (again.predict_proba(X) == whole.predict_proba(X)).all()
     with pytest.raises(BadInput, match=r"teacher\.pt: is of a fit with another model, optimizer, seed or data"):
         fitted(LABELS[::-1].copy(), checkpoints=tmp_path)
+
+
+@pytest.mark.parametrize("other", [{"unit": True}, {"validation": 0.5}, {"kl": "original"}], ids=str)
+def test_what_decides_a_fit_is_not_taken_from_another(tmp_path, other):
+    """A command that was cut off and is given again with other options must not go on with the old ones' weights."""
+    fitted(checkpoints=tmp_path)
+    with pytest.raises(BadInput, match="is of a fit with another model, optimizer, seed or data"):
+        fitted(checkpoints=tmp_path, **other)

@@ -105,14 +105,16 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
         names = {name: value for name, value in self.get_params().items() if name in vars(Recipe())}
         recipe = replace(Recipe(), **names)
-        arrays = (found.data, found.indices, labels, hypergraph.members, hypergraph.offsets, hypergraph.weights)
-        known = data_hash(*arrays, repr((recipe, self.teacher, self.plus)).encode())
+        scaled = unit_rows(found) if self.unit else found
+        arrays = (scaled.data, scaled.indices, scaled.indptr, labels, train, self.validation_)
+        structure = (hypergraph.members, hypergraph.offsets, hypergraph.weights)
+        known = data_hash(*arrays, *structure, repr((recipe, self.teacher, self.plus)).encode())
 
         def rest(name: str) -> dict[str, Any]:
             kept = None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
             return {"rng": named(self.random_state or 0, name), "recipe": recipe, "checkpoint": kept, "tell": self.tell}
 
-        x = Sparse(unit_rows(found) if self.unit else found)
+        x = Sparse(scaled)
         guide = Guide.of(labels, train, self.validation_)
         through = teacher_class(self.teacher).propagation(hypergraph)
         self.teacher_ = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
