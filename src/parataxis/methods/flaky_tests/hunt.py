@@ -15,8 +15,9 @@ from parataxis import __version__
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classify import Kind, classify
 from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
-from parataxis.methods.flaky_tests.outcomes import ENDING, FAILING, Run
+from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
+from parataxis.methods.flaky_tests.repeats import AGAIN, always_fails, ender_of, telling, without_ender
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.schedules import Level
 from parataxis.methods.flaky_tests.session import (
@@ -35,8 +36,6 @@ TIMEOUT = 10.0  # seconds a test may take at least
 PATIENCE = 12  # times that, as long as it is not known how long the suite's tests take
 DAY = 86_400.0  # seconds that file order may take at first
 SLOWER = 10  # times its time in file order, a test may take in another
-RETRIES = 5  # of an order that a crash or a time-out cut short, each without the test that did it
-AGAIN = 1000  # is added to the index of an order that is tried again without a test
 ASIDE = 3  # different orders that a test may end before it is left out
 DEATHS = 2  # of the whole session, before an order is given up
 ALONE = 50  # tests that always fail, at most, are run alone
@@ -45,7 +44,7 @@ FILES = {
     f"{PUT_BACK}); orders run one at a time, and probes from one order share files",
     "none": "files that a test leaves are seen by later orders",
 }
-HASH_SEEDS, ENVIRONMENTS = 4, 2  # to tell a dependence on the hash seed from one on the environment
+ENVIRONMENTS = 2  # of their own, for what may depend on the environment and not on the hash seed
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ class _Hunt:
         self.ahead: dict[int, Session] = {}
         self.ended: defaultdict[int, set[tuple[int, ...]]] = defaultdict(set)
         for entry in journal.entries:
-            self.ended[_ender(entry.run)].add(entry.run.order)
+            self.ended[ender_of(entry.run)].add(entry.run.order)
         self.done = {(run.iteration, run.name) for run in self.runs()}
         self.planned = 0
         self.goes_on = journal.head is not None
@@ -235,7 +234,7 @@ class _Hunt:
     def _alone(self) -> None:
         """Tests that fail in every run: some pass when nothing else is collected, let alone run."""
         kinds = classify(self.runs(), len(self.head().ids))
-        never = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY and _always_fails(self.runs(), test)]
+        never = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY and always_fails(self.runs(), test)]
         orders = [Order("alone", test, (test,), fresh=True, only=True) for test in never[:ALONE]]
         self.planned += len(orders)
         with _Place(self, self.protocol.environments) as place:
@@ -248,7 +247,7 @@ class _Hunt:
         if not suspects:
             return
         order = tuple(range(suspects[-1] + 1))
-        iterations = _telling(self.runs(), suspects)
+        iterations = telling(self.runs(), suspects)
         self.planned += len(iterations) * ENVIRONMENTS
         number = self.protocol.environments
         for hash_of in iterations:
@@ -290,7 +289,7 @@ class _Hunt:
         run = Run(iteration, order.kind, order.index, order.order, "".join(outcomes), round(seconds, 4), order.of)
         self.journal.add(Entry(run, messages, durations, leaving))
         self.done.add((iteration, run.name))
-        self.ended[_ender(run)].add(run.order)
+        self.ended[ender_of(run)].add(run.order)
         self._tell()
         return run
 
@@ -367,7 +366,7 @@ class _Place:
         for done in session.run(feed(), limits, seeded=head.seeded, isolate=isolate):
             del self.under_way[done.order.name]
             run = self.hunt.keep(self.iteration, done.order, done)
-            if (again := _again(run)) is not None:
+            if (again := without_ender(run)) is not None:
                 later.appendleft(again)
 
     def _without_aside(self, order: Order) -> Order:
@@ -389,35 +388,3 @@ def _because(found: Collected) -> list[str]:
         why = "; ".join(f"no {name} can be had ({reason})" for name, reason in found.refused.items())
         reasons.append(f"{why}: " * bool(why) + FILES[found.isolation])
     return reasons
-
-
-def _ender(run: Run) -> int:
-    """The test that ended its order by a crash or a time-out; -1 if none did."""
-    return next((test for test, outcome in enumerate(run.outcomes) if outcome in ENDING), -1)
-
-
-def _again(run: Run) -> Order | None:
-    """The order once more without the test that cut it short, so that those behind it are run as well."""
-    ender = _ender(run)
-    if ender < 0 or ender == run.order[-1] or run.index >= RETRIES * AGAIN:
-        return None
-    return Order(run.kind, run.index + AGAIN, tuple(test for test in run.order if test != ender), of=run.of)
-
-
-def _always_fails(runs: Sequence[Run], test: int) -> bool:
-    outcomes = {run.outcomes[test] for run in runs if run.kind not in ("alone", "hash")} - {"-", "s"}
-    return bool(outcomes) and outcomes <= set(FAILING)
-
-
-def _telling(runs: Sequence[Run], suspects: list[int]) -> list[int]:
-    """Iterations that between them show each suspect both ways, in file order."""
-    chosen: list[int] = []
-    for test in suspects:
-        shown = {}
-        for run in runs:
-            if run.kind == "same" and run.outcomes[test] not in "-s":
-                shown[run.iteration] = run.outcomes[test] in FAILING
-        for way in (True, False):
-            if not any(shown.get(iteration) is way for iteration in chosen):
-                chosen += [iteration for iteration, failed in shown.items() if failed is way][:1]
-    return sorted(chosen[:HASH_SEEDS])
