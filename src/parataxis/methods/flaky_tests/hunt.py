@@ -44,7 +44,7 @@ FILES = {
     f"{PUT_BACK}); orders run one at a time, and probes from one order share files",
     "none": "files that a test leaves are seen by later orders",
 }
-ENVIRONMENTS = 2  # of their own, for what may depend on the environment and not on the hash seed
+ENVIRONMENTS = 2  # new ones, in which a hash seed is tried that might be what a test depends on
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from parataxis.methods.flaky_tests.session import Order
 
 RETRIES = 5  # of an order that a crash or a time-out cut short, each without the test that did it
 AGAIN = 1000  # is added to the index of an order that is tried again without a test
-HASH_SEEDS = 4  # iterations that are run again with another hash seed, at most
+HASH_SEEDS = 4  # at most, that are tried in new environments: is it the seed or the environment that decides?
 
 
 def ender_of(run: Run) -> int:
