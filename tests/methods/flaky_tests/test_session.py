@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 from hatchery import hatched
-from hunts import LEAN, copy_suites, killed_session, with_descendants
+from hunts import LEAN, copy_suites, killed_session
 from suites.cases import CASES
 
 from nursery import in_child
@@ -623,13 +623,13 @@ def test_stopping_early_drops_what_is_under_way(written):
             orders = [Order("random", 0, (0,)), Order("random", 1, (other,))]
             next(session.run(orders, LIMITS, seeded=[], isolate=False)) if other else _stop_late(session, orders)
             assert _outcomes(session, 0, 0) == ".."
-            assert len(with_descendants(session._process.pid)) == 2  # the guardian and the supervisor
+            assert len(_below(session._process.pid)) == 2  # the guardian and the supervisor
 
 
 def _stop_late(session, orders):
     running = session.run(orders, LIMITS, seeded=[], isolate=False)
     next(running)
-    assert _until(lambda: len(with_descendants(session._process.pid)) == 2)
+    assert _until(lambda: len(_below(session._process.pid)) == 2)
     running.close()
 
 
@@ -647,6 +647,10 @@ def test_orders_are_taken_one_by_one(shared, monkeypatch):
     assert len(seen) == 3
 
 
+def _below(pid):
+    return [pid, *(process.pid for process in psutil.Process(pid).children(recursive=True))]
+
+
 def test_closing_ends_every_process_and_removes_the_folder(own_start, written, tmp_path):
     text = f"""
         import os, subprocess, time
@@ -662,7 +666,7 @@ def test_closing_ends_every_process_and_removes_the_folder(own_start, written, t
         session.collected()
         orders = [Order("random", 0, (0,)), Order("random", 1, (1,), fresh=True)]
         assert next(session.run(orders, LIMITS, seeded=[], isolate=False)).outcomes == "."
-        pids, folder = with_descendants(session._process.pid), session._folder
+        pids, folder = _below(session._process.pid), session._folder
         assert len(pids) == 4
         assert os.getsid(session._process.pid) == session._process.pid  # Ctrl-C reaches the hunt alone
         assert folder.exists()
@@ -700,11 +704,11 @@ def test_a_test_that_kills_its_parent_ends_the_session_and_no_more(written):
         """
     with Session(written(test_a=text), 0, seed=1) as session:
         session.collected()
-        pids = with_descendants(session._process.pid)
+        pids = _below(session._process.pid)
         with pytest.raises(SessionDied):
             _outcomes(session, 0)
         assert _gone(pids[1:])
-        assert _until(lambda: len(with_descendants(session._process.pid)) == 1)  # the guardian hears of it when we do
+        assert _until(lambda: len(_below(session._process.pid)) == 1)  # the guardian hears of it when we do
         with pytest.raises(SessionDied):
             _outcomes(session, 0)
 
