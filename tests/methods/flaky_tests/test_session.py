@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 from hatchery import hatched
-from hunts import LEAN, copy_suites, killed_session
+from hunts import LEAN, alive, copy_suites, gone, killed_session, until
 from suites.cases import CASES
 
 from nursery import in_child
@@ -34,22 +34,6 @@ def _run(session, *orders, limits=LIMITS, isolate=False, seeded=()):
 def _outcomes(session, *order, **how):
     """The outcomes of one forked order, told by places."""
     return _run(session, Order("random", 0, tuple(order)), **how)["random/0"].outcomes
-
-
-def _alive(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-def _gone(pids, seconds=LONG):
-    return _until(lambda: not any(_alive(pid) for pid in pids), seconds)
-
-
-def _until(done, seconds=LONG):
-    """Wait until something is so; whether it is, in the end."""
-    until = time.monotonic() + seconds
-    while not (so := done()) and time.monotonic() < until:
-        time.sleep(0.01)
-    return so
 
 
 # -- one session for many ------------------------------------------------------------------------------------------
@@ -344,7 +328,7 @@ def test_each_order_has_a_folder_for_temporary_files_of_its_own(shared):
     folders = [done.messages[0].partition("ValueError: ")[2].split() for done in (one, other)]
     for tmp_path, *tmp in folders:
         assert tmp[0] == tmp[1] == os.path.dirname(os.path.dirname(tmp_path))
-        assert _until(lambda folder=tmp[0]: not os.path.exists(folder))
+        assert until(lambda folder=tmp[0]: not os.path.exists(folder))
     assert not set(folders[0]) & set(folders[1])
 
 
@@ -609,10 +593,10 @@ def test_a_daemon_ends_with_its_order_and_no_sooner(written, tmp_path):
             assert done.outcomes == "."
             names.append(done.order.name)
             if len(names) == 2:
-                assert _alive(int(daemon.read_text()))
+                assert alive(int(daemon.read_text()))
                 go_on.touch()
         assert names == ["random/1", "random/2", "random/0"]
-        assert _gone([int(daemon.read_text())], 0)
+        assert gone([int(daemon.read_text())], 0)
 
 
 def test_stopping_early_drops_what_is_under_way(written):
@@ -629,7 +613,7 @@ def test_stopping_early_drops_what_is_under_way(written):
 def _stop_late(session, orders):
     running = session.run(orders, LIMITS, seeded=[], isolate=False)
     next(running)
-    assert _until(lambda: len(_below(session._process.pid)) == 2)
+    assert until(lambda: len(_below(session._process.pid)) == 2)
     running.close()
 
 
@@ -665,12 +649,13 @@ def test_closing_ends_every_process_and_removes_the_folder(own_start, written, t
     with Session(written(test_a=text), 0, seed=1, jobs=2) as session:
         session.collected()
         orders = [Order("random", 0, (0,)), Order("random", 1, (1,), fresh=True)]
-        assert next(session.run(orders, LIMITS, seeded=[], isolate=False)).outcomes == "."
+        running = session.run(orders, LIMITS, seeded=[], isolate=False)  # once let go, it drops the second
+        assert next(running).outcomes == "."
         pids, folder = _below(session._process.pid), session._folder
         assert len(pids) == 4
         assert os.getsid(session._process.pid) == session._process.pid  # Ctrl-C reaches the hunt alone
         assert folder.exists()
-    assert _gone(pids, 0)
+    assert gone(pids, 0)
     assert not folder.exists()
 
 
@@ -690,8 +675,8 @@ def test_a_killed_hunt_leaves_nothing(written, tmp_path, when):
     assert status == -signal.SIGKILL
     pids, folder = json.loads(out)
     assert len(pids) >= 2 + 2 * wanted - 1
-    assert _gone(pids)
-    assert _until(lambda: not os.path.exists(folder))
+    assert gone(pids)
+    assert until(lambda: not os.path.exists(folder))
 
 
 def test_a_test_that_kills_its_parent_ends_the_session_and_no_more(written):
@@ -707,8 +692,8 @@ def test_a_test_that_kills_its_parent_ends_the_session_and_no_more(written):
         pids = _below(session._process.pid)
         with pytest.raises(SessionDied):
             _outcomes(session, 0)
-        assert _gone(pids[1:])
-        assert _until(lambda: len(_below(session._process.pid)) == 1)  # the guardian hears of it when we do
+        assert gone(pids[1:])
+        assert until(lambda: len(_below(session._process.pid)) == 1)  # the guardian hears of it when we do
         with pytest.raises(SessionDied):
             _outcomes(session, 0)
 
