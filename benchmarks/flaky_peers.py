@@ -43,6 +43,7 @@ from parataxis.methods.flaky_tests.suite import Suite, find_suite
 OURS = str(Path(sys.executable).with_name("parataxis"))
 LONG = 30.0  # seconds; what takes longer is run once
 BARE = "the same, bytecode of the tests not cached"
+BESIDE = os.cpu_count() or 1  # pairs at a time
 PAIRS = 200  # at most, over which the price of a pair is averaged
 
 
@@ -121,7 +122,7 @@ def pairs(place: Place, rounds: int) -> Iterator[list[str]]:
         ids = session.collected().ids
     others = [culprit, *(nodeid for nodeid in ids[:: -(-len(ids) // PAIRS)] if nodeid not in (culprit, test))]
     orders = [Order("pair", k, (ids.index(other), ids.index(test))) for k, other in enumerate(others)]
-    empty, full = list[Ran](), list[Ran]()
+    empty, full, beside = list[Ran](), list[Ran](), list[Ran]()
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(f"{culprit}\n{test}\n")
         file.flush()
@@ -134,14 +135,19 @@ def pairs(place: Place, rounds: int) -> Iterator[list[str]]:
         for _ in range(rounds):
             empty.append(_forks(suite, ids, []))
             full.append(_forks(suite, ids, orders))
+            beside.append(_forks(suite, ids, orders, jobs=BESIDE))
             for name, (command, rans) in theirs.items():
                 with _without_bytecode(place) if name == BARE else contextlib.nullcontext():
                     rans.append(run(command, place.root))
             run(command, place.root)  # for its bytecode
-    start, whole, end = median(empty), median(full), full[0].output
-    fork = Ran((whole.wall - start.wall) / len(orders), (whole.cpu - start.cpu) / len(orders))
+    start, end = median(empty), full[0].output
+    fork, one_of_two = (
+        Ran((whole.wall - start.wall) / len(orders), (whole.cpu - start.cpu) / len(orders))
+        for whole in (median(full), median(beside))
+    )
     first = Ran(start.wall + fork.wall, start.cpu + fork.cpu)
     yield [place.name, f"a fork, mean of {len(orders)} pairs", end, *_times(fork, None, 4)]
+    yield [place.name, f"the same, {BESIDE} at a time", end, *_times(one_of_two, fork, 4)]
     yield [place.name, "a session's start and one fork", end, *_times(first, fork, 4)]
     for name, (_, rans) in theirs.items():
         yield [place.name, name, {0: ".", 1: "F"}[rans[0].status or 0], *_times(median(rans), fork, 4)]
@@ -160,12 +166,12 @@ def _without_bytecode(place: Place) -> Iterator[None]:
         del os.environ["PYTHONDONTWRITEBYTECODE"]
 
 
-def _forks(suite: Suite, ids: list[str], orders: list[Order]) -> Ran:
-    """A session in which these pairs are run; its output is how the first of them ended."""
+def _forks(suite: Suite, ids: list[str], orders: list[Order], jobs: int = 1) -> Ran:
+    """A session in which these pairs are run, `jobs` at a time; its output is how the one that ended first ended."""
     ends: list[str] = []
 
     def work() -> None:
-        with Session(suite, 0, seed=0, ids=ids) as session:
+        with Session(suite, 0, seed=0, ids=ids, jobs=jobs) as session:
             found = session.collected()
             limits = Limits(test=600.0, tests={}, order=3600.0)
             ran = session.run(orders, limits, seeded=found.fingerprints, isolate=found.isolation != "none")

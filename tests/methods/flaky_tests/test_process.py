@@ -119,52 +119,6 @@ def test_a_child_dies_with_its_parent(process):
     assert out == "b''"
 
 
-VIEW = (
-    "print('why:' + process.why_no_private_view([folder], layer), flush=True)",
-    "pid = process.fork()",
-    "if pid == 0:",
-    "    os.chdir(folder)",
-    "    process.private_view([folder], layer)",
-    "    open('new', 'w').close()",
-    "    open(folder + '/kept', 'w').write('changed')",
-    "    os.remove('removed')",
-    "    os.mkdir('sub')",
-    "    print(sorted(os.listdir(folder)), open('kept').read(), flush=True)",
-    "    os._exit(0)",
-    "os.waitpid(pid, 0)",
-)
-
-
-@pytest.mark.parametrize("user", ["ours", "nobody"])
-def test_what_is_written_in_a_private_view_vanishes(process, tmp_path, user):
-    if user == "nobody" and os.getuid() != 0:
-        pytest.skip("only root can become another user")
-    folder, layer = tmp_path / "pro,ject: a", tmp_path / "layer"
-    for path in (folder, layer):
-        path.mkdir()
-    for name in ("kept", "removed"):
-        (folder / name).write_text("as it was")
-    if user == "nobody":
-        for path in (layer, folder, *folder.iterdir()):
-            os.chown(path, 65534, 65534)
-    # A process that has changed its user may not map users, as a precaution of the kernel; one that was started can.
-    become = ("os.setgid(65534); os.setuid(65534); process._libc.prctl(4, 1)",) if user == "nobody" else ()
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(parent.stat().st_mode | 0o011)
-    out = _in_a_child(process, *become, *VIEW, folder=str(folder), layer=str(layer))
-    assert out.splitlines() == ["why:", "['kept', 'new', 'sub'] changed"]
-    assert {path.name: path.read_text() for path in folder.iterdir()} == {"kept": "as it was", "removed": "as it was"}
-    assert list(layer.iterdir()) == []
-
-
-def test_a_view_that_would_hide_a_file_system_is_refused_with_the_reason(process, tmp_path):
-    assert process.why_no_private_view(["/"], str(tmp_path)).startswith("file systems are mounted below /")
-
-
-def test_a_refused_mount_says_which(process, tmp_path):
-    assert "mount of tmpfs on" in process.why_no_private_view([str(tmp_path)], str(tmp_path / "absent"))
-
-
 def test_a_tree_with_odd_permissions_is_removed(process, tmp_path):
     inner = tmp_path / "tree" / "inner"
     inner.mkdir(parents=True)

@@ -448,7 +448,7 @@ def test_what_cant_be_put_back_ends_the_session_with_the_reason(written):
 def orders(worker, monkeypatch, tmp_path):
     """What isolates the orders of a session with these settings, where an overlay is refused."""
     module = worker("worker")
-    monkeypatch.setattr(module.process, "why_no_private_view", lambda folders, layer: "no user namespaces")
+    monkeypatch.setattr(module, "why_no_private_view", lambda folders, layer: "no user namespaces")
     (tmp_path / "project").mkdir()
 
     def isolation(asked):

@@ -25,11 +25,14 @@ class Patterns:
     def __init__(self) -> None:
         self.cache: dict[Any, Any] = getattr(re, "_cache", {})
         self.known: set[tuple[str | bytes, int]] = set()
+        self.size = len(self.cache)
         if hasattr(re, "_MAXCACHE"):
             re._MAXCACHE = MOST
 
     def tell(self, path: str) -> None:
         """In a child, at its end: what it compiled that its parent had not."""
+        if len(self.cache) < self.size + WORTH:
+            return
         keys = [key[1:] for key in list(self.cache) if type(key) is tuple and len(key) == 3 and key[0] in (str, bytes)]
         new = [(pattern, int(flags)) for pattern, flags in keys if (pattern, int(flags)) not in self.known]
         if len(new) >= WORTH:
@@ -51,3 +54,4 @@ class Patterns:
                     _compile(pattern, flags)
                 except Exception:
                     continue
+        self.size = len(self.cache)

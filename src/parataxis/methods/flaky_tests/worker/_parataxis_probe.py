@@ -51,7 +51,7 @@ class Prober:
         sequences: Sequence[Sequence[int | None]],
         table: Table,
         limit: float,
-        private: Callable[[], None],
+        private: Callable[[], object],
         beat: Callable[[], None],
     ) -> None:
         self.session, self.sequences, self.table = session, sequences, table

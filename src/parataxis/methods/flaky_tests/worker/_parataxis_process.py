@@ -1,4 +1,4 @@
-"""What Linux offers to keep one order from touching the next: groups, death signals, private file systems."""
+"""What Linux offers to keep one order from touching the next: groups, death signals, and an end to all that is left."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ import time
 import warnings
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_REC, MS_PRIVATE = 16384, 1 << 18
 
 # Bound before the suite is imported, which may patch `os` and `time`; freezegun replaces clocks wherever a module holds
 # one: not inside a tuple.
@@ -66,6 +64,14 @@ def pidfd(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
         return None
+
+
+def close_all_but(*kept: int) -> None:
+    """Close every descriptor of this process that is not one of these."""
+    for fd in map(int, _listdir("/proc/self/fd")):
+        if fd not in kept:
+            with contextlib.suppress(OSError):  # the listing's own
+                os.close(fd)
 
 
 def has_ended(pid: int) -> bool:
@@ -121,7 +127,7 @@ def kill_descendants(keep: set[int]) -> None:
 def _descendants(root: int, keep: set[int]) -> list[int]:
     found = []
     for task in _listdir("/proc/%d/task" % root):
-        for pid in map(int, _read("/proc/%d/task/%s/children" % (root, task)).split()):
+        for pid in map(int, read("/proc/%d/task/%s/children" % (root, task)).split()):
             if pid not in keep:
                 found += [*_descendants(pid, keep), pid]
     return found
@@ -134,86 +140,12 @@ def _listdir(path: str) -> list[str]:
         return []
 
 
-def _read(path: str) -> str:
+def read(path: str) -> str:
     try:
         with open(path) as stream:
             return stream.read()
     except OSError:
         return ""
-
-
-def private_view(folders: list[str], layer: str) -> None:
-    """Give this process, and what it starts, a view of `folders` of its own: the same paths, what is written vanishes.
-
-    A mount namespace (inside a user namespace where we may not have one without), a tmpfs on the empty folder `layer`
-    for what is written, and an overlay over each of the folders. The calling process must have one thread. Raises
-    OSError, and says why, where the system refuses.
-    """
-    mapped = _unshare()
-    _mount("none", "/", None, MS_REC | MS_PRIVATE, None)
-    _mount("tmpfs", layer, "tmpfs", 0, None)
-    for number, folder in enumerate(folders):
-        upper, work = (os.path.join(layer, "%s-%d" % (name, number)) for name in ("upper", "work"))
-        os.mkdir(upper)
-        os.mkdir(work)
-        shutil.copystat(folder, upper)
-        options = "lowerdir=%s,upperdir=%s,workdir=%s" % tuple(map(_escaped, (folder, upper, work)))
-        _mount("overlay", folder, "overlay", 0, options + ",userxattr" if mapped else options)
-    os.chdir(os.getcwd())  # the same path, now inside the overlay
-
-
-def why_no_private_view(folders: list[str], layer: str) -> str:
-    """Empty if `private_view` works here, else the reason; tried in a child, for it can't be undone."""
-    if not LINUX:
-        return "overlay mounts exist on Linux only"
-    for folder in folders:
-        prefix = os.path.join(os.path.realpath(folder), "")
-        points = (line.split()[4] for line in _read("/proc/self/mountinfo").splitlines())
-        if any(point.replace("\\040", " ").startswith(prefix) for point in points):
-            return "file systems are mounted below %s; an overlay would hide them" % folder
-    reader, writer = os.pipe()
-    pid = fork()
-    if pid == 0:
-        try:
-            private_view(folders, layer)
-        except BaseException as error:
-            os.write(writer, str(error).encode() or b"refused")
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        why = stream.read().decode()
-    reap(pid)
-    return why
-
-
-def _unshare() -> bool:
-    """Enter a new mount namespace; tells whether that took a user namespace, in which everyone keeps their ids."""
-    assert _libc is not None
-    if _libc.unshare(CLONE_NEWNS) == 0:
-        return False
-    uid, gid = os.getuid(), os.getgid()
-    _check(_libc.unshare(CLONE_NEWNS | CLONE_NEWUSER), "unshare")
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open("/proc/self/" + name, "w") as stream:
-            stream.write(text)
-    return True
-
-
-def _escaped(path: str) -> str:
-    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int, options: str | None) -> None:
-    assert _libc is not None
-    encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind, options)]
-    result = _libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3])
-    _check(result, "mount of %s on %s" % (kind or source, target))
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, "%s: %s" % (what, os.strerror(number)))
 
 
 def remove_tree(path: str) -> None:

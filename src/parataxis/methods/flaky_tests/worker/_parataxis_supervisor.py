@@ -105,6 +105,9 @@ class Starts(Protocol):
     def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
         """Start it in a fresh interpreter, which writes to the record at that path; the process id."""
 
+    def keep(self) -> set[int]:
+        """Processes of ours that belong to no order."""
+
     def restore(self, command: dict[str, Any]) -> None:
         """In this process, once an order has ended: put back the files that it changed, if need be. Raises OSError."""
 
@@ -190,7 +193,7 @@ class Supervisor:
         self.running.remove(running)
         process.kill_group(running.pid)
         process.reap(running.pid)
-        process.kill_descendants({other.pid for other in self.running})
+        process.kill_descendants({other.pid for other in self.running} | self.orders.keep())
         if running.fd is not None:
             os.close(running.fd)
 

@@ -32,6 +32,7 @@ from _parataxis_patterns import Patterns
 from _parataxis_probe import Prober, Table
 from _parataxis_snapshot import Snapshot
 from _parataxis_supervisor import ANSWER, MOST_CHANGES, Pipes, Supervisor, redirect
+from _parataxis_view import Views, private_view, why_no_private_view
 
 PATTERNS = "patterns.pickle"  # in the order's folder
 STORE = "store"  # in the session's folder
@@ -93,6 +94,7 @@ class _Orders:
         self.ready: Any = None
         self.patterns = Patterns()
         self.snapshot: Any = None
+        self.views = Views(settings["private"], self.layer)
 
     def serve(self, session: Any) -> None:
         self.session = session
@@ -125,7 +127,7 @@ class _Orders:
         asked, private = self.settings["isolation"], self.settings["private"]
         refused = {}
         if asked in (None, "overlay"):
-            refused["overlay"] = process.why_no_private_view(private, self.layer)
+            refused["overlay"] = why_no_private_view(private, self.layer)
             if not refused["overlay"]:
                 return "overlay", {}
         if asked in (None, "snapshot"):
@@ -146,7 +148,7 @@ class _Orders:
             tempfile.tempdir = folder
         os.environ["TMPDIR"] = folder
         if self._overlay(command):
-            process.private_view(self.settings["private"], self.layer)
+            self.views.enter(command["id"])
         self.generators.prepare(set(command["seeded"]), "%s/%s" % (self.settings["seed"], command["name"]))
         with self.session.own_files(folder):
             redirect(1)
@@ -165,13 +167,19 @@ class _Orders:
         if command["isolate"] and self.snapshot:
             self.at = os.getcwd()
             self.snapshot.take()
+        if self._overlay(command) and not command["fresh"]:
+            self.views.take(command["id"])
         if command.get("look"):
             self.state = _module(self.here, "_parataxis_state")
         if command.get("watch") is not None and self.ready is None:
             self.watch = _module(self.here, "_parataxis_watch")
             self.ready = self.watch.ready(self.session.root())
 
+    def keep(self) -> set[int]:
+        return self.views.keepers()
+
     def restore(self, command: dict[str, Any]) -> None:
+        self.views.leave(command["id"])
         if command["isolate"] and self.snapshot:
             self.snapshot.restore()
             with contextlib.suppress(OSError):
@@ -223,9 +231,9 @@ class _Orders:
         with open(os.path.join(folder, ANSWER), "w") as stream:
             json.dump([change.to_row() for change in changes], stream)
 
-    def _own_files(self, command: dict[str, Any]) -> Callable[[], None]:
+    def _own_files(self, command: dict[str, Any]) -> Callable[[], object]:
         if self._overlay(command):
-            return lambda: process.private_view(self.settings["private"], self.layer)
+            return lambda: private_view(self.settings["private"], self.layer)
         return lambda: None
 
     def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
@@ -253,7 +261,7 @@ def run_fresh(here: str, file: str) -> None:
     process.enter_group(given["parent"])
     _stand_in(given["cwd"])
     if command["isolate"]:
-        process.private_view(settings["private"], given["layer"])
+        private_view(settings["private"], given["layer"])
     plugin = _plugin_module(here)
 
     def loop(session: Any) -> None:
