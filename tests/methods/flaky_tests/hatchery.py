@@ -52,12 +52,15 @@ class Hatched:
         os.close(inward[0])
         os.close(outward[1])
         self.stdin, self.stdout = os.fdopen(inward[1], "wb"), os.fdopen(outward[0], "rb")
-        self._fd = os.pidfd_open(self.pid)
+        self._fd: int | None = os.pidfd_open(self.pid)
 
     def wait(self, timeout: float | None = None) -> None:
+        if self._fd is None:  # it has ended
+            return
         if not select.select([self._fd], [], [], timeout)[0]:
             raise subprocess.TimeoutExpired("a session", timeout or 0.0)
         os.close(self._fd)
+        self._fd = None
 
     def kill(self) -> None:
         signal.pidfd_send_signal(self._fd, signal.SIGKILL)

@@ -71,20 +71,18 @@ def open_lab(folder: Path, tests: Sequence[str]) -> Any:
     """A lab on a suite, or some tests of it, in which nothing is left to chance: one collection tells all of it."""
     from unittest.mock import patch
 
-    from parataxis.methods.flaky_tests.hunt import _head
     from parataxis.methods.flaky_tests.lab import ITERATION, Lab
     from parataxis.methods.flaky_tests.session import Limits, Session
     from parataxis.methods.flaky_tests.suite import find_suite
+    from parataxis.methods.flaky_tests.survey import head_of
 
     suite = find_suite([folder / test for test in tests] or [folder])
     with patch.dict(os.environ, LEAN), hatched():
         session = Session(suite, ITERATION, seed=0, jobs=2)
     found = session.collected()
     asked = {"root": str(folder), "arguments": list(suite.arguments), "protocol": "", "level": "", "seed": 0}
-    head = _head(suite, found, found, timeout=LONGEST, **asked)
-    lab = Lab(suite, head, Limits(LONGEST, {}, 0.0), jobs=2)
-    lab._session = session
-    return lab
+    head = head_of(suite, found, found, timeout=LONGEST, **asked)
+    return Lab(suite, head, Limits(LONGEST, {}, 0.0), jobs=2, session=session)
 
 
 def killed_hunt(root: str, settings: dict[str, int], orders: int, how: dict[str, Any]) -> None:

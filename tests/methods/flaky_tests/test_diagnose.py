@@ -9,12 +9,12 @@ from hunts import SOME_CLEANERS, copy_suites, smaller
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.diagnose import bisect, diagnose
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
-from parataxis.methods.flaky_tests.explain import explain, suite_of
+from parataxis.methods.flaky_tests.explain import explain
 from parataxis.methods.flaky_tests.explanation import explanation
-from parataxis.methods.flaky_tests.hunt import hunt, survey
-from parataxis.methods.flaky_tests.lab import Lab
+from parataxis.methods.flaky_tests.hunt import hunt
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.session import Limits
+from parataxis.methods.flaky_tests.survey import laboratory
 
 pytestmark = pytest.mark.usefixtures("forks")
 
@@ -163,6 +163,5 @@ def test_a_test_that_kills_the_session_takes_no_other_along(tmp_path):
         "def test_slow():\n    time.sleep(0.4)\n"
         "def test_kill():\n    os.kill(os.getppid(), signal.SIGKILL)\n"
     )
-    head = survey([tmp_path], [], None, 0, 10.0)
-    with Lab(suite_of(head), head, Limits(60.0, {}, 0.0), jobs=2) as two:
+    with laboratory([tmp_path], timeout=60.0, jobs=2) as two:
         assert two.last([(1,), (2,), (0,), (0,)]) == [".", "C", ".", "."]

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from test_journal import HEAD
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.hunt import _because, hunt
+from parataxis.methods.flaky_tests.hunt import hunt
 from parataxis.methods.flaky_tests.journal import read_journal
 from parataxis.methods.flaky_tests.protocol import PROTOCOLS, Protocol
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import PUT_BACK, Collected, Limits, Order, Session, SessionDied
+from parataxis.methods.flaky_tests.survey import _because
 from parataxis.methods.flaky_tests.text import notes
 
 pytestmark = pytest.mark.usefixtures("forks")

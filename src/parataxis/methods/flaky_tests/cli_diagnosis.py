@@ -145,15 +145,13 @@ def replay_command(
 @contextmanager
 def _lab(arguments: list[str] | None, python: Path | None, timeout: float, seed: int, jobs: int = 1) -> Iterator["Lab"]:
     from parataxis.methods.flaky_tests.cli import split
-    from parataxis.methods.flaky_tests.explain import suite_of
-    from parataxis.methods.flaky_tests.hunt import survey
-    from parataxis.methods.flaky_tests.lab import Lab
-    from parataxis.methods.flaky_tests.session import Limits
+    from parataxis.methods.flaky_tests.survey import laboratory
 
     words = arguments or ["."]
     paths, options = split(words if not words[0].startswith("-") else [".", *words])
-    head = survey(paths, options, python, seed, timeout)
-    with Lab(suite_of(head), head, Limits(timeout, {}, 0.0), jobs) as lab:
+    with laboratory(paths, options, python=python, seed=seed, timeout=timeout, jobs=jobs) as lab:
+        for reason in lab.head.because:
+            print(f"note: {reason}", file=sys.stderr, flush=True)
         yield lab
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from parataxis import __version__
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classify import Kind, classify
 from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
@@ -21,7 +20,6 @@ from parataxis.methods.flaky_tests.repeats import AGAIN, always_fails, ender_of,
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.schedules import Level
 from parataxis.methods.flaky_tests.session import (
-    PUT_BACK,
     Collected,
     Done,
     Isolation,
@@ -31,6 +29,7 @@ from parataxis.methods.flaky_tests.session import (
     SessionDied,
 )
 from parataxis.methods.flaky_tests.suite import Suite, check_python, find_suite
+from parataxis.methods.flaky_tests.survey import head_of
 
 TIMEOUT = 10.0  # seconds a test may take at least
 PATIENCE = 12  # times that, as long as it is not known how long the suite's tests take
@@ -39,11 +38,6 @@ SLOWER = 10  # times its time in file order, a test may take in another
 ASIDE = 3  # different orders that a test may end before it is left out
 DEATHS = 2  # of the whole session, before an order is given up
 ALONE = 50  # tests that always fail, at most, are run alone
-FILES = {
-    "snapshot": "files are put back after each order, edits made meanwhile included (all is kept in "
-    f"{PUT_BACK}); orders run one at a time, and probes from one order share files",
-    "none": "files that a test leaves are seen by later orders",
-}
 ENVIRONMENTS = 2  # new ones, in which a hash seed is tried that might be what a test depends on
 
 
@@ -93,34 +87,6 @@ def hunt(
         _Hunt(suite, plan, seed, jobs, level or plan.level, timeout, isolation, journal, watch).go()
         assert journal.head is not None
         return Report(journal.head, journal.entries)
-
-
-def survey(paths: Sequence[Path | str], options: Sequence[str], python: Path | None, seed: int, timeout: float) -> Head:
-    """Collect the suite that `paths` belong to, run nothing. Raises BadInput."""
-    suite = find_suite([Path(path) for path in paths], tuple(options), python)
-    check_python(suite)
-    with Session(suite, 0, seed=seed) as first, Session(suite, 1, seed=seed) as second:  # both at once
-        found, other = first.collected(), second.collected()
-    asked = {"root": str(suite.root), "arguments": list(suite.arguments), "protocol": "", "level": "", "seed": seed}
-    return _head(suite, found, other, timeout=timeout, **asked)
-
-
-def _head(suite: Suite, found: Collected, other: Collected, **asked: Any) -> Head:
-    """What two collections found: what the suite seeds itself is alike in both."""
-    return Head(
-        **asked,
-        ids=found.ids,
-        declared=found.declared,
-        seeded=sorted(set(found.fingerprints) & set(other.fingerprints)),
-        forks=found.fork and found.threads == 1,
-        isolation=found.isolation,
-        because=_because(found),
-        errors=found.errors,
-        interpreter=str(suite.python),
-        python=found.python,
-        pytest=found.pytest,
-        parataxis=__version__,
-    )
 
 
 def own_folder(root: Path) -> Path:
@@ -204,7 +170,7 @@ class _Hunt:
         first = self.ahead[0] = self._open(0)
         found = first.collected()
         second = self.ahead[1] = self._open(1, like=found)
-        self.journal.begin(_head(self.suite, found, second.collected(), timeout=self.timeout, **asked))
+        self.journal.begin(head_of(self.suite, found, second.collected(), timeout=self.timeout, **asked))
 
     # -- the course of a hunt --------------------------------------------------------------------------------------
 
@@ -373,18 +339,3 @@ class _Place:
         aside = self.hunt.aside()
         kept = tuple(test for test in order.order if test not in aside)
         return replace(order, order=kept, fresh=order.fresh or not self.hunt.head().forks)
-
-
-def _because(found: Collected) -> list[str]:
-    reasons = []
-    if not found.fork:
-        reasons.append("this system has no safe fork: each order runs in an interpreter of its own")
-    elif found.threads > 1:
-        reasons.append(
-            f"{found.threads} threads run once the suite is collected, and a process with threads can't be forked "
-            "safely: each order runs in an interpreter of its own"
-        )
-    if found.isolation != "overlay":
-        why = "; ".join(f"no {name} can be had ({reason})" for name, reason in found.refused.items())
-        reasons.append(f"{why}: " * bool(why) + FILES[found.isolation])
-    return reasons

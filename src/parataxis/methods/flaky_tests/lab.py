@@ -16,13 +16,22 @@ Places = tuple[int, ...]
 class Lab:
     """A session to try orders in. Use as a context manager. A session that dies under an order is opened again.
 
-    Where files are put back after each order (a snapshot), the probes of one order share them.
+    Where files are put back after each order (a snapshot), the probes of one order share them. session: one that has
+    collected the suite; by default, one is started when it is needed.
     """
 
-    def __init__(self, suite: Suite, head: Head, limits: Limits, jobs: int = 1, ignore: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        head: Head,
+        limits: Limits,
+        jobs: int = 1,
+        ignore: Sequence[Path] = (),
+        session: Session | None = None,
+    ) -> None:
         self.suite, self.head, self.jobs, self.ignore = suite, head, jobs, ignore
         self.limits = Limits(limits.test, limits.tests, DAY)
-        self._session: Session | None = None
+        self._session = session
         self._count = 0
         self.forks = 0
         self.tell: Callable[[int, int], None] = lambda done, of: None
