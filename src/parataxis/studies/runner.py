@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 
-from parataxis.backends import connect
+from parataxis.backends import on
 from parataxis.claims import Claim, Figure, Measurement, Table
 from parataxis.errors import BadInput
 from parataxis.studies.context import Context
@@ -128,9 +128,8 @@ def measure_all(
     The store must lie where all workers of the backend can write.
     """
     inner = max(1, jobs // max(1, min(jobs, len(methods))))
-    connect(backend)
     tasks = [Task(method, scale, seed, Path(store), inner, fresh) for method in methods]
-    with Store(store) as opened:  # a store that can't be used is told before anything is started
+    with on(backend), Store(store) as opened:  # a store that can't be used is told before anything is started
         kept = {task: run for task in tasks if not fresh and (run := _finished(task, opened))}
         left = [task for task in tasks if task not in kept]
         kept |= zip(left, _spread(left, jobs, backend) if left else (), strict=True)
@@ -149,7 +148,7 @@ def _spread(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:
         return [run for task in tasks for run in _spread([task], 1, backend)]
     try:
         # n_jobs=1 would run in this process, which a crash of the method would take along
-        with Parallel(n_jobs=max(2, jobs), backend=backend) as parallel:
+        with Parallel(n_jobs=max(2, jobs)) as parallel:
             with _deaf_children():
                 parallel([delayed(int)()])  # starts the workers
             work = _measure_deaf if backend == "loky" else measure

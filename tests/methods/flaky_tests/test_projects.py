@@ -281,10 +281,12 @@ def test_flapys_tables_are_joined_under_one_head(tmp_path):
     assert (tmp_path / "tests_overview.csv").read_text() == "head\nof a\nof b\n"
 
 
-def test_projects_are_measured_by_workers_too(tmp_path, monkeypatch):
-    """With several jobs, each unit in a process of loky's; the order of the list is kept."""
+@pytest.mark.parametrize(("backend", "needs"), [("loky", "joblib"), ("dask", "distributed"), ("ray", "ray")])
+def test_projects_are_measured_by_workers_too(tmp_path, backend, needs):
+    """With several jobs, each unit in a process of its own; the order of the list is kept."""
+    pytest.importorskip(needs)
     rows = [Project(name, path=str(tmp_path / name)) for name in ("a", "b", "c")]
-    found = hunt_many(rows, tmp_path / "out", jobs=2)
+    found = hunt_many(rows, tmp_path / "out", jobs=2, backend=backend)
     assert [each.project for each in found.found] == ["a", "b", "c"]
     assert all(each.reason.startswith("FileNotFoundError") for each in found.found)
     assert found.exit_status == 0

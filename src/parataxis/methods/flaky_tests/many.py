@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from parataxis.backends import connect
+from parataxis.backends import on
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests.projects import Project, Unit
@@ -115,9 +115,10 @@ def hunt_many(
         raise BadInput(f"--out {out}: can't be written ({error.strerror}); name another folder") from None
     units = [Unit(project, out.resolve(), protocol, seed, limit, rebuild) for project in projects]
     found: dict[int, Found] = {}
-    for place, each in _spread(units, jobs, backend):
-        found[place] = each
-        watch(each)
+    with on(backend):
+        for place, each in _spread(units, jobs, backend):
+            found[place] = each
+            watch(each)
     whole = Tally([found[place] for place in range(len(units))])
     whole.write(out)
     return whole
@@ -131,10 +132,9 @@ def _spread(units: Sequence[Unit], jobs: int, backend: str) -> Iterator[tuple[in
     from joblib import Parallel, delayed
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    connect(backend)
     done: set[int] = set()
     ask = "list" if backend == "ray" else "generator_unordered"  # joblib's ray backend has no generators
-    parallel = Parallel(n_jobs=jobs, backend=backend, batch_size=1, return_as=ask)
+    parallel = Parallel(n_jobs=jobs, batch_size=1, return_as=ask)
     try:
         for place, found in parallel(delayed(_numbered)(place, unit) for place, unit in enumerate(units)):
             done.add(place)
