@@ -281,7 +281,7 @@ def test_flapys_tables_are_joined_under_one_head(tmp_path):
     assert (tmp_path / "tests_overview.csv").read_text() == "head\nof a\nof b\n"
 
 
-@pytest.mark.parametrize(("backend", "needs"), [("loky", "joblib"), ("dask", "distributed"), ("ray", "ray")])
+@pytest.mark.parametrize(("backend", "needs"), [("loky", "joblib"), ("dask", "distributed")])
 def test_projects_are_measured_by_workers_too(tmp_path, backend, needs):
     """With several jobs, each unit in a process of its own; the order of the list is kept."""
     pytest.importorskip(needs)
