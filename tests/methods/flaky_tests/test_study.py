@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hunts import smaller
 from official import official
 
 from parataxis.claims import Figure, Measurement, Table
@@ -242,8 +243,9 @@ def test_the_interval_of_a_mean():
 
 
 def test_environments_and_hash_seeds_are_told_apart(context):
-    """A real hunt."""
-    infrastructure, chance = study_environments.measure(toy(generator("toy")), context("quick"))
+    """A real hunt, of as many orders as it takes."""
+    with smaller(own_start=True, iterations=2, same=3, shuffles=0, glances=3):
+        infrastructure, chance = study_environments.measure(toy(generator("toy")), context("quick"))
     assert (infrastructure.value, infrastructure.n, infrastructure.null) == (1, 3, pytest.approx(0, abs=0.2))
     assert (chance.value, chance.null) == (1, 0)
     assert chance.n >= 5  # of eight, each with 15 in 16
@@ -251,7 +253,8 @@ def test_environments_and_hash_seeds_are_told_apart(context):
 
 def test_a_made_project_stands_in_for_the_real_ones(context, lean):
     """A real hunt, with explanations."""
-    table, found, _, only = study_projects.measure(toy(generator("toy")), context("quick"))
+    with smaller(iterations=1, same=2, shuffles=2, tuscan=True):
+        table, found, _, only = study_projects.measure(toy(generator("toy")), context("quick"))
     assert table.rows == [["shop", 8, 5, 5, 0]]
     assert (found.value, found.n, found.null, found.real) == (1, 5, 0, False)
     assert (only.value, only.n, only.null) == (0, 8, 2)
