@@ -378,6 +378,42 @@ def test_files_that_an_order_writes_vanish(written):
         assert _outcomes(session, 0) == "F"  # without isolation, a file outlives the order
 
 
+def test_probes_see_the_files_of_their_walk_and_none_of_each_others(written):
+    """Probes, from the start and after each step of a walk that writes, makes a file, changes, and puts back."""
+    text = """
+        import os, pathlib
+        FILE = pathlib.Path(__file__).with_name("sub") / "file"
+        NEW = FILE.with_name("new")
+        def test_as_it_was():
+            assert FILE.read_text() == "as it was" and not NEW.exists()
+        def test_write():
+            assert FILE.read_text() == "as it was" and not NEW.exists()
+            FILE.write_text("written")
+            NEW.write_text("")
+        def test_written():
+            assert FILE.read_text() == "written" and NEW.exists()
+        def test_again():
+            FILE.write_text("again")
+        def test_put_back():
+            FILE.write_text("as it was")
+            NEW.unlink()
+        def test_nothing():
+            pass
+        """
+    suite = written(test_a=text)
+    (suite.root / "sub").mkdir()
+    (suite.root / "sub" / "file").write_text("as it was")
+    with Session(suite, 0, seed=1) as session:
+        found = session.collected()
+        if found.isolation != "overlay":
+            pytest.skip(str(found.refused))
+        walk = Order("walk", 0, (5, 1, 2, 3, 4, 5), probes=((0,), (1,), (0,), (2,)), each=True)
+        (done,) = _run(session, walk, isolate=True).values()
+        assert done.outcomes == "......"
+        assert done.probed == ["...F", "...F", "FFF.", "FFF.", "FFFF", "...F", "...F"]
+    assert (suite.root / "sub" / "file").read_text() == "as it was"
+
+
 # -- fresh interpreters --------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from typing import Any, Callable, Sequence
 
 import _parataxis_process as process
 from _parataxis_memory import Record
+from _parataxis_view import Views, look
 
 _poll = select.poll  # bound before the suite is imported
 NOT_RUN = ord("-")
@@ -42,7 +43,7 @@ class Table:
 class Prober:
     """Runs each of `sequences` (places of tests; None: not there) in a probe of its own. `limit`: seconds for a test.
 
-    session: the pytest plugin; private: gives the calling process a view of the files of its own, or raises OSError.
+    session: the pytest plugin; views: of the files, for the probes, None where files are not in views.
     """
 
     def __init__(
@@ -51,15 +52,18 @@ class Prober:
         sequences: Sequence[Sequence[int | None]],
         table: Table,
         limit: float,
-        private: Callable[[], object],
+        views: Views | None,
         beat: Callable[[], None],
     ) -> None:
         self.session, self.sequences, self.table = session, sequences, table
-        self.limit, self.private, self.beat = limit, private, beat
+        self.limit, self.views, self.beat = limit, views, beat
+        self.before = look(views.folders, views.layer) if views else None
         self.record = Record(max(map(len, sequences), default=0))
 
     def probe(self, row: int, undo: Callable[[], None] | None = None) -> None:
         """All sequences, from here; `undo` is called first, in each probe."""
+        if self.views and look(self.views.folders, self.views.layer) != self.before:
+            self.views.forget()  # they are of the files as they were
         for column, sequence in enumerate(self.sequences):
             if sequence[-1] is not None:
                 self.table.put(row, column, self._outcome(sequence, undo))
@@ -69,18 +73,23 @@ class Prober:
         self.record.clear()
         generator = random.getstate()  # CPython seeds it anew in a fork
         parent = os.getpid()
+        if self.views:
+            self.views.take(0)
         pid = process.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
                 process.enter_group(parent)
                 random.setstate(generator)
-                with contextlib.suppress(OSError):
-                    self.private()
+                if self.views:
+                    with contextlib.suppress(OSError):
+                        self.views.enter(0)
                 if undo is not None:
                     undo()
                 self._run(sequence)
             os._exit(0)
         ending = self._wait(pid, self.limit * len(sequence))
+        if self.views:
+            self.views.leave(0)
         return self.record.outcomes(ending)[len(sequence) - 1]
 
     def _run(self, sequence: Sequence[int | None]) -> None:

@@ -66,6 +66,23 @@ class Views:
         elif keeper is not None:
             keeper.end()
 
+    def forget(self) -> None:
+        """In the parent, once what lies below the views has changed: none of them is to be entered again."""
+        while self._idle:
+            self._idle.pop().end()
+
+
+def look(folders: list[str], layer: str) -> Any:
+    """What may be changed in the view that the calling process is in: what is written, and what is mounted.
+
+    What is written, moved or removed below a folder leaves a copy or a mark in its upper folder. Of what came and went
+    at its top, and of its own owner and mode, the times tell.
+    """
+    uppers = [os.path.join(layer, "upper-%d" % number) for number in range(len(folders))]
+    states = [(_stat(upper).st_mtime_ns, _stat(upper).st_ctime_ns, _listdir(upper)) for upper in uppers]
+    with _open("/proc/self/mountinfo") as stream:
+        return states, sorted(_listdir(layer)), stream.read()
+
 
 class _Keeper:
     """A child that is in a view and does nothing there, so that the view stays; it tells whether it is as it was."""
@@ -88,21 +105,10 @@ class _Keeper:
 
     def _keep(self, asked: int, answers: int) -> None:
         mapped = private_view(self._folders, self._layer)
-        before = self._look()
+        before = look(self._folders, self._layer)
         _write(answers, MAPPED if mapped else SAME)
         while _read(asked, 1):
-            _write(answers, SAME if self._look() == before else OTHER)
-
-    def _look(self) -> Any:
-        """What an order may change here: what is written, and what is mounted.
-
-        What is written, moved or removed below a folder leaves a copy or a mark in its upper folder. Of what came and
-        went at its top, and of its own owner and mode, the times tell.
-        """
-        uppers = [os.path.join(self._layer, "upper-%d" % number) for number in range(len(self._folders))]
-        states = [(_stat(upper).st_mtime_ns, _stat(upper).st_ctime_ns, _listdir(upper)) for upper in uppers]
-        with _open("/proc/self/mountinfo") as stream:
-            return states, sorted(_listdir(self._layer)), stream.read()
+            _write(answers, SAME if look(self._folders, self._layer) == before else OTHER)
 
     def ready(self) -> bool:
         """Wait until it is in its view; if it can't be, it has ended."""

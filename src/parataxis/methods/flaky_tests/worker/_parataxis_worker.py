@@ -22,7 +22,7 @@ import os
 import platform
 import sys
 import tempfile
-from typing import Any, Callable
+from typing import Any
 
 import _parataxis_process as process
 import _parataxis_random
@@ -205,9 +205,8 @@ class _Orders:
         look: from its end also a row of probes for each change that its tests left, each of which undoes that one.
         """
         sequences = [[self.places[i] for i in sequence] for sequence in command["probes"]]
-        prober = Prober(
-            self.session, sequences, table, command["limits"]["test"], self._own_files(command), record.beat
-        )
+        views = Views(self.settings["private"], self.layer) if self._overlay(command) else None
+        prober = Prober(self.session, sequences, table, command["limits"]["test"], views, record.beat)
         before = self.state.State(self.settings["private"]) if command.get("look") else None
 
         def after(position: int) -> None:
@@ -230,11 +229,6 @@ class _Orders:
                 change.redo()
         with open(os.path.join(folder, ANSWER), "w") as stream:
             json.dump([change.to_row() for change in changes], stream)
-
-    def _own_files(self, command: dict[str, Any]) -> Callable[[], object]:
-        if self._overlay(command):
-            return lambda: private_view(self.settings["private"], self.layer)
-        return lambda: None
 
     def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
         """Start a fresh interpreter, in the state in which this one was before it imported the suite."""
