@@ -119,6 +119,24 @@ def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(l
     assert lab.walk(tuple(range(7)), [5, 6]) == ["...F...."] * 2
 
 
+def test_of_many_victims_the_later_ones_share_what_was_found_for_the_first(lab, warm, monkeypatch):
+    """Where all pairs are too many: the second of two victims, and a third that the order of a hunt explains."""
+    lab = lab("many_cleaners", *SOME_CLEANERS)
+    monkeypatch.setattr("parataxis.methods.flaky_tests.diagnose.PAIRS", 7)
+    first, second = diagnose(lab, [5, 6], [])
+    assert short(first.chains[0].tests) == short(second.chains[0].tests) == ["test_pollute"]
+    cleaners = [f"test_clean_{where}[{n}]" for where in ("before", "after") for n in (0, 1)]
+    assert short(first.chains[0].undone_by) == short(second.chains[0].undone_by) == cleaners
+    assert (first.chains[0].tried, second.chains[0].tried) == (5, 4)
+    assert (first.searched, second.searched) == (7, 1)
+    assert second.notes == ("tried only after 1 tests to which others of these tests owe their outcome",)
+    assert second.forks < 20
+    run = Run(0, "shuffle", 0, (2, 5, 0, 1, 3, 4, 6), ".....F.")
+    sound, victim, other = diagnose(lab, [0, 5, 6], [run])  # the first has no culprit to share
+    assert sound.chains == ()
+    assert short(victim.chains[0].tests) == short(other.chains[0].tests) == ["test_pollute"]
+
+
 def test_bisect_takes_an_order_from_elsewhere(lab, warm):
     lab = lab("joint_polluters")
     names = {nodeid.rpartition("::")[2]: place for place, nodeid in enumerate(lab.head.ids)}

@@ -13,7 +13,7 @@ from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.session import Order
 
 REPLAYS = 3  # of an order that is to be minimised, and of its minimum
-PAIRS = 200_000  # probes to try tests after every other; more victims than that allows share the culprits found
+PAIRS = 20_000  # probes to try tests after every other; more victims than that allows share what was found for those
 CHAINS = 5  # culprits of one test that are looked into: cleaners, changes, a fresh interpreter
 BUDGET = 2_000  # orders, to minimise one
 CHANGES = 8  # that a culprit left, in a report
@@ -40,7 +40,7 @@ def diagnose(
     whole = max(1, PAIRS // len(everyone))  # tests that are tried after every other
     lab.tell = partial(_tell_of, tell, "after every other test")
     pairs = _after_each(lab, everyone, tests[:whole])
-    culprits: set[int] = set()
+    culprits, undoers = set[int](), set[int]()
     for column, test in enumerate(tests):
         lab.tell = partial(_tell_of, tell, lab.head.ids[test])
         case = Case(lab, test, alone[column], cold[column], again[column], runs)
@@ -48,8 +48,10 @@ def diagnose(
             after = dict(enumerate(line[column] for line in pairs))
         else:  # too many to try all pairs: most share their culprits with one of the first
             after = dict(zip(culprits, lab.after([(other,) for other in culprits], [test]), strict=True))
+            case.others = sorted(undoers)
         found = case.diagnosis(after)
         culprits |= case.culprits
+        undoers |= case.undoers
         yield found
 
 
@@ -87,7 +89,8 @@ class Case:
         self.lab, self.test, self.alone, self.cold, self.again, self.runs = lab, test, alone, cold, again, runs
         self.forks = lab.forks
         self.notes: list[str] = []
-        self.culprits: set[int] = set()
+        self.others: Sequence[int] = range(len(lab.head.ids))  # that may undo what a culprit does
+        self.culprits, self.undoers = set[int](), set[int]()
         self.fails_alone = alone in FAILING
         self.kind = Dependence.BRITTLE if self.fails_alone else Dependence.VICTIM
 
@@ -102,6 +105,7 @@ class Case:
             self.notes.append(f"tried only after {len(after)} tests to which others of these tests owe their outcome")
         if not chains and (several := self._several()):
             chains = [several]
+            self.culprits = {several[0]} if len(several) == 1 else set()
         self._note_declared(chains)
         found = [self.chain(chain, look=place < CHAINS) for place, chain in enumerate(chains)]
         if len(found) > CHAINS:
@@ -168,16 +172,19 @@ class Case:
         if not look:
             tests = tuple(map(self._id, chain))
             return Chain(tests, self.lab.suite.command(*tests, self._id(self.test)))
-        others = [other for other in range(len(self.lab.head.ids)) if other not in (*chain, self.test)]
+        others = [other for other in self.others if other not in (*chain, self.test)]
         between = self.lab.between(chain, others, self.test)
-        undone = tuple(
-            self._id(other)
+        undone = [
+            other
             for other, end in zip(others, between, strict=True)
             if end in PASSING + FAILING and not self.differs(end)
-        )
+        ]
+        self.undoers.update(undone)
         confirmed = self.confirmed(chain)
         self._note_breaker(chain)
-        return replace(confirmed, undone_by=undone, tried=len(others), changes=self._changes(chain))
+        return replace(
+            confirmed, undone_by=tuple(map(self._id, undone)), tried=len(others), changes=self._changes(chain)
+        )
 
     def confirmed(self, chain: tuple[int, ...]) -> Chain:
         """The chain, and how it ends in a fresh interpreter that collects nothing else."""
