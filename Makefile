@@ -26,8 +26,8 @@ check: $(VENV)/.dev  ## style, types, imports, rendered docs
 	$(BIN)/lint-imports
 	$(BIN)/parataxis docs --check
 
-tests: $(VENV)/.dev  ## the tests in a random order; its seed is in the first lines
-	$(BIN)/python -m pytest
+tests: $(VENV)/.dev  ## the tests in a random order, two files at a time; its seed is in the first lines
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 docs: $(VENV)/.docs  ## the documentation in site/; a broken link is an error
 	$(BIN)/mkdocs build --strict
