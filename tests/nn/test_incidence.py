@@ -1,5 +1,7 @@
 """The factorised operators against dense formulas, their gradients, and what no order may change."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,6 +59,40 @@ def test_equivariant_to_vertices_and_blind_to_the_order_of_hyperedges_and_member
     for operator in (hgnn, hgnn_plus):
         found = operator(moved, dtype)(x[order])
         assert torch.allclose(found, operator(hypergraph, dtype)(x)[order], rtol=0, atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("operator", [hgnn, hgnn_plus])
+def test_in_one_step_as_in_two(operator, dtype):
+    """Values, and the gradient to what goes in; 40 pairs among 8 vertices have fewer products than memberships."""
+    rng = np.random.default_rng(0)
+    hypergraph = Hypergraph.from_edges([rng.choice(8, 2, replace=False) for _ in range(40)], 8, rng.uniform(1, 2, 40))
+    through = operator(hypergraph, dtype)
+    assert through.product is not None
+    assert through.product.nnz <= through.gather.nnz + through.scatter.nnz
+    x, direction = torch.from_numpy(rng.normal(size=(2, 8, 3))).to(dtype)
+    found = []
+    for each in (through, replace(through, product=None)):
+        x.requires_grad_(True)
+        x.grad = None
+        out = each(x)
+        (out * direction).sum().backward()
+        found.append((out.detach(), x.grad))
+    for one, two in zip(*found, strict=True):
+        assert torch.allclose(one, two, rtol=0, atol=TOLERANCE[dtype])
+
+
+GROWING = {
+    "one of nine": [range(9)],
+    "one large among small": [range(3000), *([k, k + 1] for k in range(2999))],
+    "twice four of eight": [range(4), range(3, 8), range(1, 7)],  # 58 products of 30 memberships
+}
+
+
+@pytest.mark.parametrize("edges", GROWING.values(), ids=GROWING)
+def test_what_would_grow_stays_in_two_steps(edges):
+    n = 1 + max(max(each) for each in edges)
+    assert hgnn(Hypergraph.from_edges([list(each) for each in edges], n)).product is None
 
 
 @settings(max_examples=25)

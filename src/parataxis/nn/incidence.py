@@ -1,6 +1,11 @@
-"""Passing means through a hypergraph in two steps, vertices to hyperedges and back: O(memberships), never n x n."""
+"""Passing means through a hypergraph in two steps, vertices to hyperedges and back: O(memberships), never n x n.
+
+Where the product of the two steps has no more entries than they have, as with many small or alike hyperedges, it is
+made once, and one step does: that is never larger than the steps.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,19 +16,23 @@ from parataxis.errors import BadInput
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.sparse import Sparse
 
+TRIED = 8  # multiplications a membership, at most, to find out whether the product is small
+
 
 @dataclass(frozen=True)
 class Propagation:
     """x -> scatter(gather(x)).
 
     gather: edge x vertex, the mean over members, each scaled. scatter: vertex x edge, a weighted sum, scaled.
+    product: vertex x vertex, scatter times gather, if it has no more entries than both, else None.
     """
 
     gather: Sparse
     scatter: Sparse
+    product: Sparse | None = None
 
     def __call__(self, x: Float[Tensor, "vertex d"]) -> Float[Tensor, "vertex d"]:
-        return self.scatter @ (self.gather @ x)
+        return self.scatter @ (self.gather @ x) if self.product is None else self.product @ x
 
 
 def propagation(
@@ -42,7 +51,22 @@ def propagation(
     back = left[vertex] * by_edge[edge]
     shape = (len(hypergraph), hypergraph.n)
     gather, scatter = (Sparse.of(edge, vertex, each, shape, dtype, device) for each in (into, back))
-    return Propagation(gather, scatter.T)
+    product = _product(hypergraph, into, back)
+    return Propagation(gather, scatter.T, None if product is None else Sparse(product, dtype, device))
+
+
+def _product(
+    hypergraph: Hypergraph, into: Float[np.ndarray, " membership"], back: Float[np.ndarray, " membership"]
+) -> Any:
+    """The steps multiplied, as CSR, if that takes few multiplications and leaves no more entries than they have."""
+    from scipy.sparse import csr_array
+
+    if (hypergraph.sizes.astype(np.int64) ** 2).sum() > TRIED * len(hypergraph.members):
+        return None
+    offsets, shape = hypergraph.offsets, (len(hypergraph), hypergraph.n)
+    gather, scatter = (csr_array((values, hypergraph.members, offsets), shape=shape) for values in (into, back))
+    product = csr_array(scatter.T) @ gather
+    return product if product.nnz <= gather.nnz + scatter.nnz else None
 
 
 def degrees(hypergraph: Hypergraph) -> Float[np.ndarray, " vertex"]:
