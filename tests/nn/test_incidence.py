@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -103,6 +104,20 @@ def test_scaling_all_weights_changes_nothing(seed, factor):
     x = torch.from_numpy(np.random.default_rng(seed).normal(size=(hypergraph.n, 4)))
     for operator in (hgnn, hgnn_plus):
         assert torch.allclose(operator(scaled, x.dtype)(x), operator(hypergraph, x.dtype)(x), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+def test_names_of_hyperedges_do_not_matter(dtype):
+    rng = np.random.default_rng(0)
+    vertex, edge = rng.integers(0, 9, 40), rng.integers(0, 12, 40)
+    found = []
+    for names in (np.arange(12), rng.permutation(12), [f"edge {chr(120 - each)}" for each in range(12)]):
+        frame = pd.DataFrame({"who": vertex, "what": [names[each] for each in edge]}).drop_duplicates()
+        shuffled = frame.sample(frac=1, random_state=len(found))
+        found.append(hgnn(Hypergraph.from_frame(shuffled, "who", "what", range(9)).with_singletons(), dtype))
+    x = torch.from_numpy(rng.normal(size=(9, 3))).to(dtype)
+    for each in found[1:]:
+        assert torch.allclose(each(x), found[0](x), rtol=0, atol=TOLERANCE[dtype])
 
 
 def test_hyperedges_count_as_a_multiset():
