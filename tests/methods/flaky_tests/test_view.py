@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,9 @@ def places(request, tmp_path):
     if user:
         for path in (layer, other, folder, *folder.rglob("*")):
             os.chown(path, user, user)
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent == Path(tempfile.gettempdir()):
+            break
         parent.chmod(parent.stat().st_mode | 0o011)
     return {"folder": str(folder), "other": str(other), "layer": str(layer), "user": user}
 
