@@ -131,6 +131,8 @@ def test_of_many_victims_the_later_ones_share_what_was_found_for_the_first(lab, 
     assert (first.searched, second.searched) == (7, 1)
     assert second.notes == ("tried only after 1 tests to which others of these tests owe their outcome",)
     assert second.forks < 20
+    (again,) = diagnose(lab, [6], [], known=[first])  # after a kill, say
+    assert (again.chains, again.searched) == (second.chains, 1)
     run = Run(0, "shuffle", 0, (2, 5, 0, 1, 3, 4, 6), ".....F.")
     sound, victim, other = diagnose(lab, [0, 5, 6], [run])  # the first has no culprit to share
     assert sound.chains == ()

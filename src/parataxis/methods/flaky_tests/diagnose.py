@@ -25,10 +25,12 @@ def diagnose(
     tests: Sequence[int],
     runs: Sequence[Run],
     tell: Callable[[str], None] = lambda text: None,
+    known: Sequence[Diagnosis] = (),
 ) -> Iterator[Diagnosis]:
     """One diagnosis for each of `tests` (places in the hunt's list), each as soon as it is there.
 
-    runs: of the hunt; an order among them is taken where no single test explains it.
+    runs: of the hunt; an order among them is taken where no single test explains it. known: of other tests of the
+    suite, whose culprits these may share.
     """
     if not tests:
         return
@@ -37,10 +39,14 @@ def diagnose(
     alone = lab.after([()], tests)[0]
     again = lab.last([(test, test) for test in tests])
     cold = lab.last([(test,) for test in tests], fresh=True)
-    whole = max(1, PAIRS // len(everyone))  # tests that are tried after every other
+    tried = sum(each.searched == len(everyone) for each in known)
+    whole = max(0, max(1, PAIRS // len(everyone)) - tried)  # tests that are tried after every other
     lab.tell = partial(_tell_of, tell, "after every other test")
     pairs = _after_each(lab, everyone, tests[:whole])
-    culprits, undoers = set[int](), set[int]()
+    places = {nodeid: place for place, nodeid in enumerate(lab.head.ids)}
+    chains = [chain for each in known for chain in each.chains]
+    culprits = {places[chain.tests[0]] for chain in chains if len(chain.tests) == 1}
+    undoers = {places[undoer] for chain in chains for undoer in chain.undone_by}
     for column, test in enumerate(tests):
         lab.tell = partial(_tell_of, tell, lab.head.ids[test])
         case = Case(lab, test, alone[column], cold[column], again[column], runs)
@@ -57,6 +63,8 @@ def diagnose(
 
 def _after_each(lab: Lab, others: Sequence[int], tests: Sequence[int]) -> list[str]:
     """As `lab.after` with each of the others; for one test without a probe, in half the forks."""
+    if not tests:
+        return []
     if len(tests) == 1:
         return lab.last([(other, tests[0]) for other in others])
     return lab.after([(other,) for other in others], tests)

@@ -50,7 +50,8 @@ def explain(
         ):
             chance = [test for test in todo if kinds[report.head.ids[test]] is Kind.NOD]
             order = [test for test in todo if test not in chance]
-            for found in chain(diagnose(lab, order, report.runs, tell), by_chance(lab, chance, tell)):
+            earlier = list(known.values())
+            for found in chain(diagnose(lab, order, report.runs, tell, earlier), by_chance(lab, chance, tell)):
                 lines.append(found.to_row())
                 known[found.nodeid] = found
     return Report(report.head, report.entries, known)
