@@ -28,14 +28,20 @@ STYLES = {Standing.HOLDS: "green", Standing.FAILS: "red", Standing.UNDECIDED: "y
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim or symmetry with what was measured for it; nothing if that was another version of the claim."""
+    """A claim or symmetry with what was measured for it; nothing if that was another version of the claim.
+
+    lacks: the files for want of which a run left it out.
+    """
 
     stated: Claim | Symmetry
     measured: Measurement | None
     standing: Standing | None
+    lacks: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
+        if self.lacks:
+            return f"not measured here: needs {' and '.join(self.lacks)} (no public address)"
         return WORDS[self.standing]
 
     @property
@@ -46,13 +52,14 @@ class Finding:
 
 def findings(paper: Paper, run: Run | None) -> list[Finding]:
     """Every claim and symmetry of a paper, in the order of paper.toml."""
-    return [_finding(each, run.row(each.id) if run else None) for each in paper.stated]
+    return [_finding(each, run) for each in paper.stated]
 
 
-def _finding(stated: Claim | Symmetry, row: Row | None) -> Finding:
-    version = stated.version if isinstance(stated, Claim) else 0
+def _finding(stated: Claim | Symmetry, run: Run | None) -> Finding:
+    row = run.row(stated.id) if run else None
+    version, needs = (stated.version, stated.needs) if isinstance(stated, Claim) else (0, ())
     if row is None or row.claim_version != version:
-        return Finding(stated, None, None)
+        return Finding(stated, None, None, needs if run and run.finished and row is None else ())
     return Finding(stated, row.measurement, stated.judge(row.measurement))
 
 

@@ -51,7 +51,7 @@ class Layout:
     """A prompt, laid out flat: its pieces in their order, each member of a set after the one before.
 
     group: which set a token belongs to, OUTSIDE for none; segment: which member, counted over all sets; real: False
-    for padding; next_position: of the first generated token.
+    for padding; next_position: of the first generated token; prompt: what was laid out, before more was put after it.
     """
 
     ids: Int[Tensor, " token"]
@@ -62,6 +62,7 @@ class Layout:
     members: tuple[Member, ...]
     next_position: int
     edits: Edits
+    prompt: SetPrompt
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -152,7 +153,7 @@ def lay_out(
             builder.add_set(sorted(rows) if arrangement == "canonical" else rows)
         else:
             builder.add_text(_ids(tokenize, piece, not place))
-    return builder.layout()
+    return builder.layout(prompt)
 
 
 def _ids(tokenize: Callable[[str, bool], list[int]], text: str, first: bool) -> list[int]:
@@ -196,6 +197,6 @@ class _Builder:
         self.columns["segment"] += [segment] * len(ids)
         self.columns["real"] += [place < real for place in range(len(ids))]
 
-    def layout(self) -> Layout:
+    def layout(self, prompt: SetPrompt) -> Layout:
         tensors = {name: torch.tensor(column) for name, column in self.columns.items()}
-        return Layout(**tensors, members=tuple(self.members), next_position=self.at, edits=self.edits)
+        return Layout(**tensors, members=tuple(self.members), next_position=self.at, edits=self.edits, prompt=prompt)

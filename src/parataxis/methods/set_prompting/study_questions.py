@@ -106,7 +106,7 @@ def _moved(
 
     def moved(prompt: SetPrompt, options: dict[str, Any]) -> float:
         prompter = SetPrompter(model.model, model.tokenizer, **options)
-        logits = list(prompter.logits_many(map(prompt.ordered, orders), batch=len(orders)))
+        logits = list(prompter.logits_many(list(map(prompt.ordered, orders)), batch=len(orders)))
         return spread(logits) / float(logits[0].abs().max())
 
     prompts = [each.prompt for each in posed(questions)]
