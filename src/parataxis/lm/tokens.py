@@ -16,21 +16,21 @@ class Tokens:
         self.tokenizer = tokenizer
 
     def __call__(self, text: str, first: bool = False) -> list[int]:
-        ids = self._ids(text)
-        opening, spaces = self._habits
+        ids = self._bare(text) if text else []
+        opening, spaces, line = self._habits
         if first:
             return ids if ids[: len(opening)] == opening else [*opening, *ids]
-        if spaces:
-            behind, line = self._ids("\n" + text), self._ids("\n")
-            ids = behind[len(line) :] if behind[: len(line)] == line else ids
+        if spaces and text:
+            behind = self._bare("\n" + text)
+            return behind[len(line) :] if behind[: len(line)] == line else ids
         return ids
 
-    def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
+    def _bare(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @functools.cached_property
-    def _habits(self) -> tuple[list[int], bool]:
-        """The special tokens with which the tokenizer begins a text, and whether it puts a space before it."""
-        bare, whole = self._ids("a"), list(self.tokenizer("a")["input_ids"])
+    def _habits(self) -> tuple[list[int], bool, list[int]]:
+        """The special tokens with which it begins a text, whether it puts a space before it, and a line break's ids."""
+        bare, whole = self._bare("a"), list(self.tokenizer("a")["input_ids"])
         starts = [start for start in range(len(whole)) if whole[start : start + len(bare)] == bare]
-        return whole[: starts[0]] if starts else [], self.tokenizer.decode(bare + bare) != "aa"
+        return whole[: starts[0]] if starts else [], self.tokenizer.decode(bare + bare) != "aa", self._bare("\n")
