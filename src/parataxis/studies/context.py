@@ -57,6 +57,10 @@ class Context:
         self.used[file] = data.digest(path, packed)
         return path
 
+    def lacks(self, file: str) -> bool:
+        """Whether a file that paper.toml declares is not here, and has no public address (`parataxis.data.lacks`)."""
+        return data.lacks(self.paper, file)
+
     def done(self, identity: str) -> bool:
         """Whether this claim or symmetry need not be measured: an earlier part of this run has stored it, or it can't
         be here, for want of a file."""
