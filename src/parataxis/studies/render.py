@@ -40,9 +40,12 @@ class Finding:
 
     @property
     def word(self) -> str:
-        if self.lacks:
-            return f"not measured here: needs {' and '.join(self.lacks)} (no public address)"
         return WORDS[self.standing]
+
+    @property
+    def why(self) -> str:
+        """Why nothing was measured, if that is known."""
+        return f"not measured here: needs {' and '.join(self.lacks)} (no public address)" if self.lacks else ""
 
     @property
     def asks(self) -> str:
@@ -108,7 +111,7 @@ def rich_table(paper: Paper, run: Run) -> "RichTable":
     table.add_column("standing")
     for each in found:
         measured = each.measured
-        cells = ["", "", ""] if measured is None else [interval(measured), number(measured.null), str(measured.n)]
+        cells = [each.why, "", ""] if measured is None else [interval(measured), number(measured.null), str(measured.n)]
         style = STYLES.get(each.standing, "dim") if each.standing else "dim"
         table.add_row(
             each.stated.id, escape(cells[0]), escape(each.asks), cells[1], cells[2], f"[{style}]{each.word}[/]"
@@ -134,7 +137,7 @@ def findings_markdown(found: Sequence[Finding]) -> str:
         [
             f"`{each.stated.id}`",
             each.stated.says,
-            _measured(each.measured),
+            _measured(each.measured) or each.why,
             f"`{each.asks}`" if each.asks else "",
             each.word,
         ]
@@ -163,7 +166,9 @@ def run_json(paper: Paper, run: Run) -> dict[str, Any]:
         for each in dataclasses.fields(Run)
         if each.name not in ("id", "doing", "rows", "figures", "tables")
     }
-    standing = {each.stated.id: each.word for each in findings(paper, run)}
+    found = findings(paper, run)
+    standing = {each.stated.id: each.word for each in found}
+    left_out = {each.stated.id: each.why for each in found if each.why}
     rows = [
         {
             **asdict(row.measurement),
@@ -175,7 +180,7 @@ def run_json(paper: Paper, run: Run) -> dict[str, Any]:
         if row.measurement.id in standing
     ]
     tables = [{**asdict(each), "rows": [list(row) for row in each.rows]} for each in run.tables]
-    return {**kept, "rows": rows, "tables": tables}
+    return {**kept, "rows": rows, "tables": tables, **({"left_out": left_out} if left_out else {})}
 
 
 def write_evidence(folder: Path, paper: Paper, run: Run) -> Path:
@@ -193,6 +198,7 @@ def read_evidence(folder: Path, paper: Paper) -> Run | None:
         kept = json.loads(path.read_text())
         rows = tuple(_row(row) for row in kept.pop("rows"))
         tables = tuple(Table(**table) for table in kept.pop("tables"))
+        kept.pop("left_out", None)  # told anew, as the standing is
         return Run(**kept, id=0, rows=rows, tables=tables)
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path}: is no evidence: {error}; write it with `parataxis evidence export`") from None
