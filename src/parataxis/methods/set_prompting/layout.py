@@ -149,18 +149,15 @@ def lay_out(
         builder.add_text(tokenize("", True))
     for place, piece in enumerate(prompt.pieces):
         if isinstance(piece, Set):
-            rows = [_ids(tokenize, member, False) for member in piece.members]
+            rows = [tokenize(member, False) for member in piece.members]
+            if [] in rows:
+                raise BadInput(f"prompt: {piece.members[rows.index([])]!r} has no tokens")
             builder.add_set(sorted(rows) if arrangement == "canonical" else rows)
+        elif ids := tokenize(piece, not place):
+            builder.add_text(ids)
         else:
-            builder.add_text(_ids(tokenize, piece, not place))
+            raise BadInput(f"prompt: {piece!r} has no tokens")
     return builder.layout(prompt)
-
-
-def _ids(tokenize: Callable[[str, bool], list[int]], text: str, first: bool) -> list[int]:
-    ids = tokenize(text, first)
-    if not ids:
-        raise BadInput(f"prompt: {text!r} has no tokens")
-    return ids
 
 
 class _Builder:
