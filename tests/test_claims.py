@@ -208,6 +208,7 @@ REFUSED = [
     ('where = "Section 3"', 'where = ""', "claim[2].where='': must not be empty"),
     ('id = "spread"', 'id = "gap"', "id='gap': stands twice"),
     ('id = "any-order"', 'id = "gap"', "id='gap': stands twice"),
+    ('id = "spread"', 'id = "spread"\nneeds = ["x.csv"]', "claim 'spread': needs='x.csv' is no file of [[data]]"),
     ('outcome = "may depend"', 'outcome = "maybe"', "symmetry[3].outcome='maybe': expected one of 'invariant'"),
     ("real = true", "real = 1", "data[1].real=1: expected true or false"),
     ('packed = ""', 'packed = "zip"', "data[1].packed='zip': expected one of '', 'gz'"),

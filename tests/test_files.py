@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parataxis.files import JsonLines, read_json_lines, write_atomic
+from parataxis.files import JsonLines, locked, read_json_lines, write_atomic
 
 
 @pytest.mark.parametrize("content", ["grüße\n", b"\x00\xff"])
@@ -74,3 +74,13 @@ def test_what_was_appended_survives_a_kill(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "log.jsonl")], check=False)
     assert done.returncode == -9
     assert [row["k"] for row in read_json_lines(tmp_path / "log.jsonl")] == [0, 1, 2, 3, 4]
+
+
+def test_a_locked_file_is_one_processs_alone(tmp_path):
+    path = tmp_path / "log"
+    with locked(path) as stream:
+        stream.write(b"x")
+        with pytest.raises(BlockingIOError):
+            locked(path)
+    with locked(path):
+        assert path.read_bytes() == b"x"

@@ -163,7 +163,8 @@ class Claim:
 
     figure: the published figure, with its data set. measure, unit: what we measure. null: where the rule must fail.
     silent: what the paper leaves open and what we chose. scale_reason: why our scale is not the paper's, if it is not.
-    A new measure or new data is a new version.
+    needs: the data files without a public address that it can't be measured without. A new measure or new data is a
+    new version.
     """
 
     id: str
@@ -178,6 +179,7 @@ class Claim:
     silent: str
     scale_reason: str
     min_n: int = 1
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _filled(self, "id", "says", "where", "figure", "measure")
@@ -300,6 +302,10 @@ class Paper:
             raise ValueError(f"verbs={wrong[0]!r}: expected some of {', '.join(VERBS)}")
         _distinct("id", self.ids)
         _distinct("file", [each.file for each in self.data])
+        known = {each.file for each in self.data}
+        for claim in self.claims:
+            if unknown := sorted(set(claim.needs) - known):
+                raise ValueError(f"claim {claim.id!r}: needs={unknown[0]!r} is no file of [[data]]")
 
     @property
     def ids(self) -> tuple[str, ...]:

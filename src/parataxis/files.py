@@ -1,11 +1,12 @@
 """Files that are either whole or absent, and logs that survive a kill in the middle of a line."""
 
+import fcntl
 import json
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 def write_atomic(path: Path | str, content: str | bytes) -> Path:
@@ -23,6 +24,17 @@ def write_atomic(path: Path | str, content: str | bytes) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return path
+
+
+def locked(path: Path | str) -> IO[bytes]:
+    """The file, made if need be, as long as it is open this process's alone; BlockingIOError if it is another's."""
+    stream = open(path, "ab")  # noqa: SIM115  (whoever asked holds it)
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.close()
+        raise
+    return stream
 
 
 class JsonLines:

@@ -7,7 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from parataxis.claims import DataFile, Paper
-from parataxis.data import digest, find
+from parataxis.data import digest, find, lacks
 from parataxis.errors import BadInput
 
 CONTENT = b"a,b\n1,2\n"
@@ -172,6 +172,16 @@ def test_without_an_address_or_folder_the_place_is_named(folder, monkeypatch):
     monkeypatch.delenv("PARATAXIS_DATA")
     with pytest.raises(BadInput, match=r"put it at \$PARATAXIS_DATA/some-paper/rows.csv; .* no public address"):
         find(paper(), "rows.csv")
+
+
+def test_what_is_lacked_is_neither_here_nor_to_be_had(folder):
+    assert lacks(paper(), "rows.csv")
+    assert not lacks(paper(url="http://127.0.0.1:9/rows.csv"), "rows.csv")
+    (folder / "rows.csv").write_bytes(CONTENT)
+    assert not lacks(paper(), "rows.csv")
+    (folder / "rows.csv").write_bytes(b"another")
+    with pytest.raises(BadInput, match="expected"):  # that it's spoiled is not passed over
+        lacks(paper(), "rows.csv")
 
 
 def test_an_undeclared_file_is_refused():

@@ -212,8 +212,9 @@ def test_a_conversion_that_fails_leaves_no_model(package, monkeypatch):
 
 
 KILLED = """
-import sys, time
+import sys, time, types
 from pathlib import Path
+sys.modules["torch"] = types.SimpleNamespace(float32=0, bfloat16=0, float16=0, device=0)  # its import takes a second
 from parataxis.lm import models
 package, cache = map(Path, sys.argv[1:])
 spec = type("Spec", (), {"origin": str(package / "__init__.py")})

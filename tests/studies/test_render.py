@@ -53,6 +53,20 @@ def test_every_claim_and_symmetry_has_its_finding(paper, run):
     assert counts(findings(paper, None)) == "5 not measured"
 
 
+def test_a_claim_left_out_for_want_of_a_file_says_so(paper, run, tmp_path):
+    needy = dataclasses.replace(paper.claims[1], needs=("numbers.txt",))
+    paper = dataclasses.replace(paper, claims=(paper.claims[0], needy))
+    without = dataclasses.replace(run, rows=(ROWS[0], *ROWS[2:]))
+    why = "not measured here: needs numbers.txt (no public address)"
+    assert [each.why for each in findings(paper, without)] == ["", why, "", "", ""]
+    assert [each.why for each in findings(paper, None)] == [""] * 5
+    assert f"| {why} |  | not measured |" in findings_markdown(findings(paper, without))
+    assert list(rich_table(paper, without).columns[1].cells)[1] == why
+    assert run_json(paper, without)["left_out"] == {"spread": why}
+    write_evidence(tmp_path, paper, without)
+    assert read_evidence(tmp_path, paper).rows == without.rows
+
+
 def test_evidence_of_another_version_of_a_claim_is_not_shown(paper, run):
     old = dataclasses.replace(run, rows=(Row(ROWS[0].measurement, 2, {}), *ROWS[1:]))
     found = findings(paper, old)[0]

@@ -67,6 +67,47 @@ def test_a_finished_run_is_not_measured_again_unless_fresh(make):
     assert len(told) == 7
 
 
+SECRET = """
+[[data]]
+file = "secret.csv"
+what = "what nobody may have"
+real = true
+url = ""
+sha256 = ""
+licence = "none"
+packed = ""
+"""
+NEEDY = [
+    ("paper.toml", 'id = "spread"', 'id = "spread"\nneeds = ["secret.csv"]'),
+    ("paper.toml", "[[data]]", f"{SECRET}\n[[data]]"),
+    (
+        "study.py",
+        '    yield Measurement("spread"',
+        '    if not ctx.done("spread"):\n        yield Measurement("spread"',
+    ),
+]
+
+
+def test_a_claim_whose_file_can_not_be_had_is_left_out_until_it_is_there(make, tmp_path, monkeypatch):
+    """The others are decided, and that run goes on once the file is there."""
+    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    task = replace(make(*NEEDY), scale="quick")
+    (tmp_path / "planted-gap" / "numbers.txt").write_text(NUMBERS)
+    (first,) = measure_all([task.method], "quick", 0, task.store, backend="threading")
+    assert first.finished
+    assert [row.measurement.id for row in first.rows] == [each for each in IDS if each != "spread"]
+    told = []
+    assert measure(task, told.append) == first.id
+    assert told == []
+    (tmp_path / "planted-gap" / "secret.csv").touch()
+    (again,) = measure_all([task.method], "quick", 0, task.store, backend="threading")
+    assert (again.id, {row.measurement.id for row in again.rows}) == (first.id, set(IDS))
+    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path / "nowhere"))
+    toy = run_of(replace(task, scale="toy"))  # reads no file, so that it lacks none
+    assert [row.measurement.id for row in toy.rows] == IDS
+
+
 def test_data_files_are_kept_with_each_row(make, tmp_path, monkeypatch):
     monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path))
     (tmp_path / "planted-gap").mkdir(exist_ok=True)

@@ -24,12 +24,26 @@ def find(paper: Paper, file: str) -> Path:
     the official file there, else fetched into the cache. BadInput if it is none of these, or another file in the
     folder.
     """
+    entry = _declared(paper, file)
+    return _there(paper, entry) or _fetched(paper, entry, _cached(paper, entry))
+
+
+def lacks(paper: Paper, file: str) -> bool:
+    """Whether a file that paper.toml declares is neither here nor to be fetched, as it has no public address."""
+    entry = _declared(paper, file)
+    return not entry.url and _there(paper, entry) is None
+
+
+def _declared(paper: Paper, file: str) -> DataFile:
     declared = {each.file: each for each in paper.data}
     if file not in declared:
         raise BadInput(f"{paper.name}: data file {file!r} is not in paper.toml; there: {', '.join(declared) or 'none'}")
-    entry = declared[file]
+    return declared[file]
+
+
+def _there(paper: Paper, entry: DataFile) -> Path | None:
     folder = os.environ.get(FOLDER)
-    if folder and (path := Path(folder, paper.data_folder or paper.name, file)).exists():
+    if folder and (path := Path(folder, paper.data_folder or paper.name, entry.file)).exists():
         allowed = (entry.sha256, *entry.parts)
         if entry.sha256 and digest(path, entry.packed) not in allowed:
             raise BadInput(
@@ -37,13 +51,14 @@ def find(paper: Paper, file: str) -> Path:
                 "put the official file there, or take this one away to have it fetched"
             )
         return path
+    places = (*_installed(entry), _cached(paper, entry))
+    return next((path for path in places if path.exists() and _official(path, entry)), None)
+
+
+def _cached(paper: Paper, entry: DataFile) -> Path:
     import platformdirs
 
-    cached = platformdirs.user_cache_path("parataxis") / paper.name / file
-    for path in (*_installed(entry), cached):
-        if path.exists() and _official(path, entry):
-            return path
-    return _fetched(paper, entry, cached)
+    return platformdirs.user_cache_path("parataxis") / paper.name / entry.file
 
 
 def _installed(entry: DataFile) -> Iterator[Path]:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
+from parataxis.nn.threads import one_thread as one_thread
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -48,17 +49,6 @@ def seeded(rng: np.random.Generator) -> Iterator[None]:
         if cards:
             torch.cuda.manual_seed_all(seed)
         yield
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """torch computes on one thread in the block: small models gain nothing from more, and sums keep their order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

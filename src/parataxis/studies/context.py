@@ -29,8 +29,8 @@ class Context:
     scale: "toy" (the study's own `toy` input), "quick" (at most 60 s on two cores), "full" (20 min) or "paper" (the
     published scale). jobs: how many processes the study itself may use; no number may depend on it. device: for
     torch. work: a folder of its own, kept until the run is finished. kept: the ids that an earlier, cut-off part of
-    this run has stored. used: the data files read so far, each with its sha256. drawn: the names of the streams drawn.
-    tell: takes a word about progress.
+    this run has stored, and those that can't be measured here. used: the data files read so far, each with its
+    sha256. drawn: the names of the streams drawn. tell: takes a word about progress.
     """
 
     paper: Paper
@@ -57,8 +57,13 @@ class Context:
         self.used[file] = data.digest(path, packed)
         return path
 
+    def lacks(self, file: str) -> bool:
+        """Whether a file that paper.toml declares is not here, and has no public address (`parataxis.data.lacks`)."""
+        return data.lacks(self.paper, file)
+
     def done(self, identity: str) -> bool:
-        """Whether an earlier part of this run has stored this claim or symmetry, so that it need not be measured."""
+        """Whether this claim or symmetry need not be measured: an earlier part of this run has stored it, or it can't
+        be here, for want of a file."""
         return identity in self.kept
 
     def progress(self, iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

@@ -28,15 +28,24 @@ STYLES = {Standing.HOLDS: "green", Standing.FAILS: "red", Standing.UNDECIDED: "y
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim or symmetry with what was measured for it; nothing if that was another version of the claim."""
+    """A claim or symmetry with what was measured for it; nothing if that was another version of the claim.
+
+    lacks: the files for want of which a run left it out.
+    """
 
     stated: Claim | Symmetry
     measured: Measurement | None
     standing: Standing | None
+    lacks: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
         return WORDS[self.standing]
+
+    @property
+    def why(self) -> str:
+        """Why nothing was measured, if that is known."""
+        return f"not measured here: needs {' and '.join(self.lacks)} (no public address)" if self.lacks else ""
 
     @property
     def asks(self) -> str:
@@ -46,13 +55,14 @@ class Finding:
 
 def findings(paper: Paper, run: Run | None) -> list[Finding]:
     """Every claim and symmetry of a paper, in the order of paper.toml."""
-    return [_finding(each, run.row(each.id) if run else None) for each in paper.stated]
+    return [_finding(each, run) for each in paper.stated]
 
 
-def _finding(stated: Claim | Symmetry, row: Row | None) -> Finding:
-    version = stated.version if isinstance(stated, Claim) else 0
+def _finding(stated: Claim | Symmetry, run: Run | None) -> Finding:
+    row = run.row(stated.id) if run else None
+    version, needs = (stated.version, stated.needs) if isinstance(stated, Claim) else (0, ())
     if row is None or row.claim_version != version:
-        return Finding(stated, None, None)
+        return Finding(stated, None, None, needs if run and run.finished and row is None else ())
     return Finding(stated, row.measurement, stated.judge(row.measurement))
 
 
@@ -101,7 +111,7 @@ def rich_table(paper: Paper, run: Run) -> "RichTable":
     table.add_column("standing")
     for each in found:
         measured = each.measured
-        cells = ["", "", ""] if measured is None else [interval(measured), number(measured.null), str(measured.n)]
+        cells = [each.why, "", ""] if measured is None else [interval(measured), number(measured.null), str(measured.n)]
         style = STYLES.get(each.standing, "dim") if each.standing else "dim"
         table.add_row(
             each.stated.id, escape(cells[0]), escape(each.asks), cells[1], cells[2], f"[{style}]{each.word}[/]"
@@ -127,7 +137,7 @@ def findings_markdown(found: Sequence[Finding]) -> str:
         [
             f"`{each.stated.id}`",
             each.stated.says,
-            _measured(each.measured),
+            _measured(each.measured) or each.why,
             f"`{each.asks}`" if each.asks else "",
             each.word,
         ]
@@ -156,7 +166,9 @@ def run_json(paper: Paper, run: Run) -> dict[str, Any]:
         for each in dataclasses.fields(Run)
         if each.name not in ("id", "doing", "rows", "figures", "tables")
     }
-    standing = {each.stated.id: each.word for each in findings(paper, run)}
+    found = findings(paper, run)
+    standing = {each.stated.id: each.word for each in found}
+    left_out = {each.stated.id: each.why for each in found if each.why}
     rows = [
         {
             **asdict(row.measurement),
@@ -168,7 +180,7 @@ def run_json(paper: Paper, run: Run) -> dict[str, Any]:
         if row.measurement.id in standing
     ]
     tables = [{**asdict(each), "rows": [list(row) for row in each.rows]} for each in run.tables]
-    return {**kept, "rows": rows, "tables": tables}
+    return {**kept, "rows": rows, "tables": tables, **({"left_out": left_out} if left_out else {})}
 
 
 def write_evidence(folder: Path, paper: Paper, run: Run) -> Path:
@@ -186,6 +198,7 @@ def read_evidence(folder: Path, paper: Paper) -> Run | None:
         kept = json.loads(path.read_text())
         rows = tuple(_row(row) for row in kept.pop("rows"))
         tables = tuple(Table(**table) for table in kept.pop("tables"))
+        kept.pop("left_out", None)  # told anew, as the standing is
         return Run(**kept, id=0, rows=rows, tables=tables)
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path}: is no evidence: {error}; write it with `parataxis evidence export`") from None

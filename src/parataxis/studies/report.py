@@ -56,7 +56,7 @@ def _paper(paper: Paper, run: Run) -> str:
 def _finding(found: Finding) -> str:
     stated, measured = found.stated, found.measured
     said = f"{_prose(stated.says)}<br><code class=soft>{stated.id}</code>{_details(stated)}"
-    shown = ""
+    shown = escape(found.why)
     if measured:
         notes = [f"n = {measured.n}"] + ["made data"] * (not measured.real)
         notes += [f"null {number(measured.null)}"] * (measured.null is not None)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from parataxis import data
 from parataxis.backends import on
-from parataxis.claims import Claim, Figure, Measurement, Table
+from parataxis.claims import Claim, Figure, Measurement, Paper, Table
 from parataxis.errors import BadInput
 from parataxis.studies.context import Context
 from parataxis.studies.registry import Method, load_study
@@ -60,8 +61,8 @@ def measure(task: Task, told: Callable[[Found], None] | None = None) -> int:
     """
     paper = task.method.paper
     with Store(task.store) as store:
-        run = store.begin(paper.name, task.scale, task.seed, code_hash(task.method), task.fresh)
-        if run.finished:
+        run, barred = store.begin(paper.name, task.scale, task.seed, code_hash(task.method), task.fresh), _barred(task)
+        if _whole(run, paper, barred):
             return run.id
         work = task.store.with_name(task.store.name + ".work") / str(run.id)
         work.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,7 @@ def measure(task: Task, told: Callable[[Found], None] | None = None) -> int:
             task.seed,
             work,
             jobs=task.jobs,
-            kept=frozenset(row.measurement.id for row in run.rows),
+            kept=frozenset(row.measurement.id for row in run.rows) | barred,
             tell=lambda text: store.tell(run.id, text),
         )
         try:
@@ -84,6 +85,19 @@ def measure(task: Task, told: Callable[[Found], None] | None = None) -> int:
         with contextlib.suppress(OSError):  # another run's work is still there
             work.parent.rmdir()
     return run.id
+
+
+def _barred(task: Task) -> frozenset[str]:
+    """The claims that can't be measured here, as a file that they need is not here and has no public address."""
+    if task.scale == "toy":  # which reads none
+        return frozenset()
+    paper = task.method.paper
+    return frozenset(each.id for each in paper.claims if any(data.lacks(paper, file) for file in each.needs))
+
+
+def _whole(run: Run, paper: Paper, barred: frozenset[str]) -> bool:
+    """Finished, and nothing that it lacks can be measured now."""
+    return bool(run.finished) and {row.measurement.id for row in run.rows} | barred >= set(paper.ids)
 
 
 def _keep(study: Iterator[Found], ctx: Context, store: Store, run: Run, told: Callable[[Found], None] | None) -> None:
@@ -137,7 +151,9 @@ def measure_all(
 
 
 def _finished(task: Task, store: Store) -> int | None:
-    return store.finished(task.method.name, task.scale, task.seed, code_hash(task.method))
+    paper = task.method.paper
+    found = store.finished(paper.name, task.scale, task.seed, code_hash(task.method))
+    return found if found and _whole(store.run(found), paper, _barred(task)) else None
 
 
 def _spread(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:

@@ -1,5 +1,6 @@
 """The made models of the study as the tests ask them, tokenizers, and a prompt with sets spelled out in loops."""
 
+import copy
 import functools
 import itertools
 
@@ -10,12 +11,13 @@ from tokenizers.models import BPE
 
 from parataxis.methods.set_prompting import SetPrompter, made
 from parataxis.methods.set_prompting.layout import PLAIN
-from parataxis.methods.set_prompting.made import QUESTION, SPECIAL, build, made_model
+from parataxis.methods.set_prompting.made import QUESTION, SPECIAL, made_model
 from parataxis.methods.set_prompting.prompt import Set
 
 FAMILIES = tuple(made.FAMILIES)
 BIRDS = QUESTION.sets[0]
 spread = made.spread
+build = made.build
 
 
 def orders(count):
@@ -28,7 +30,8 @@ def orders(count):
 @functools.cache
 def model(family, attention="sdpa", dtype=torch.float32):
     """One model for all tests, which leave it as it is."""
-    return made_model(family, attention) if dtype is torch.float32 else build(family, attention).to(dtype)
+    made = made_model(family, attention)
+    return made if dtype is torch.float32 else copy.deepcopy(made).to(dtype)
 
 
 def token_ids(text):

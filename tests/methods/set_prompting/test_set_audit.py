@@ -18,6 +18,7 @@ from parataxis.methods.set_prompting.summary import Estimate
 # As long as one another, so that neither the sum nor the mean is for the shortest.
 WORDS = ("aaaa", "abba", "thet", "cdcd", "ghgh", "xyxy", "zzzz", "opop")
 PICKED = list(itertools.permutations(WORDS, 4))
+FLIPPED = [Question(f"q{n}", f"Which <b>{n * 7}</b> $x$?", PICKED[n * 67][:3], n % 3) for n in (7, 8)]  # reversed
 QUESTIONS = [Question(f"q{n}", f"Which <b>{n * 7}</b> $x$?", PICKED[n * 67], n % 4) for n in range(20)]
 
 
@@ -75,29 +76,48 @@ def test_the_text_says_what_was_found(report):
 
 def test_all_orders_and_every_method(lm, tmp_path):
     names = list(METHODS)
-    few = [*QUESTIONS[:2], Question("short", "Which?", ("aaaa", "thet", "thet"), 2)]
+    few = [*FLIPPED, Question("short", "Which?", ("thet", "thet"), 1)]
     report = order_audit(few, lm, names=names, kind="all", scoring="mean", journal=tmp_path / "rows.jsonl", title="few")
     by_name = {each.method: each for each in report.summaries}
-    assert by_name["plain"].spread.orders == 24
+    assert by_name["plain"].spread.orders == 6
     assert by_name["plain"].alike == 2
     assert [by_name[name].calls for name in ("plain", "sort", "set-based")] == [1, 1, 1]
-    assert by_name["permute-average"].calls == (2 * 24 * 24 + 6 * 6) / (2 * 24 + 6)
-    assert by_name["majority-vote-cyclic"].calls == (2 * 24 * 4 + 6 * 3) / (2 * 24 + 6)
+    assert by_name["permute-average"].calls == (2 * 6 * 6 + 2 * 2) / (2 * 6 + 2)
+    assert by_name["majority-vote-cyclic"].calls == (2 * 6 * 3 + 2 * 2) / (2 * 6 + 2)
     for name, each in by_name.items():
         if name in ("sort", "set-based", "permute-average", "majority-vote"):
             assert each.moved.value == 0, name
-    # 24 orders of two questions; of the third, two options of which are one, 3; a set of each.
-    assert report.asked == 2 * 24 + 3 + 3
+    assert report.asked == 2 * 6 + 1 + 3  # orders of two questions; of the third, whose options are one; a set of each
     again = order_audit(few, lm, names=names, kind="all", scoring="mean", journal=tmp_path / "rows.jsonl", title="few")
     assert again.asked == 0
     assert again.summaries == report.summaries
     assert "some order changes" in str(report)
-    assert "plain over 24 orders: accuracy from" in str(report)
+    assert "plain over 6 orders: accuracy from" in str(report)
     changes, right, spread, slots, questions = draw(report).axes
     assert len(changes.get_yticklabels()) == len(slots.get_lines()) == len(questions.get_yticklabels()) == len(COLOURS)
-    assert "all 24 orders" in right.get_xlabel()
+    assert "all 6 orders" in right.get_xlabel()
     assert spread.get_xlim()[0] == 0
     assert picture(report).startswith(b"\x89PNG")  # with room for eight rows: else matplotlib warns
+
+
+def test_averaging_over_orders_is_called_what_it_is(lm):
+    """It asks in all k! orders, so that none is left to change; the mean over orders of plain takes nothing away."""
+    names = ["plain", "permute-average", "permute-average-cyclic", "majority-vote", "set-based"]
+    report = order_audit(FLIPPED, lm, names=names, kind="all", scoring="mean")
+    verdicts = {each.method: report.verdict(each) for each in report.summaries}
+    assert verdicts["plain"] == "order-dependent"
+    assert verdicts["permute-average"] == verdicts["majority-vote"] == "invariant, not symmetric"
+    assert not verdicts["permute-average-cyclic"].startswith("invariant")
+    assert [name for name, verdict in verdicts.items() if "and symmetric" in verdict] == ["set-based"]
+    assert report.of("permute-average").calls == 6
+    text = str(report)
+    told = (
+        "permute-average: invariant because it asks in all k! orders, 6 prompts an answer; each is read in its order, "
+    )
+    assert told + "none as a set\n" in text
+    (mean,) = [line for line in text.splitlines() if line.startswith("plain over 6 orders: accuracy from")]
+    assert "invariant" not in mean
+    assert report.exit_status == 1  # however equal the mean
 
 
 def test_the_figure_draws_what_was_found(report):

@@ -4,6 +4,8 @@ import pytest
 from families import model, tokenizer
 
 from parataxis.cli import main
+from parataxis.errors import BadInput
+from parataxis.methods.set_prompting.kept import log
 from serving import Server
 
 QUESTIONS = [
@@ -156,15 +158,33 @@ def test_rows_that_are_not_ours_are_left_alone(call, tmp_path, lines, told):
 
 
 def test_a_row_cut_short_by_a_kill_is_asked_for_again(call, tmp_path):
-    options = ("audit", "q.jsonl", "--out", "audit", "--limit", "3", "--method", "plain", "--json")
-    whole = json.loads(call(*options)[1])
-    rows = tmp_path / "audit" / "rows.jsonl"
+    options = ("score", "q.jsonl", "--out", "rows.jsonl", "--limit", "3", "--method", "plain", "--scoring", "sum")
+    _, whole, _ = call(*options)
+    rows = tmp_path / "rows.jsonl"
     before = rows.read_bytes()
     rows.write_bytes(before[:-20])
-    again = json.loads(call(*options)[1])
-    assert (whole["asked"], again["asked"]) == (6, 2)
-    assert again["summaries"] == whole["summaries"]
-    assert len(rows.read_bytes().splitlines()) == 3
+    assert call(*options)[1] == whole
+    after = rows.read_bytes()
+    assert after.splitlines()[:2] == before.splitlines()[:2]
+    assert after.splitlines()[2] != before.splitlines()[2]  # it took another time
+    assert [json.loads(each)["key"] for each in after.splitlines()] == [
+        json.loads(each)["key"] for each in before.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("argv", [("audit", "q.jsonl", "--out", "."), ("score", "q.jsonl", "--out", "rows.jsonl")])
+def test_two_at_once_do_not_spoil_each_other(call, tmp_path, argv):
+    """The second is told of the first before it loads a model, and leaves its rows alone."""
+    rows = tmp_path / "rows.jsonl"
+    with log(rows) as (lines, _):
+        lines.append({"half": 1})
+        status, _, err = call(*argv, model="./nowhere")
+        assert rows.read_text() == '{"half":1}\n'
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert err.endswith("rows.jsonl': another command is writing there; wait, or name another place\n")
+    with pytest.raises(BadInput, match="another command is writing there"), log(rows), log(rows):
+        pass
+    assert "nowhere" in call(*argv, model="./nowhere")[2]  # once it is done, there is room
 
 
 def test_a_model_that_is_not_there(call):

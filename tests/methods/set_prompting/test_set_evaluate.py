@@ -7,6 +7,7 @@ from parataxis.errors import BadInput
 from parataxis.methods.set_prompting.asking import Likelihood
 from parataxis.methods.set_prompting.baselines import Once, Permuted
 from parataxis.methods.set_prompting.evaluate import Posed, evaluate
+from parataxis.methods.set_prompting.prompter import SetPrompter
 from parataxis.methods.set_prompting.questions import Question
 from parataxis.methods.set_prompting.templates import TEMPLATES, pose
 
@@ -55,6 +56,17 @@ def test_an_audit_of_all_orders_reads_a_set_once():
     assert len(set(by_method["set-based"].scores)) == 1
     assert len(set(by_method["plain"].scores)) == 24
     assert by_method["permute-average"].calls == 24 * 24  # what it costs whoever has no audit to share
+
+
+def test_a_prompt_is_laid_out_once(monkeypatch):
+    """For its place among what was read, and to be read."""
+    ask, laid_out = prompter(), []
+    monkeypatch.setattr(ask, "lay_out", lambda prompt: laid_out.append(prompt) or SetPrompter.lay_out(ask, prompt))
+    for scoring in ("sum", "paper"):
+        asked = [(POSED[0].prompt, POSED[0].candidates), (POSED[1].prompt, POSED[1].candidates)]
+        Likelihood(ask, scoring).ahead(asked)
+        assert laid_out == [each.prompt for each in POSED]
+        laid_out.clear()
 
 
 def test_choices_that_read_alike_do_not_flip():

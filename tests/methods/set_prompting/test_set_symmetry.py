@@ -17,8 +17,6 @@ from families import (
     token_ids,
     tokenizer,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
 from parataxis.methods.set_prompting import Set, SetPrompt, SetPrompter
@@ -213,32 +211,3 @@ def test_plain_is_the_ordinary_prompt(family):
     with torch.inference_mode():
         ordinary = model(family)(input_ids=state.layout.ids[None]).logits[0, -1]
     assert spread([ordinary, state.logits]) <= 2e-6 * scale(ordinary)
-
-
-# -- any prompt ----------------------------------------------------------------------------------------------------
-
-TEXT = st.text(st.sampled_from("ab the\nxy"), min_size=1, max_size=12)
-
-
-@given(
-    before=st.text(st.sampled_from("ab the"), max_size=8),
-    members=st.lists(TEXT, min_size=2, max_size=5),
-    more=st.lists(TEXT, min_size=2, max_size=3),
-    after=TEXT,
-    family=st.sampled_from(FAMILIES),
-    attention=st.sampled_from(["eager", "sdpa"]),
-    engine=st.sampled_from(ENGINES),
-    align=st.sampled_from(["start", "end"]),
-    data=st.data(),
-)
-@settings(max_examples=12, deadline=None)
-def test_any_prompt_in_any_order(before, members, more, after, family, attention, engine, align, data):
-    prompt = SetPrompt(before, Set(members), " and ", Set(more), after)
-    other = prompt.ordered(data.draw(st.permutations(range(len(members)))))
-    other = other.ordered(data.draw(st.permutations(range(len(more)))), 1)
-    here = prompter(family, attention, engine=engine, align=align, layout="given")
-    one, two = here.logits(prompt), here.logits(other)
-    assert spread([one, two]) <= EXACT * scale(one)
-    there = prompter(family, attention, engine="kv" if engine == "mask" else "mask", align=align)
-    assert spread([one, there.logits(other)]) <= EXACT * scale(one)
-    assert torch.equal(there.logits(other), there.logits(prompt))

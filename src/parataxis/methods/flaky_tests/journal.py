@@ -1,13 +1,12 @@
 """The record of a hunt: one file of JSON lines, a head and then a line an order, whole after any kill."""
 
-import fcntl
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from parataxis.errors import BadInput
-from parataxis.files import JsonLines, read_json_lines
+from parataxis.files import JsonLines, locked, read_json_lines
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.session import Isolation
 
@@ -83,14 +82,12 @@ class Journal:
         self.entries: list[Entry] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = open(folder / LOCK, "w")  # noqa: SIM115  (held as long as the journal is open)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = locked(folder / LOCK)  # held as long as the journal is open
             if not resume:
                 for name in (NAME, DIAGNOSES):
                     (folder / name).unlink(missing_ok=True)
             self._lines = JsonLines(self.path)
         except BlockingIOError:
-            self._lock.close()
             raise BadInput(f"--out {folder}: another hunt is at work there; wait, or name another folder") from None
         except OSError as error:
             raise BadInput(f"--out {folder}: can't be written ({error.strerror}); name another folder") from None

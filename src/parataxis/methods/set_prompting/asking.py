@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from parataxis.methods.set_prompting.prompt import SetPrompt
 
 if TYPE_CHECKING:  # an endpoint is asked without torch
+    from parataxis.methods.set_prompting.layout import Layout
     from parataxis.methods.set_prompting.prompter import Scoring, SetPrompter
 
 MOST_KEPT = 4000  # more than twice the orders of a question
@@ -48,16 +49,17 @@ class Likelihood:
 
     def ahead(self, questions: Sequence[Asked]) -> None:
         """Prompts that begin alike, as the orders of one question do, are best read together."""
-        new: dict[Any, tuple[SetPrompt, tuple[str, ...]]] = {}
+        new: dict[Any, tuple[Layout, tuple[str, ...]]] = {}
         keys = {}
         for prompt, candidates in questions:
             question = (prompt, _different(candidates))
             if question not in self._kept and question not in keys:
-                keys[question] = self._tensor(*question)
+                layout = self.prompter.lay_out(prompt)
+                keys[question] = _tensor(layout, question[1])
                 if keys[question] not in self._kept:
-                    new.setdefault(keys[question], question)
+                    new.setdefault(keys[question], (layout, question[1]))
         self.asked += len(new)
-        read = self.prompter.score_many(new.values(), self.scoring, batch=MOST_AT_ONCE)
+        read = self.prompter.score_many(list(new.values()), self.scoring, batch=MOST_AT_ONCE)
         for (key, (_, candidates)), scores in zip(new.items(), read, strict=True):
             self._kept[key] = dict(zip(candidates, scores.tolist(), strict=True))
         for question, key in keys.items():
@@ -65,12 +67,13 @@ class Likelihood:
         while len(self._kept) > MOST_KEPT:
             del self._kept[next(iter(self._kept))]
 
-    def _tensor(self, prompt: SetPrompt, candidates: tuple[str, ...]) -> Any:
-        layout = self.prompter.lay_out(prompt)
-        return (*(getattr(layout, name).numpy().tobytes() for name in ("ids", "positions", "segment")), candidates)
-
     def forget(self) -> None:
         self._kept.clear()
+
+
+def _tensor(layout: "Layout", candidates: tuple[str, ...]) -> Any:
+    """All that the scores depend on."""
+    return (*(getattr(layout, name).numpy().tobytes() for name in ("ids", "positions", "segment")), candidates)
 
 
 def _different(candidates: Sequence[str]) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Layout:
     """A prompt, laid out flat: its pieces in their order, each member of a set after the one before.
 
     group: which set a token belongs to, OUTSIDE for none; segment: which member, counted over all sets; real: False
-    for padding; next_position: of the first generated token.
+    for padding; next_position: of the first generated token; prompt: what was laid out, before more was put after it.
     """
 
     ids: Int[Tensor, " token"]
@@ -62,6 +62,7 @@ class Layout:
     members: tuple[Member, ...]
     next_position: int
     edits: Edits
+    prompt: SetPrompt
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -148,18 +149,15 @@ def lay_out(
         builder.add_text(tokenize("", True))
     for place, piece in enumerate(prompt.pieces):
         if isinstance(piece, Set):
-            rows = [_ids(tokenize, member, False) for member in piece.members]
+            rows = [tokenize(member, False) for member in piece.members]
+            if [] in rows:
+                raise BadInput(f"prompt: {piece.members[rows.index([])]!r} has no tokens")
             builder.add_set(sorted(rows) if arrangement == "canonical" else rows)
+        elif ids := tokenize(piece, not place):
+            builder.add_text(ids)
         else:
-            builder.add_text(_ids(tokenize, piece, not place))
-    return builder.layout()
-
-
-def _ids(tokenize: Callable[[str, bool], list[int]], text: str, first: bool) -> list[int]:
-    ids = tokenize(text, first)
-    if not ids:
-        raise BadInput(f"prompt: {text!r} has no tokens")
-    return ids
+            raise BadInput(f"prompt: {piece!r} has no tokens")
+    return builder.layout(prompt)
 
 
 class _Builder:
@@ -196,6 +194,6 @@ class _Builder:
         self.columns["segment"] += [segment] * len(ids)
         self.columns["real"] += [place < real for place in range(len(ids))]
 
-    def layout(self) -> Layout:
+    def layout(self, prompt: SetPrompt) -> Layout:
         tensors = {name: torch.tensor(column) for name, column in self.columns.items()}
-        return Layout(**tensors, members=tuple(self.members), next_position=self.at, edits=self.edits)
+        return Layout(**tensors, members=tuple(self.members), next_position=self.at, edits=self.edits, prompt=prompt)

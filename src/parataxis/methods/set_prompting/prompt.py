@@ -25,10 +25,9 @@ class Set:
         object.__setattr__(self, "members", tuple(members))
         if not self.members:
             raise BadInput("Set([]): a set needs a member")
-        for place, member in enumerate(self.members):
-            _text(member, f"Set.members[{place}]")
-            if not member:
-                raise BadInput(f"Set.members[{place}]='': a member must not be empty")
+        _texts(self.members, "Set.members[{}]", sets=False)
+        if "" in self.members:
+            raise BadInput(f"Set.members[{self.members.index('')}]='': a member must not be empty")
 
     def without_repetition(self, duplicates: Duplicates) -> "Set":
         """keep: as they are, each counts; drop: each once; error: BadInput names the first that stands twice."""
@@ -51,19 +50,15 @@ class SetPrompt:
     pieces: tuple[str | Set, ...]
 
     def __init__(self, *pieces: str | Set) -> None:
+        _texts(pieces, "pieces[{}]")
         joined: list[str | Set] = []
-        for place, piece in enumerate(pieces):
-            if isinstance(piece, Set):
-                joined.append(piece)
-                continue
-            _text(piece, f"pieces[{place}]")
-            if joined and isinstance(joined[-1], str):
+        for piece in pieces:
+            if isinstance(piece, str) and joined and isinstance(joined[-1], str):
                 joined[-1] += piece
             elif piece:
                 joined.append(piece)
-        for piece in joined:  # two texts, neither of which holds a marker, may do so together
-            if isinstance(piece, str):
-                _text(piece, "prompt")
+        if len(joined) < len(pieces):  # two texts, neither of which holds a marker, may do so together
+            _texts(joined, "prompt")
         if not joined or isinstance(joined[-1], Set):
             raise BadInput("prompt: nothing stands after its last set; a suffix such as 'Answer:' is needed")
         object.__setattr__(self, "pieces", tuple(joined))
@@ -79,14 +74,15 @@ class SetPrompt:
 
     def ordered(self, order: Sequence[int], which: int = 0) -> "SetPrompt":
         """With the members of one of its sets in another order: place i gets member order[i]."""
-        sets = list(self.sets)
-        if not 0 <= which < len(sets):
-            raise BadInput(f"which={which}: the prompt has {len(sets)} sets")
-        members = sets[which].members
+        places = [place for place, piece in enumerate(self.pieces) if isinstance(piece, Set)]
+        if not 0 <= which < len(places):
+            raise BadInput(f"which={which}: the prompt has {len(places)} sets")
+        pieces = list(self.pieces)
+        members = self.sets[which].members
         if sorted(order) != list(range(len(members))):
             raise BadInput(f"order={list(order)}: expected each of 0..{len(members) - 1} once")
-        sets[which] = Set(members[i] for i in order)
-        return self.with_sets(sets)
+        pieces[places[which]] = Set([members[i] for i in order])
+        return SetPrompt(*pieces)
 
     # -- as text ---------------------------------------------------------------------------------------------------
 
@@ -157,12 +153,15 @@ def _with_sets(pieces: Sequence[Any]) -> str:
     return SetPrompt(*pieces, "\0").to_text().removesuffix("\0")
 
 
-def _text(value: object, where: str) -> None:
-    if not isinstance(value, str):
-        raise BadInput(f"{where}={value!r}: expected text, or Set([...])")
-    for marker in MARKERS:
-        if marker in value:
-            raise BadInput(f"{where}: holds the marker {marker}; parse it with SetPrompt.parse, or take it out")
+def _texts(values: Sequence[Any], where: str, sets: bool = True) -> None:
+    """BadInput for what is neither a text, without markers, nor a set. where: with {} for a place."""
+    for place, value in enumerate(values):
+        if not isinstance(value, str):
+            if not (sets and isinstance(value, Set)):
+                raise BadInput(f"{where.format(place)}={value!r}: expected text, or Set([...])")
+        elif "<|" in value and (marker := next((each for each in MARKERS if each in value), "")):
+            what = f"{where.format(place)}: holds the marker {marker}"
+            raise BadInput(f"{what}; parse it with SetPrompt.parse, or take it out")
 
 
 def _no_marker(text: str, at: int) -> None:

@@ -4,40 +4,28 @@ import collections
 import functools
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from parataxis.errors import BadInput
-from parataxis.lm.likelihood import clone, continuation_log_probs, mean, total
-from parataxis.methods.set_prompting.engines import (
-    Pieces,
-    State,
-    empty_cache,
-    last_logits,
-    read_batch,
-    read_masked,
-    read_on,
-)
+from parataxis.lm.generate import BATCH, TOKENS, Read, generate
+from parataxis.lm.likelihood import continuation_log_probs, mean, total
+from parataxis.lm.tokens import Tokens
+from parataxis.methods.set_prompting.engines import Pieces, State, last_logits, read_batch, read_masked, read_on
 from parataxis.methods.set_prompting.layout import BOTH, Align, Arrangement, Edits, Layout, lay_out
 from parataxis.methods.set_prompting.prompt import Duplicates, SetPrompt
 from parataxis.methods.set_prompting.support import abilities
+from parataxis.progress import Tell, untold
 
 Engine = Literal["auto", "mask", "kv"]
 Scoring = Literal["sum", "mean", "pmi", "paper"]
 SHORT = 256  # tokens: below, one pass under a mask beats several over pieces, each of which reads all weights
 NOT_PIECEWISE = "padding, the mask left unedited, or a prompt longer than the model's window"
 SCORINGS = ("sum", "mean", "pmi", "paper")
-GENERATE = {  # options of the library's `generate` that would undo what was laid out, and what to do
-    **dict.fromkeys(
-        ("cache_implementation", "past_key_values", "attention_mask", "position_ids", "inputs", "input_ids"),
-        "leave it out",
-    ),
-    "generation_config": "pass its settings one by one",
-}
 UNINFORMED = "Answer:"  # the prompt after which `pmi` takes a candidate's own likelihood
 TOLERANCE = {  # of the logits' scale, for `verify`
     torch.float64: 1e-9,
@@ -45,6 +33,8 @@ TOLERANCE = {  # of the logits' scale, for `verify`
     torch.float16: 1e-2,
     torch.bfloat16: 5e-2,
 }
+Prompt = SetPrompt | Layout  # a prompt, or what `lay_out` made of it
+T = TypeVar("T")
 
 
 class OrderDependentError(RuntimeError):
@@ -83,7 +73,7 @@ class SetPrompter:
         ):
             if value not in known:
                 raise BadInput(f"{name}={value!r}: expected one of {', '.join(known)}")
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer, self.tokenize = model, tokenizer, Tokens(tokenizer)
         self.arrangement, self.engine, self.duplicates, self.align = layout, engine, duplicates, align
         self.edits, self.verify = edits, verify
         if not (edits.positions and edits.attention):
@@ -110,52 +100,32 @@ class SetPrompter:
             pad=0 if pad is None else pad,
         )
 
-    def tokenize(self, text: str, first: bool = False) -> list[int]:
-        """The ids of a piece; the special tokens of a prompt's start, never those of an end, on the first only.
-
-        A tokenizer that puts a space before whatever it is given does so before the first piece only: any other is
-        read behind a line break, which is cut off.
-        """
-        ids = self._ids(text)
-        if first:
-            opening, _ = self._habits
-            return ids if ids[: len(opening)] == opening else [*opening, *ids]
-        _, spaces = self._habits
-        if spaces:
-            behind, line = self._ids("\n" + text), self._ids("\n")
-            ids = behind[len(line) :] if behind[: len(line)] == line else ids
-        return ids
-
-    def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
-
-    @functools.cached_property
-    def _habits(self) -> tuple[list[int], bool]:
-        """The special tokens with which the tokenizer begins a text, and whether it puts a space before it."""
-        bare, whole = self._ids("a"), list(self.tokenizer("a")["input_ids"])
-        starts = [start for start in range(len(whole)) if whole[start : start + len(bare)] == bare]
-        return whole[: starts[0]] if starts else [], self.tokenizer.decode(bare + bare) != "aa"
-
-    def encode(self, prompt: SetPrompt) -> State:
+    def encode(self, prompt: Prompt) -> State:
         """The prompt, read: its layout, the cache of all its tokens, and the logits after the last."""
-        layout = self._checked(prompt)
+        return self._encoded(self._checked(prompt))
+
+    def encode_many(self, prompts: Sequence[Prompt], *, batch: int = BATCH, watch: Tell = untold) -> Iterator[State]:
+        """The same of each prompt, in their order; short ones are read so many at once, which takes less time.
+
+        watch: told how many are done.
+        """
+        for some in _batches(prompts, batch, watch):
+            yield from self._encoded_many([self._checked(each) for each in some])
+
+    def _encoded_many(self, layouts: Sequence[Layout]) -> Iterator[State]:
+        if self.verify or any(len(layout) > SHORT or self._piecewise(layout) for layout in layouts):
+            return map(self._encoded, layouts)
+        return iter(read_batch(self.model, layouts, self.able))
+
+    def _encoded(self, layout: Layout) -> State:
         state = self._read(layout)
         if self.verify:
-            self._verify(prompt, state)
+            self._verify(state)
         return state
 
-    def encode_many(self, prompts: Iterable[SetPrompt], *, batch: int = 8) -> Iterator[State]:
-        """The same of each prompt, in their order; short ones are read so many at once, which takes less time."""
-        following = iter(prompts)
-        while some := list(itertools.islice(following, batch)):
-            layouts = [self._checked(prompt) for prompt in some]
-            if self.verify or any(len(layout) > SHORT or self._piecewise(layout) for layout in layouts):
-                yield from map(self.encode, some)
-            else:
-                yield from read_batch(self.model, layouts, self.able)
-
-    def _checked(self, prompt: SetPrompt) -> Layout:
-        layout = self.lay_out(prompt)
+    def _checked(self, prompt: Prompt) -> Layout:
+        """Laid out, unless it is."""
+        layout = prompt if isinstance(prompt, Layout) else self.lay_out(prompt)
         self.able.check(layout)
         if not (self.able.told or self.pieces.suits(layout)):
             raise BadInput(f"prompt: {self._attention()} can't read {NOT_PIECEWISE}; load the model with 'sdpa'")
@@ -190,13 +160,13 @@ class SetPrompter:
     def forget_items(self) -> None:
         self.pieces.forget()
 
-    def _verify(self, prompt: SetPrompt, state: State) -> None:
+    def _verify(self, state: State) -> None:
         """Whichever way it is read, in the given order and in the reverse, the logits are the same."""
-        backwards = prompt
-        for which, each in enumerate(prompt.sets):
-            backwards = backwards.ordered(range(len(each.members))[::-1], which)
+        forth = back = state.layout.prompt
+        for which, each in enumerate(forth.sets):
+            back = back.ordered(range(len(each.members))[::-1], which)
         others = []
-        for layout in (self.lay_out(prompt, "given"), self.lay_out(backwards, "given")):
+        for layout in (self.lay_out(forth, "given"), self.lay_out(back, "given")):
             others += [read_masked(self.model, layout, self.able)] if self.able.told else []
             others += [self.pieces.read(layout)] if self.pieces.suits(layout) else []
         scale = float(state.logits.abs().max())
@@ -209,50 +179,53 @@ class SetPrompter:
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
-    def logits(self, prompt: SetPrompt) -> Float[Tensor, " vocabulary"]:
+    def logits(self, prompt: Prompt) -> Float[Tensor, " vocabulary"]:
         """After the prompt's last token."""
         return self.encode(prompt).logits
 
-    def generate(self, prompt: SetPrompt, *, max_new_tokens: int = 10, **options: Any) -> list[str]:
-        """What the model writes: a text for each returned sequence, new tokens only. options: for its `generate`."""
-        ids = self.generate_ids(self.encode(prompt), max_new_tokens=max_new_tokens, **options)
-        return self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+    def logits_many(
+        self, prompts: Sequence[Prompt], *, batch: int = BATCH, watch: Tell = untold
+    ) -> Iterator[Float[Tensor, " vocabulary"]]:
+        """After each prompt's last token, read so many prompts at once."""
+        return (state.logits for state in self.encode_many(prompts, batch=batch, watch=watch))
 
-    def generate_ids(self, state: State, *, max_new_tokens: int = 10, **options: Any) -> list[list[int]]:
-        """The library's own `generate`, going on from what was read; greedy unless `options` say otherwise."""
-        layout, device = state.layout, self.model.device
-        if max_new_tokens < 1:
-            raise BadInput(f"max_new_tokens={max_new_tokens}: expected 1 or more")
-        for name in GENERATE:
-            if options.get(name) is not None:
-                raise BadInput(f"{name}={options[name]!r}: the prompt is in a cache of its own; {GENERATE[name]}")
-        self.able.check(layout, max_new_tokens - 1)
-        if self.able.slides(len(layout) + max_new_tokens - 1):
+    def generate(self, prompt: Prompt, *, max_new_tokens: int = TOKENS, **options: Any) -> list[str]:
+        """What the model writes: a text for each returned sequence, new tokens only. options: for its `generate`."""
+        return next(self.generate_many([prompt], max_new_tokens=max_new_tokens, **options))
+
+    def generate_many(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int = TOKENS,
+        batch: int = BATCH,
+        watch: Tell = untold,
+        **options: Any,
+    ) -> Iterator[list[str]]:
+        """The same after each prompt, read and written on so many at once: `parataxis.lm.generate`."""
+        for some in _batches(prompts, batch, watch):
+            states = list(self._encoded_many([self._checked(each) for each in some]))
+            rows = [self._going_on(state, max_new_tokens) for state in states]
+            found = generate(self.model, self.tokenizer, rows, max_new_tokens=max_new_tokens, batch=batch, **options)
+            yield from ([each.text for each in several] for several in found)
+
+    def generate_ids(self, state: State, *, max_new_tokens: int = TOKENS, **options: Any) -> list[list[int]]:
+        """The tokens of the same, going on from what was read; greedy unless `options` say otherwise."""
+        rows = [self._going_on(state, max_new_tokens)]
+        (several,) = generate(self.model, self.tokenizer, rows, max_new_tokens=max_new_tokens, **options)
+        return [list(each.ids) for each in several]
+
+    def _going_on(self, state: State, more: int) -> Read:
+        layout = state.layout
+        self.able.check(layout, more - 1)
+        if self.able.slides(len(layout) + more - 1):
             raise BadInput(
-                f"prompt: {len(layout)} and {max_new_tokens} tokens are more than the model's window of "
+                f"prompt: {len(layout)} and {more} tokens are more than the model's window of "
                 f"{self.able.window}, which `generate` counts by place; shorten it, or use logits or score"
             )
-        options = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1, **options}
-        cache = clone(state.cache) if len(layout) > 1 else empty_cache()
-        if len(layout) > 1:
-            cache.crop(-1)
-            cache.batch_repeat_interleave(max(options["num_beams"], options["num_return_sequences"]))
-        with torch.inference_mode():
-            out = self.model.generate(
-                layout.ids[None].to(device),
-                past_key_values=cache,
-                attention_mask=state.seen()[None],
-                position_ids=layout.positions[None].to(device),
-                max_new_tokens=max_new_tokens,
-                pad_token_id=_pad_id(self.tokenizer),
-                cache_implementation=None,  # whatever the model's own configuration says
-                **options,
-            )
-        return [row[len(layout) :].tolist() for row in getattr(out, "sequences", out)]
+        return Read(layout.ids, layout.positions, state.seen(), state.cache)
 
-    def score(
-        self, prompt: SetPrompt, candidates: Sequence[str], scoring: Scoring = "sum"
-    ) -> Float[Tensor, " candidate"]:
+    def score(self, prompt: Prompt, candidates: Sequence[str], scoring: Scoring = "sum") -> Float[Tensor, " candidate"]:
         """How much the model is for each candidate answer; more is better.
 
         sum, mean: of the candidate's log-probabilities a token, teacher-forced; pmi: sum less the same after a bare
@@ -262,19 +235,23 @@ class SetPrompter:
         return next(self.score_many([(prompt, candidates)], scoring))
 
     def score_many(
-        self, questions: Iterable[tuple[SetPrompt, Sequence[str]]], scoring: Scoring = "sum", *, batch: int = 8
+        self,
+        questions: Sequence[tuple[Prompt, Sequence[str]]],
+        scoring: Scoring = "sum",
+        *,
+        batch: int = BATCH,
+        watch: Tell = untold,
     ) -> Iterator[Float[Tensor, " candidate"]]:
-        """One after the other, read so many at once; wrap it in a progress bar of your own."""
+        """One after the other, read so many at once. watch: told how many are done."""
         if scoring not in SCORINGS:
             raise BadInput(f"scoring={scoring!r}: expected one of {', '.join(SCORINGS)}")
-        following = iter(questions)
-        while some := list(itertools.islice(following, batch)):
+        for some in _batches(questions, batch, watch):
             rows = [self.candidate_ids(candidates) for _, candidates in some]
             layouts = [self._checked(prompt) for prompt, _ in some]
             if scoring != "paper" and not self.verify and all(map(self._in_one_pass, layouts)):
                 yield from self._scores_at_once(layouts, rows, scoring)
                 continue
-            for state, row in zip(self.encode_many([prompt for prompt, _ in some], batch=batch), rows, strict=True):
+            for state, row in zip(self._encoded_many(layouts), rows, strict=True):
                 yield self._score(state, row, scoring)
 
     def score_after(
@@ -364,10 +341,8 @@ class SetPrompter:
         table = torch.stack(steps)
         return torch.stack([table[range(len(row)), row].mean() for row in rows])
 
-    def logits_many(self, prompts: Iterable[SetPrompt], *, batch: int = 8) -> Iterator[Float[Tensor, " vocabulary"]]:
-        """After each prompt's last token, read so many prompts at once."""
-        return (state.logits for state in self.encode_many(prompts, batch=batch))
 
-
-def _pad_id(tokenizer: Any) -> int | None:
-    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+def _batches(items: Sequence[T], batch: int, watch: Tell) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), batch):
+        yield items[start : start + batch]
+        watch(min(start + batch, len(items)), len(items))

@@ -19,7 +19,7 @@ from parataxis.methods.set_prompting.made import QUESTION, made_model, made_toke
 from parataxis.methods.set_prompting.prompt import Set, SetPrompt
 from parataxis.methods.set_prompting.prompter import SetPrompter
 from parataxis.methods.set_prompting.study_inputs import Inputs, load, toy
-from parataxis.nn.fit import one_thread
+from parataxis.nn.threads import one_thread
 
 __all__ = ["study", "systems", "toy"]
 

@@ -13,7 +13,7 @@ from parataxis.lm.models import LanguageModel
 from parataxis.methods.set_prompting.asking import Likelihood
 from parataxis.methods.set_prompting.baselines import Once
 from parataxis.methods.set_prompting.evaluate import Posed, Row, evaluate
-from parataxis.methods.set_prompting.prompter import SetPrompter
+from parataxis.methods.set_prompting.prompter import Scoring, SetPrompter
 from parataxis.methods.set_prompting.questions import Question
 from parataxis.methods.set_prompting.templates import DEFAULT_TEMPLATE, pose, template
 
@@ -22,8 +22,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def posed(questions: Sequence[Question]) -> list[Posed]:
-    return [Posed(each, *pose(each, template(DEFAULT_TEMPLATE))) for each in questions]
+def posed(questions: Sequence[Question], layout: str = DEFAULT_TEMPLATE) -> list[Posed]:
+    return [Posed(each, *pose(each, template(layout))) for each in questions]
 
 
 def spread_out(work: Callable[[A], B], items: Sequence[A], ctx: Any) -> Iterator[B]:
@@ -36,7 +36,15 @@ def spread_out(work: Callable[[A], B], items: Sequence[A], ctx: Any) -> Iterator
 
 
 def asked(
-    model: LanguageModel, name: str, some: Sequence[Posed], method: str, kind: str, ctx: Any, **options: Any
+    model: LanguageModel,
+    name: str,
+    some: Sequence[Posed],
+    method: str,
+    kind: str,
+    ctx: Any,
+    *,
+    scoring: Scoring = "sum",
+    **options: Any,
 ) -> list[Row]:
     """A row a question, answered by a SetPrompter with these options; `method`, `kind`: as in `evaluate`.
 
@@ -45,7 +53,7 @@ def asked(
     parts = [some[part::CORES] for part in range(CORES)]
 
     def ask(part: int) -> list[Row]:
-        asker = Likelihood(SetPrompter(model.model, model.tokenizer, **options))
+        asker = Likelihood(SetPrompter(model.model, model.tokenizer, **options), scoring)
         return evaluate(
             parts[part], [Once(method, asker)], kind, model=model.name, journal=ctx.work / f"{name}-{part}.jsonl"
         )

@@ -18,7 +18,8 @@ from parataxis.methods.set_prompting.prompter import SetPrompter
 from parataxis.methods.set_prompting.study_asking import spread_out
 from parataxis.methods.set_prompting.summary import rate, resampled
 
-CLAIMS = ("documents", "documents-flips-plain")
+CLAIMS = ("documents", "documents-flips-plain", "documents-flips-sets")
+REREAD = {"toy": 2, "quick": 3, "full": 10, "paper": 50}  # searches whose set is read once more, gold last
 PASSAGES, WORDS = 4, 120
 LAST = PASSAGES - 1
 
@@ -62,7 +63,9 @@ def measure(
     with JsonLines(ctx.work / "documents.jsonl") as log:
         kept = {row["search"]: row for row in log}
         left = [each for each in searches if each.prompt().to_text() not in kept]
-        for row in ctx.progress(spread_out(lambda each: _read(model, each), left, ctx), "passages", len(left)):
+        twice = {each.prompt().to_text() for each in searches[: REREAD[ctx.scale]]}
+        work = spread_out(lambda each: _read(model, each, each.prompt().to_text() in twice), left, ctx)
+        for row in ctx.progress(work, "passages", len(left)):
             kept[row["search"]] = row
             log.append(row)
     rows = [kept[each.prompt().to_text()] for each in searches]
@@ -74,21 +77,31 @@ def measure(
     found = resampled(gain, lambda means: means, ctx.seed)[0]
     facts: dict[str, Any] = {"real": real, "data": f"NQ-open, {model.name}"}
     yield Measurement(CLAIMS[0], found.value, found.low, found.high, len(searches), "nats a token", **facts)
+    facts["unit"] = "share of questions"
     flips = rate(np.array([row["texts"][0] != row["texts"][1] for row in rows]))
-    yield Measurement(CLAIMS[1], flips.value, flips.low, flips.high, len(searches), "share of questions", **facts)
+    yield Measurement(CLAIMS[1], flips.value, flips.low, flips.high, len(searches), **facts)
+    again = [row for row in rows if row["sets"]]
+    moved, null = (float(np.mean([row[name][0] != row[name][1] for row in again])) for name in ("sets", "texts"))
+    yield Measurement(CLAIMS[2], moved, moved, moved, len(again), null=null, **facts)
 
 
-def _read(model: LanguageModel, search: Search) -> dict[str, Any]:
-    """Log-probabilities a token of the answer, and what is written where the gold passage is first, and last."""
-    plain = SetPrompter(model.model, model.tokenizer, edits=PLAIN)
+def _read(model: LanguageModel, search: Search, again: bool) -> dict[str, Any]:
+    """Log-probabilities a token of the answer, and what is written where the gold passage is first, and last.
+
+    again: write so from the set too, laid out as given.
+    """
+    plain, sets = (
+        SetPrompter(model.model, model.tokenizer, **options) for options in ({"edits": PLAIN}, {"layout": "given"})
+    )
     answer = [f" {search.answer}"]
     states = [plain.encode(search.prompt(gold)) for gold in (0, LAST)]
+    of_sets = [sets.encode(search.prompt(gold)) for gold in (0, LAST)[: 1 + again]]
     bare = SetPrompt(f"Question: {search.question}?\nAnswer:")
     scores = [plain.score_after(state, answer, "mean") for state in states]
-    scores += [SetPrompter(model.model, model.tokenizer).score(search.prompt(), answer, "mean")]
-    scores += [plain.score(bare, answer, "mean")]
+    scores += [sets.score_after(of_sets[0], answer, "mean"), plain.score(bare, answer, "mean")]
     return {
         "search": search.prompt().to_text(),
         "likely": [float(each[0]) for each in scores],
         "texts": [plain.generate_ids(state)[0] for state in states],
+        "sets": [sets.generate_ids(state)[0] for state in of_sets] if again else [],
     }

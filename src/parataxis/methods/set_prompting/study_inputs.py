@@ -10,14 +10,16 @@ import numpy as np
 from parataxis.lm.models import LanguageModel
 from parataxis.lm.models import load as load_model
 from parataxis.methods.set_prompting.made import SEEDS, made_model, made_tokenizer
+from parataxis.methods.set_prompting.official import read_prompts
 from parataxis.methods.set_prompting.questions import Question, read_questions
 from parataxis.methods.set_prompting.study_documents import Search, read_searches
 from parataxis.methods.set_prompting.study_published import Cell, read_cells
 
 QUESTIONS = {"quick": 20, "full": 400, "paper": 1_000}  # of each data set
-SEARCHES = {"quick": 2, "full": 40, "paper": 200}
+SEARCHES = {"quick": 3, "full": 40, "paper": 200}
 OF_A_SUBJECT = {"quick": 1, "full": 100, "paper": 100}  # questions of each subject, in 24 orders: it has 100
 SUBJECTS = ("abstract_algebra", "global_facts")  # of the twenty that were published, the two with the shortest texts
+MMLU = "mmlu_test.jsonl.gz"
 FILES = {"csqa": "csqa_dev.jsonl.gz", "arc": "arc_challenge_test.jsonl.gz"}
 THINGS = ("bat", "elm", "owl", "bee")
 
@@ -26,8 +28,8 @@ THINGS = ("bat", "elm", "owl", "bee")
 class Inputs:
     """What stands behind a call is opened where it is needed.
 
-    model: that is asked. subjects: of MMLU; cells: the published accuracies; both are in files that have no address, so
-    that all else is measured before they are asked for. seed: of the made models. real: false for the toy.
+    model: that is asked. subjects: of MMLU; cells: the published accuracies, in a file that has no address. seed: of
+    the made models. real: false for the toy.
     """
 
     model: Callable[[], LanguageModel]
@@ -43,9 +45,7 @@ def load(ctx: Any) -> Inputs:
     n, each = QUESTIONS[ctx.scale], OF_A_SUBJECT[ctx.scale]
 
     def subjects() -> dict[str, list[Question]]:
-        found = read_questions(ctx.data("mmlu_test.jsonl.gz"))
-        by_name = {name: [question for question in found if question.extra["subject"] == name] for name in SUBJECTS}
-        return {name: _drawn(some, each, ctx.rng("subject", name)) for name, some in by_name.items()}
+        return {name: _drawn(_of_subject(name, ctx), each, ctx.rng("subject", name)) for name in SUBJECTS}
 
     return Inputs(
         model=functools.cache(lambda: load_model(device=ctx.device)),
@@ -56,6 +56,18 @@ def load(ctx: Any) -> Inputs:
         seed=int(ctx.rng("models").integers(SEEDS)),
         real=True,
     )
+
+
+def _of_subject(name: str, ctx: Any) -> list[Question]:
+    """From MMLU's whole test set if that is here, else the same questions from the paper's own file of the subject."""
+    if not ctx.lacks(MMLU):
+        return [each for each in read_questions(ctx.data(MMLU)) if each.extra["subject"] == name]
+    found = []
+    for place, entry in enumerate(read_prompts(ctx.data(f"{name}_test.json"))):
+        (options,), label = entry.prompt.sets, entry.candidates[0]
+        text = str(entry.prompt.pieces[0])
+        found.append(Question(str(place), text, options.members, options.members.index(label)))
+    return found
 
 
 def _drawn(questions: Sequence[Question], n: int, rng: np.random.Generator) -> list[Question]:

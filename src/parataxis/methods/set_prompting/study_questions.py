@@ -18,13 +18,15 @@ from parataxis.methods.set_prompting.questions import Question
 from parataxis.methods.set_prompting.study_asking import asked, posed, spread_out
 from parataxis.methods.set_prompting.summary import Estimate, gap, rate, resampled
 
+OF_EACH = ("between-worst-and-best", "cost", "order-flips-plain", "order-flips-sets")
 CLAIMS = (
     "order-changes-nothing-smollm2",
-    *(f"{claim}-{name}" for claim in ("between-worst-and-best", "cost") for name in ("csqa", "arc")),
-    *("order-flips-plain", "order-flips-sets"),
+    *(f"{claim}-{name}" for claim in OF_EACH for name in ("csqa", "arc")),
+    "between-worst-and-best-csqa-paper",
 )
 PROVED_ON = {"toy": 1, "quick": 2, "full": 10, "paper": 10}  # questions of four options
 ORDERS = every(range(4))
+OFFICIAL = {"toy": 2, "quick": 5, "full": 100, "paper": 1_000}  # questions in the paper's layout, and by its score
 REREAD = 6  # questions of each data set, or a tenth, whose set-based answer is read anew in both orders, as given
 
 
@@ -43,24 +45,39 @@ def measure(
     if all(map(ctx.done, CLAIMS)):
         return
     model = opened()
-    facts: dict[str, Any] = {"real": real, "data": f"{' and '.join(data)}, {model.name}"}
+    facts: dict[str, Any] = {"real": real}
     if not ctx.done(CLAIMS[0]):
         of_four = [each for each in data["arc"] if len(each.choices) == 4][: PROVED_ON[ctx.scale]]
         moved, plain = _moved(model, of_four, ORDERS[: 3 if ctx.scale == "toy" else None], ctx)
         own = {**facts, "data": f"arc, {model.name}"}
         yield Measurement(CLAIMS[0], moved, moved, moved, len(of_four), "share of the logits' scale", null=plain, **own)
-    found = {name: ask(model, name, questions, ctx) for name, questions in data.items()}
-    for name, rows in found.items():
-        own = {**facts, "data": f"{name}, {model.name}"}
-        inside, null = _inside(rows.sets, rows.plain, ctx.seed), _by_chance(data[name])
-        yield _of(f"between-worst-and-best-{name}", inside, len(rows.plain), null=null, **own)
-        yield _of(f"cost-{name}", gap(rows.sets, rows.plain, ctx.seed), len(rows.plain), **own)
-    plain_rows = [row for each in found.values() for row in each.plain]
-    given_rows = [row for each in found.values() for row in each.given]
-    flips, none = (_flips(rows) for rows in (plain_rows, given_rows))
-    yield _of("order-flips-plain", flips, len(plain_rows), null=none.value, **facts)
+    for name, questions in data.items():
+        if not all(ctx.done(f"{claim}-{name}") for claim in OF_EACH):
+            own = {**facts, "data": f"{name}, {model.name}"}
+            yield from _of_each(name, ask(model, name, questions, ctx), questions, ctx.seed, own)
+    if not ctx.done(CLAIMS[-1]):
+        some = posed(data["csqa"][: OFFICIAL[ctx.scale]], "csqa")
+        options = {"name": "official", "some": some, "kind": "two", "ctx": ctx, "scoring": "paper"}
+        sets, both = (
+            asked(model, method="official-set-based", **options),
+            asked(model, method="official-plain", edits=PLAIN, **options),
+        )
+        own = {**facts, "data": f"csqa, {model.name}"}
+        yield _of(CLAIMS[-1], _inside(sets, both, ctx.seed), len(some), **own)
+
+
+def _of_each(
+    name: str, found: Asked, questions: Sequence[Question], seed: int, facts: dict[str, Any]
+) -> Iterator[Measurement]:
+    """The claims about one data set."""
+    n, again = len(found.plain), len(found.given)
+    inside = _inside(found.sets, found.plain, seed)
+    yield _of(f"between-worst-and-best-{name}", inside, n, null=_by_chance(questions), **facts)
+    yield _of(f"cost-{name}", gap(found.sets, found.plain, seed), n, **facts)
+    flips, none = _flips(found.plain), _flips(found.given)
+    yield _of(f"order-flips-plain-{name}", flips, n, null=none.value, **facts)
     held = Estimate(none.value, none.value, none.value)  # what is proved: it is no matter of luck
-    yield _of("order-flips-sets", held, len(given_rows), null=flips.value, **facts)
+    yield _of(f"order-flips-sets-{name}", held, again, null=flips.value, **facts)
 
 
 def ask(model: LanguageModel, name: str, questions: Sequence[Question], ctx: Any) -> Asked:
@@ -106,7 +123,7 @@ def _moved(
 
     def moved(prompt: SetPrompt, options: dict[str, Any]) -> float:
         prompter = SetPrompter(model.model, model.tokenizer, **options)
-        logits = list(prompter.logits_many(map(prompt.ordered, orders), batch=len(orders)))
+        logits = list(prompter.logits_many(list(map(prompt.ordered, orders)), batch=len(orders)))
         return spread(logits) / float(logits[0].abs().max())
 
     prompts = [each.prompt for each in posed(questions)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from parataxis.audit.statistics import clopper_pearson
 from parataxis.methods.set_prompting.evaluate import Row
@@ -161,7 +161,8 @@ def rate(values: Bool[np.ndarray, " question"], certain: bool = False) -> Estima
     """
     n, k = len(values), int(values.sum())
     if 0 < k < n:
-        low, high = binom.ppf([ALPHA / 2, 1 - ALPHA / 2], n, k / n) / n
+        below = bdtr(np.arange(n + 1), n, k / n)
+        low, high = np.searchsorted(below, [ALPHA / 2, 1 - ALPHA / 2]) / n
     else:
         low, high = (k / n, k / n) if certain else clopper_pearson(k, n, ALPHA)
     return Estimate(k / n, float(low), float(high))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from parataxis.methods.set_prompting.report import OVER_ORDERS
 from parataxis.methods.set_prompting.summary import Accuracy, Estimate, Summary
 
 if TYPE_CHECKING:
@@ -69,6 +70,12 @@ def remarks(report: "Report") -> list[str]:
         )
     if report.twin:
         told.append(f"sort: sorted the other way, {percent(report.twin)} of its answers are others")
+    told += [
+        f"{each.method}: invariant because it asks in all k! orders, {each.calls:.3g} prompts an answer; each is read "
+        "in its order, none as a set"
+        for each in report.summaries
+        if each.method in OVER_ORDERS
+    ]
     if report.symmetry:
         share = report.symmetry.moved / report.symmetry.scale
         told.append(
