@@ -161,8 +161,7 @@ def distill(
         raise BadInput("teacher_logits: NaN or infinite; give finite numbers, a row a vertex")
     if len(teacher_logits) != x.shape[0]:
         raise BadInput(f"teacher_logits: {len(teacher_logits)} rows for {x.shape[0]} vertices; give one each")
-    if choose not in ("accuracy", "divergence"):
-        raise BadInput(f"choose={choose!r}: expected accuracy or divergence")
+    check_choice(choose)
     if recipe.label_share and guide is None:
         raise BadInput(f"label_share={recipe.label_share}: give a guide, there are no labels without one")
     teacher = (teacher_logits.detach() / recipe.temperature).softmax(1).to(x.dtype)
@@ -184,6 +183,11 @@ def distill(
     evaluate = _on_validation(x, guide, teacher, recipe) if guide else None
     wanted = {"accuracy": "accuracy", "divergence": "-divergence"}[choose]
     return _finished(model, x, loss, evaluate, guide, rng, recipe, wanted, checkpoint, tell)
+
+
+def check_choice(choose: str) -> None:
+    if choose not in ("accuracy", "divergence"):
+        raise BadInput(f"choose={choose!r}: expected accuracy or divergence")
 
 
 def find_reliable(
