@@ -89,12 +89,12 @@ def test_the_epoch_is_chosen_with_or_without_labels():
 
 
 def test_equal_hyperedges_count_once_if_asked():
-    twice = Hypergraph.from_edges([*EDGES, *EDGES], N)
+    twice = Hypergraph.from_edges([*EDGES, EDGES[0]], N)  # were all there twice, the network would not change
     models = [
         LightHGNNClassifier(**{**SMALL, "epochs": 3}, plus=False, merge=merge).fit(X, LABELS, hypergraph)
         for merge, hypergraph in ((True, twice), (False, twice), (False, twice.merged()))
     ]
-    assert [each.duplicates_ for each in models] == [len(EDGES), len(EDGES), 0]
+    assert [each.duplicates_ for each in models] == [1, 1, 0]
     merged, kept, once = (each.teacher_.logits for each in models)
     assert (merged == once).all()
     assert (merged != kept).any()
@@ -143,7 +143,9 @@ def test_a_fit_that_was_cut_off_goes_on(tmp_path):
         fitted(LABELS[::-1].copy(), checkpoints=tmp_path)
 
 
-@pytest.mark.parametrize("other", [{"unit": True}, {"validation": 0.5}, {"kl": "original"}, {"choose": "divergence"}], ids=str)
+@pytest.mark.parametrize(
+    "other", [{"unit": True}, {"validation": 0.5}, {"kl": "original"}, {"choose": "divergence"}], ids=str
+)
 def test_what_decides_a_fit_is_not_taken_from_another(tmp_path, other):
     """A command that was cut off and is given again with other options must not go on with the old ones' weights."""
     fitted(checkpoints=tmp_path)

@@ -62,7 +62,14 @@ def train_command(
     from parataxis.methods.light_hgnn.train import train  # torch: not before the input is known to be good
 
     settings: dict[str, Any] = {"teacher": teacher.value, "plus": plus, "kl": kl.value, "hidden": hidden}
-    settings |= {"choose": choose.value, "epochs": epochs, "validation": validation, "unit": not raw, "merge": merge, "random_state": seed}
+    settings |= {
+        "choose": choose.value,
+        "epochs": epochs,
+        "validation": validation,
+        "unit": not raw,
+        "merge": merge,
+        "random_state": seed,
+    }
     report = train(found, settings, out)
     print(json.dumps(report, indent=1) if as_json else _trained(report))
 

@@ -23,8 +23,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
     scaled to sum 1 (their absolute values; a row of zeros stays), as counts of words should be. validation: which
     share of the labelled vertices of each class chooses the epochs. choose: the student's by "accuracy" there, or by
     "divergence" from the teacher, which asks for no label. merge: duplicate hyperedges count once. The others are as in
-    `distill.Recipe`. checkpoints: a folder, from which a fit that was cut off goes on. tell: is told of progress, as in
-    `nn.fit`.
+    `distill.Recipe`. device: of torch, for the training; the student answers in NumPy. checkpoints: a folder, from
+    which a fit that was cut off goes on. tell: is told of progress, as in `nn.fit`.
 
     Fitted: `student_`, which predicts; `teacher_`, a `distill.Taught`; `classes_`; `reliability_`, with plus;
     `duplicates_`, how many hyperedges have the members of an earlier one; `isolated_`, vertices in no hyperedge, each
@@ -52,6 +52,7 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         choose: str = "accuracy",
         merge: bool = False,
         random_state: int | None = 0,
+        device: str = "cpu",
         checkpoints: Path | None = None,
         tell: Callable[[int, int, str], None] | None = None,
     ) -> None:
@@ -73,6 +74,7 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         self.choose = choose
         self.merge = merge
         self.random_state = random_state
+        self.device = device
         self.checkpoints = checkpoints
         self.tell = tell
 
@@ -126,15 +128,15 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             kept = None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
             return {"rng": named(self.random_state or 0, name), "recipe": recipe, "checkpoint": kept, "tell": self.tell}
 
-        x = Sparse(scaled)
-        guide = Guide.of(labels, train, self.validation_)
-        through = teacher_class(self.teacher).propagation(hypergraph)
+        x = Sparse(scaled, device=self.device)
+        guide = Guide.of(labels, train, self.validation_, self.device)
+        through = teacher_class(self.teacher).propagation(hypergraph, device=self.device)
         self.teacher_ = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
         reliable = None
         if self.plus:
             draws = named(self.random_state or 0, "reliable")
             reliable = find_reliable(self.teacher_, x, hypergraph, through, draws, recipe)
-            self.reliability_ = reliable.rho.numpy()
+            self.reliability_ = reliable.rho.cpu().numpy()
         options = {"guide": guide, "reliable": reliable, "choose": self.choose, **rest("student")}
         return distill(self.teacher_.logits, x, **options)
 
