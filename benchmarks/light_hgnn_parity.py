@@ -15,8 +15,8 @@ import torch
 from torch_geometric.nn import HypergraphConv
 
 from parataxis.methods.light_hgnn.dataset import read_dataset, unit_rows
-from parataxis.methods.light_hgnn.distill import Recipe, distill
 from parataxis.methods.light_hgnn.model import TEACHERS
+from parataxis.methods.light_hgnn.teaching import Recipe, distill
 from parataxis.nn.fit import named, one_thread, seeded
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.sparse import Sparse

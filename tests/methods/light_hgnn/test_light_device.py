@@ -12,9 +12,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from parataxis.methods.light_hgnn import LightHGNNClassifier
-from parataxis.methods.light_hgnn import distill as module
-from parataxis.methods.light_hgnn.distill import Guide, Recipe, Taught, distill, find_reliable, learn_alone, teach
+from parataxis.methods.light_hgnn import teaching as module
 from parataxis.methods.light_hgnn.model import TEACHERS, teacher_class
+from parataxis.methods.light_hgnn.teaching import Guide, Recipe, Taught, distill, find_reliable, learn_alone, teach
 from parataxis.nn.fit import Epoch, Fitted, named
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.sparse import Sparse

@@ -8,12 +8,12 @@ from scipy.sparse import csr_array
 from parataxis.errors import BadInput
 from parataxis.methods.light_hgnn import study_anchors
 from parataxis.methods.light_hgnn.contest import Teacher, check_seconds, contestants, timed
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.model import HGNN, VertexMLP
 from parataxis.methods.light_hgnn.scores import Estimate
 from parataxis.methods.light_hgnn.student import Student
 from parataxis.methods.light_hgnn.study import DATA
 from parataxis.methods.light_hgnn.study_accuracy import average, by_set, figure, gain
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.methods.light_hgnn.work import cost, laplacian_size
 from parataxis.nn.fit import named
 from parataxis.nn.hypergraph import Hypergraph

@@ -124,8 +124,8 @@ def evaluate_command(
     found = read_dataset(data, hyperedges)
     parts = split(found.labels, found.ids, str(seed), train, validation, found.classes)
     hold_out(parts, found.ids, str(seed), held_out)
-    from parataxis.methods.light_hgnn.distill import Recipe  # torch: not before the input is known to be good
     from parataxis.methods.light_hgnn.evaluate import Protocol, evaluate
+    from parataxis.methods.light_hgnn.teaching import Recipe  # torch: not before the input is known to be good
 
     recipe = Recipe(hidden=hidden, epochs=epochs, kl=kl.value)
     protocol = Protocol(teacher.value, plus, train, validation, held_out, recipe, choose.value)

@@ -23,10 +23,10 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
     scaled to sum 1 (their absolute values; a row of zeros stays), as counts of words should be. validation: which
     share of the labelled vertices of each class chooses the epochs. choose: the student's by "accuracy" there, or by
     "divergence" from the teacher, which asks for no label. merge: duplicate hyperedges count once. The others are as in
-    `distill.Recipe`. device: of torch, for the training; the student answers in NumPy. checkpoints: a folder, from
+    `teaching.Recipe`. device: of torch, for the training; the student answers in NumPy. checkpoints: a folder, from
     which a fit that was cut off goes on. tell: is told of progress, as in `nn.fit`.
 
-    Fitted: `student_`, which predicts; `teacher_`, a `distill.Taught`; `classes_`; `reliability_`, with plus;
+    Fitted: `student_`, which predicts; `teacher_`, a `teaching.Taught`; `classes_`; `reliability_`, with plus;
     `duplicates_`, how many hyperedges have the members of an earlier one; `isolated_`, vertices in no hyperedge, each
     of which gets one of its own; `validation_`, the rows that chose the epoch, `best_epoch_`, which it was, and
     `history_`, of the student.
@@ -103,7 +103,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
     def _taught(self, found: Any, labels: Any, hypergraph: Hypergraph, train: Any) -> Any:
         """The teacher, which is kept, then the student."""
         from parataxis.methods.light_hgnn.dataset import unit_rows
-        from parataxis.methods.light_hgnn.distill import (
+        from parataxis.methods.light_hgnn.model import teacher_class
+        from parataxis.methods.light_hgnn.teaching import (
             Guide,
             Recipe,
             check_choice,
@@ -112,7 +113,6 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             find_reliable,
             teach,
         )
-        from parataxis.methods.light_hgnn.model import teacher_class
         from parataxis.nn.fit import Checkpoint, named
         from parataxis.nn.sparse import Sparse
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from parataxis.methods.light_hgnn.dataset import Dataset
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.scores import Estimate, accuracy, confusion, macro_f1
 from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import TRAIN, VALIDATION, split
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import named
 
 MLP, STUDENT = "MLP", "student"

@@ -11,8 +11,8 @@ from parataxis.claims import Figure, Measurement, System, Table
 from parataxis.files import JsonLines, read_json_lines
 from parataxis.methods.light_hgnn import study_accuracy, study_anchors, study_orders, study_work
 from parataxis.methods.light_hgnn.dataset import Dataset, read_dataset
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.study_units import Numbers, Plan, unit
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import Rng, named
 from parataxis.nn.hypergraph import Hypergraph
 
