@@ -41,6 +41,47 @@ def test_what_it_is():
     assert found.incidence().toarray().tolist() == dense
 
 
+# In the form of the schema of HIF 0.1.0, with all that it allows; edge "c" as XGI writes weights, "d" without any.
+HIF = {
+    "network-type": "undirected",
+    "metadata": {"name": "four meetings"},
+    "nodes": [{"node": "ann", "weight": 2, "attrs": {"age": 40}}, {"node": 7}, {"node": "alone"}],
+    "edges": [
+        {"edge": 1, "weight": 0.5, "attrs": {"room": "A"}},
+        {"edge": "c", "attrs": {"weight": 3, "room": "B"}},
+    ],
+    "incidences": [
+        {"edge": 1, "node": 7, "weight": 1, "attrs": {}},
+        {"edge": 1, "node": "ann"},
+        {"edge": "c", "node": "bob", "attrs": {"role": "chair"}},
+        {"edge": "d", "node": "bob"},
+        {"edge": "d", "node": "ann"},
+    ],
+}
+
+
+def test_hif_as_its_schema_has_it(tmp_path):
+    path = tmp_path / "given.json"
+    path.write_text(json.dumps(HIF))
+    found = Hypergraph.from_hif(path)
+    assert found.vertex_names == ("ann", 7, "alone", "bob")
+    assert (found.edge_names, found.weights.tolist()) == ((1, "c", "d"), [0.5, 3, 1])
+    assert lists(found) == [[0, 1], [3], [0, 3]]
+    assert found.isolated.tolist() == [False, False, True, False]
+    moved = Hypergraph.from_hif(path, vertices=["bob", "alone", "ann", 7])
+    assert lists(moved) == [[2, 3], [0], [0, 2]]
+
+
+def test_hif_is_written_for_whom_reads_weights_where(tmp_path):
+    """XGI 0.10 reads those of `attrs`, HyperNetX 2.4 those beside them; nothing that the schema does not know."""
+    (tmp_path / "given.json").write_text(json.dumps(HIF))
+    written = json.loads(Hypergraph.from_hif(tmp_path / "given.json").to_hif(tmp_path / "out.json").read_text())
+    assert set(written) == {"network-type", "nodes", "edges", "incidences"}
+    assert written["edges"][1] == {"edge": "c", "weight": 3.0, "attrs": {"weight": 3.0}}
+    assert {"node": "alone"} in written["nodes"]
+    assert {frozenset(each) for each in written["incidences"]} == {frozenset(("edge", "node"))}
+
+
 def test_isolated_vertices_get_a_singleton_each():
     found = Hypergraph.from_edges([[1, 3]], 4).with_singletons()
     assert lists(found) == [[1, 3], [0], [2]]
@@ -145,6 +186,7 @@ def test_files_that_are_none(tmp_path):
         "list": [],
         "directed": {"incidences": [], "network-type": "directed"},
         "half": {"incidences": [{"edge": 1}]},
+        "heavy": {"incidences": [{"edge": 1, "node": 1}], "edges": [{"edge": 1, "weight": "much"}]},
     }.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(value))
     (tmp_path / "twice.json").write_text(json.dumps({"incidences": [{"edge": 1, "node": 1}] * 2}))
@@ -161,6 +203,7 @@ def test_files_that_are_none(tmp_path):
         "list.json": "list.json: is not HIF",
         "directed.json": "only undirected",
         "half.json": "half.json: incidences[0]={'edge': 1}: expected an object with",
+        "heavy.json": "heavy.json: hyperedge 1: weight='much' must be a number above 0",
         "twice.json": "twice.json: hyperedge 1: vertex 1 stands in it twice",
     }.items():
         with pytest.raises(BadInput, match=r"(?s).*") as refused:

@@ -180,7 +180,9 @@ class Hypergraph:
     def from_hif(cls, path: Path | str, vertices: Iterable[Hashable] | None = None) -> "Hypergraph":
         """From HIF, the JSON that XGI and HyperNetX exchange.
 
-        vertices: names in the order of their numbers; by default those of `nodes`, then as they appear.
+        vertices: names in the order of their numbers; by default those of `nodes`, then as they appear. XGI lists the
+        isolated ones only, and HyperNetX leaves these out: give the names where features go by number. Weights are
+        those of edges, also under `attrs`, where XGI has them; those of nodes and of incidences are left aside.
         """
         try:
             return cls._from_hif(json.loads(Path(path).read_text()), vertices)
@@ -203,7 +205,7 @@ class Hypergraph:
                 raise BadInput(f"incidences[{place}]={each!r}: expected an object with 'edge' and 'node'")
             memberships.append((each["node"], each["edge"]))
         stated = [each for each in value.get("edges", []) if isinstance(each, dict) and "edge" in each]
-        weights = {each["edge"]: each.get("weight", 1.0) for each in stated}
+        weights = {each["edge"]: _hif_weight(each) for each in stated}
         edges = list(dict.fromkeys([*weights, *(edge for _, edge in memberships)]))
         if vertices is None:
             listed = [each["node"] for each in value.get("nodes", []) if isinstance(each, dict) and "node" in each]
@@ -270,14 +272,17 @@ class Hypergraph:
         return write_atomic(path, buffer.getvalue())
 
     def to_hif(self, path: Path | str) -> Path:
-        """What `from_hif` reads: incidences, every vertex, and every hyperedge with its weight."""
+        """What `from_hif` reads: incidences, every vertex, and every hyperedge with its weight, for XGI twice."""
         vertex, edge = self.pairs
         names = [self.edge_name(each) for each in range(len(self))]
         value = {
             "network-type": "undirected",
             "incidences": [{"edge": names[e], "node": self.vertex_name(v)} for v, e in zip(vertex, edge, strict=True)],
             "nodes": [{"node": self.vertex_name(each)} for each in range(self.n)],
-            "edges": [{"edge": e, "weight": float(w)} for e, w in zip(names, self.weights, strict=True)],
+            "edges": [
+                {"edge": name, "weight": weight, "attrs": {"weight": weight}}
+                for name, weight in zip(names, self.weights.tolist(), strict=True)
+            ],
         }
         return write_atomic(path, json.dumps(value) + "\n")
 
@@ -341,6 +346,14 @@ class Hypergraph:
 
 def _numbers(weights: Any) -> Float[np.ndarray, " edge"] | None:
     return None if weights is None else np.asarray(weights, float)
+
+
+def _hif_weight(edge: dict[str, Any]) -> float:
+    attributes = edge.get("attrs")
+    found = edge.get("weight", attributes.get("weight", 1.0) if isinstance(attributes, dict) else 1.0)
+    if not isinstance(found, int | float):
+        raise BadInput(f"hyperedge {edge['edge']!r}: weight={found!r} must be a number above 0")
+    return float(found)
 
 
 class _Shown:

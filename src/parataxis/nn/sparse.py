@@ -61,6 +61,10 @@ class Sparse:
         return self._both[0].values.dtype
 
     @property
+    def device(self) -> torch.device:
+        return self._both[0].values.device
+
+    @property
     def offsets(self) -> Int[Tensor, " offset"]:
         """Where each row begins in `columns` and `values`, and where the last one ends."""
         return self._both[0].offsets
@@ -82,9 +86,10 @@ class Sparse:
 
     def scaled(self, factors: Float[np.ndarray, " nonzero"]) -> "Sparse":
         """Every stored value times a factor of its own, in the order of `values`."""
-        found = self.scipy()
-        found.data = found.data * factors
-        return Sparse(found, self.dtype, self.values.device)
+        rows, turned = self._both
+        values = rows.values * torch.from_numpy(factors).to(rows.values)
+        by_column = rows.columns.argsort(stable=True)
+        return Sparse._of((rows.with_values(values), turned.with_values(values[by_column])))
 
     @property
     def T(self) -> "Sparse":
@@ -112,6 +117,11 @@ class _Rows:
     def of(cls, row: Any, column: Any, values: Any, shape: Any, dtype: torch.dtype, device: Any) -> "_Rows":
         offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
         return cls(offsets, column, values, shape, dtype, device)
+
+    def with_values(self, values: Tensor) -> "_Rows":
+        made = _Rows.__new__(_Rows)
+        made.shape, made.offsets, made.columns, made.values = self.shape, self.offsets, self.columns, values
+        return made
 
     @cached_property
     def _csr(self) -> Tensor:

@@ -97,6 +97,17 @@ def test_evaluate_names_seen_and_unseen(call, tmp_path):
     assert (tmp_path / "told" / "confusion.svg").exists()
 
 
+def test_the_epoch_is_chosen_without_labels_if_asked(call, tmp_path):
+    import pandas as pd
+
+    assert call([*COMMON["TRAIN"], "--epochs", "12", "--choose", "divergence"])[0] == 0
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    history = pd.read_csv(tmp_path / "model" / "history.csv")
+    assert report["best_epoch"] == history.divergence.idxmin() != history.accuracy.idxmax()
+    both = [[*COMMON["EVALUATE"], *COMMON["SMALL"][:-1], "6", "--choose", each] for each in ("accuracy", "divergence")]
+    assert len({call(argv)[1] for argv in both}) == 2
+
+
 def test_every_ratio_names_what_it_is_over(call):
     _, text, _ = call(COMMON["BENCH"])
     assert text.count("over student, NumPy") == 3

@@ -1,12 +1,17 @@
 """Any teacher's logits into an MLP: what is asked of the teacher, and what the loss is."""
 
+import importlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
 
 from parataxis.errors import BadInput
-from parataxis.methods.light_hgnn.distill import (
+from parataxis.methods.light_hgnn.losses import divergence
+from parataxis.methods.light_hgnn.model import HGNN, TEACHERS, teacher_class
+from parataxis.methods.light_hgnn.teaching import (
     Guide,
     Recipe,
     Reliable,
@@ -15,8 +20,6 @@ from parataxis.methods.light_hgnn.distill import (
     learn_alone,
     teach,
 )
-from parataxis.methods.light_hgnn.losses import divergence
-from parataxis.methods.light_hgnn.model import HGNN, TEACHERS, teacher_class
 from parataxis.nn.fit import Checkpoint, named
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.incidence import hgnn_plus
@@ -158,6 +161,17 @@ def test_the_two_mlps():
     assert weights(few) == weights(other)
     assert weights(all_rows) != weights(learn_alone(Sparse(moved), GUIDE, C, named(0), brief))
     assert seen.shape == (8, D)
+
+
+def test_names_of_the_package_are_what_they_name_whatever_was_imported_before():
+    """A module of the same name would stand in its place as soon as anything imports it."""
+    package = importlib.import_module("parataxis.methods.light_hgnn")
+    importlib.import_module("parataxis.methods.light_hgnn.estimator")
+    assert package.distill is distill
+    found = {name: getattr(package, name) for name in package.__all__}
+    assert all(callable(each) for each in found.values())
+    modules = {path.stem for path in Path(package.__file__).parent.glob("*.py")}
+    assert not modules & set(found)
 
 
 WRONG = [

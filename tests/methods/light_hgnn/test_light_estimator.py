@@ -79,13 +79,22 @@ def test_the_order_of_rows_does_not_choose_who_chooses():
     assert {ids[each] for each in a.validation_} == {ids[order[each]] for each in b.validation_}
 
 
+def test_the_epoch_is_chosen_with_or_without_labels():
+    """One training, two choices: the history is the same, the epoch kept is the first best of its own column."""
+    by_labels, by_teacher = (fitted(choose=each) for each in ("accuracy", "divergence"))
+    history = by_teacher.history_
+    assert (by_labels.history_ == history).all(axis=None)
+    assert by_labels.best_epoch_ == int(history.accuracy.argmax())
+    assert by_teacher.best_epoch_ == int(history.divergence.argmin()) != by_labels.best_epoch_
+
+
 def test_equal_hyperedges_count_once_if_asked():
-    twice = Hypergraph.from_edges([*EDGES, *EDGES], N)
+    twice = Hypergraph.from_edges([*EDGES, EDGES[0]], N)  # were all there twice, the network would not change
     models = [
         LightHGNNClassifier(**{**SMALL, "epochs": 3}, plus=False, merge=merge).fit(X, LABELS, hypergraph)
         for merge, hypergraph in ((True, twice), (False, twice), (False, twice.merged()))
     ]
-    assert [each.duplicates_ for each in models] == [len(EDGES), len(EDGES), 0]
+    assert [each.duplicates_ for each in models] == [1, 1, 0]
     merged, kept, once = (each.teacher_.logits for each in models)
     assert (merged == once).all()
     assert (merged != kept).any()
@@ -104,6 +113,8 @@ def test_refused(tmp_path):
         LightHGNNClassifier(**SMALL).fit(X, LABELS, Hypergraph.from_edges([], 3))
     with pytest.raises(BadInput, match=r"validation=1\.0: expected a share"):
         fitted(validation=1.0)
+    with pytest.raises(BadInput, match="choose='loss': expected accuracy or divergence"):
+        fitted(choose="loss", tell=lambda *_: pytest.fail("trained before it looked"))
     with pytest.raises(BadInput, match="y has 1 class"):
         fitted(np.zeros(N, int))
     with pytest.raises(ValueError, match="NaN"):
@@ -132,7 +143,9 @@ def test_a_fit_that_was_cut_off_goes_on(tmp_path):
         fitted(LABELS[::-1].copy(), checkpoints=tmp_path)
 
 
-@pytest.mark.parametrize("other", [{"unit": True}, {"validation": 0.5}, {"kl": "original"}], ids=str)
+@pytest.mark.parametrize(
+    "other", [{"unit": True}, {"validation": 0.5}, {"kl": "original"}, {"choose": "divergence"}], ids=str
+)
 def test_what_decides_a_fit_is_not_taken_from_another(tmp_path, other):
     """A command that was cut off and is given again with other options must not go on with the old ones' weights."""
     fitted(checkpoints=tmp_path)

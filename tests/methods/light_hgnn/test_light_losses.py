@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
 from parataxis.methods.light_hgnn.losses import check_kl, divergence, high_order
-from parataxis.methods.light_hgnn.reliability import entropy, perturbed, reliability
+from parataxis.methods.light_hgnn.reliable import entropy, perturbed, reliability
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.incidence import hgnn_plus
 from parataxis.nn.sparse import Sparse

@@ -1,5 +1,7 @@
 """Teachers against dense formulas, their symmetries through the audit engine, the student's rows, the scores."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,7 @@ EDGES = [[0, 1, 2], [2, 3], [1, 3, 4, 5], [6], [0, 5]]
 X = np.random.default_rng(0).normal(size=(N, D))
 
 
+@functools.cache
 def made(name, dtype=torch.float64):
     with seeded(named(0)(name)):
         return teacher_class(name)(D, C, 5).to(dtype).eval()

@@ -10,9 +10,9 @@ from scipy.sparse import csr_array
 
 from parataxis.errors import BadInput
 from parataxis.methods.light_hgnn.dataset import Dataset, check_features, empty_rows, unit_rows
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.setting import Production
 from parataxis.methods.light_hgnn.split import Split, classes_of, hold_out, production, split
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import named
 from parataxis.nn.hypergraph import Hypergraph
 

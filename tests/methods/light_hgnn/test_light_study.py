@@ -6,12 +6,14 @@ import torch
 from scipy.sparse import csr_array
 
 from parataxis.errors import BadInput
+from parataxis.methods.light_hgnn import study_anchors
 from parataxis.methods.light_hgnn.contest import Teacher, check_seconds, contestants, timed
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.model import HGNN, VertexMLP
 from parataxis.methods.light_hgnn.scores import Estimate
 from parataxis.methods.light_hgnn.student import Student
+from parataxis.methods.light_hgnn.study import DATA
 from parataxis.methods.light_hgnn.study_accuracy import average, by_set, figure, gain
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.methods.light_hgnn.work import cost, laplacian_size
 from parataxis.nn.fit import named
 from parataxis.nn.hypergraph import Hypergraph
@@ -37,6 +39,23 @@ def test_differences_are_paired_by_seed():
     assert both["a"].value == pytest.approx(10)
     assert both["a"].high - both["a"].low == pytest.approx(0, abs=1e-9)  # though x and y vary by 20 points
     assert average(units, gain("x", "y")).value == pytest.approx(20)
+
+
+def test_what_is_far_from_its_anchor_is_shown_as_such():
+    units = {
+        name: [{**{model: mean / 100 for model, (mean, _) in cells.items()}, "cpu-seconds": 30.0} for _ in range(5)]
+        for name, (_, cells) in study_anchors.ANCHORS.items()
+    }
+    assert set(units) == set(DATA)
+    units["dblp_conf"][0]["mlp"] += 0.2  # 4 points of the mean of five
+    units["dblp_term"][0]["mlp"] += 0.1  # 2 points: still within
+    anchors, cost = study_anchors.tables(units, 200)
+    assert anchors.rows[-1][:3] == ["dblp_conf", "2, 5", "64.7 ± 2.2, 68.7: outside, +4.0"]
+    assert sum("outside" in str(cell) for row in anchors.rows for cell in row) == 1
+    assert "1 of 30 cells" in anchors.caption
+    assert cost.rows[-1] == ["all, 3 seeds", "", 9.0]
+    assert "15 were allowed: kept" in cost.caption
+    assert [each.name for each in study_anchors.tables(units, 100)] == ["cost"]  # another recipe has no anchor
 
 
 def test_the_laplacian_is_counted_not_made():

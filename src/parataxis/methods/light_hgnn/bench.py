@@ -5,9 +5,9 @@ import numpy as np
 from parataxis.methods.light_hgnn.cli_options import aligned
 from parataxis.methods.light_hgnn.contest import SITUATIONS, Teacher, Timing, contestants, timed
 from parataxis.methods.light_hgnn.dataset import Dataset, unit_rows
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.model import VertexMLP
 from parataxis.methods.light_hgnn.student import Student
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import named, one_thread, seeded
 
 STUDENT = "student, NumPy"  # whose latency the ratios are over

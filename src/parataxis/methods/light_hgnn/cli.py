@@ -8,6 +8,8 @@ import typer
 
 from parataxis.methods.light_hgnn.cli_options import (
     AsJson,
+    ChoiceName,
+    Choose,
     Data,
     Epochs,
     Hidden,
@@ -35,6 +37,7 @@ def train_command(
     teacher: Teacher = TeacherName.hgnn,
     plus: Plus = False,
     kl: Kl = KlName.standard,
+    choose: Choose = ChoiceName.accuracy,
     hidden: Hidden = 128,
     epochs: Epochs = 200,
     validation: Annotated[float, typer.Option(help="Share of the labels of each class that choose the epoch.")] = 0.2,
@@ -59,7 +62,14 @@ def train_command(
     from parataxis.methods.light_hgnn.train import train  # torch: not before the input is known to be good
 
     settings: dict[str, Any] = {"teacher": teacher.value, "plus": plus, "kl": kl.value, "hidden": hidden}
-    settings |= {"epochs": epochs, "validation": validation, "unit": not raw, "merge": merge, "random_state": seed}
+    settings |= {
+        "choose": choose.value,
+        "epochs": epochs,
+        "validation": validation,
+        "unit": not raw,
+        "merge": merge,
+        "random_state": seed,
+    }
     report = train(found, settings, out)
     print(json.dumps(report, indent=1) if as_json else _trained(report))
 
@@ -86,6 +96,7 @@ def evaluate_command(
     teacher: Teacher = TeacherName.hgnn,
     plus: Plus = False,
     kl: Kl = KlName.standard,
+    choose: Choose = ChoiceName.accuracy,
     hidden: Hidden = 128,
     epochs: Epochs = 200,
     train: Annotated[int, typer.Option(min=1, help="Vertices of each class that teach.")] = 20,
@@ -113,11 +124,11 @@ def evaluate_command(
     found = read_dataset(data, hyperedges)
     parts = split(found.labels, found.ids, str(seed), train, validation, found.classes)
     hold_out(parts, found.ids, str(seed), held_out)
-    from parataxis.methods.light_hgnn.distill import Recipe  # torch: not before the input is known to be good
     from parataxis.methods.light_hgnn.evaluate import Protocol, evaluate
+    from parataxis.methods.light_hgnn.teaching import Recipe  # torch: not before the input is known to be good
 
     recipe = Recipe(hidden=hidden, epochs=epochs, kl=kl.value)
-    protocol = Protocol(teacher.value, plus, train, validation, held_out, recipe)
+    protocol = Protocol(teacher.value, plus, train, validation, held_out, recipe, choose.value)
     with watching("seeds") as tell:
         report = evaluate(found.merged() if merge else found, protocol, seeds, seed, tell)
     if out:

@@ -16,6 +16,13 @@ class TeacherName(StrEnum):
     unigcn = "unigcn"
 
 
+class ChoiceName(StrEnum):
+    """What the student's epoch is chosen by: its labels right, or nearness to the teacher, which needs no label."""
+
+    accuracy = "accuracy"
+    divergence = "divergence"
+
+
 class KlName(StrEnum):
     """The standard divergence, or what the authors' code computes."""
 
@@ -38,6 +45,12 @@ Hyperedges = Annotated[
 Teacher = Annotated[TeacherName, typer.Option(help="The hypergraph network that teaches.")]
 Plus = Annotated[bool, typer.Option("--plus", help="LightHGNN+: also teach what reliable hyperedges say.")]
 Kl = Annotated[KlName, typer.Option(help="The divergence; `original` is what the authors' code computes.")]
+Choose = Annotated[
+    ChoiceName,
+    typer.Option(
+        help="What the validation vertices choose the student's epoch by; `divergence` from the teacher needs no label."
+    ),
+]
 Epochs = Annotated[int, typer.Option(min=1, help="Of the teacher, and of the student.")]
 Hidden = Annotated[int, typer.Option(min=1, help="Hidden units of the student.")]
 Merge = Annotated[bool, typer.Option("--merge-duplicates", help="Equal hyperedges count once.")]

@@ -21,11 +21,12 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
     teacher: hgnn, hgnn+, hnhn or unigcn. plus: LightHGNN+, with reliable hyperedges. unit: rows of the features are
     scaled to sum 1 (their absolute values; a row of zeros stays), as counts of words should be. validation: which
-    share of the labelled vertices of each class chooses the epoch. merge: duplicate hyperedges count once. The others
-    are as in `distill.Recipe`. checkpoints: a folder, from which a fit that was cut off goes on. tell: is told of
-    progress, as in `nn.fit`.
+    share of the labelled vertices of each class chooses the epochs. choose: the student's by "accuracy" there, or by
+    "divergence" from the teacher, which asks for no label. merge: duplicate hyperedges count once. The others are as in
+    `teaching.Recipe`. device: of torch, for the training; the student answers in NumPy. checkpoints: a folder, from
+    which a fit that was cut off goes on. tell: is told of progress, as in `nn.fit`.
 
-    Fitted: `student_`, which predicts; `teacher_`, a `distill.Taught`; `classes_`; `reliability_`, with plus;
+    Fitted: `student_`, which predicts; `teacher_`, a `teaching.Taught`; `classes_`; `reliability_`, with plus;
     `duplicates_`, how many hyperedges have the members of an earlier one; `isolated_`, vertices in no hyperedge, each
     of which gets one of its own; `validation_`, the rows that chose the epoch, `best_epoch_`, which it was, and
     `history_`, of the student.
@@ -48,8 +49,10 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         level: float = 1.0,
         unit: bool = True,
         validation: float = 0.2,
+        choose: str = "accuracy",
         merge: bool = False,
         random_state: int | None = 0,
+        device: str = "cpu",
         checkpoints: Path | None = None,
         tell: Callable[[int, int, str], None] | None = None,
     ) -> None:
@@ -68,8 +71,10 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         self.level = level
         self.unit = unit
         self.validation = validation
+        self.choose = choose
         self.merge = merge
         self.random_state = random_state
+        self.device = device
         self.checkpoints = checkpoints
         self.tell = tell
 
@@ -98,32 +103,42 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
     def _taught(self, found: Any, labels: Any, hypergraph: Hypergraph, train: Any) -> Any:
         """The teacher, which is kept, then the student."""
         from parataxis.methods.light_hgnn.dataset import unit_rows
-        from parataxis.methods.light_hgnn.distill import Guide, Recipe, data_hash, distill, find_reliable, teach
         from parataxis.methods.light_hgnn.model import teacher_class
+        from parataxis.methods.light_hgnn.teaching import (
+            Guide,
+            Recipe,
+            check_choice,
+            data_hash,
+            distill,
+            find_reliable,
+            teach,
+        )
         from parataxis.nn.fit import Checkpoint, named
         from parataxis.nn.sparse import Sparse
 
+        check_choice(self.choose)
         names = {name: value for name, value in self.get_params().items() if name in vars(Recipe())}
         recipe = replace(Recipe(), **names)
         scaled = unit_rows(found) if self.unit else found
         arrays = (scaled.data, scaled.indices, scaled.indptr, labels, train, self.validation_)
         structure = (hypergraph.members, hypergraph.offsets, hypergraph.weights)
-        known = data_hash(*arrays, *structure, repr((recipe, self.teacher, self.plus)).encode())
+        known = data_hash(*arrays, *structure, repr((recipe, self.teacher, self.plus, self.choose)).encode())
 
         def rest(name: str) -> dict[str, Any]:
             kept = None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
             return {"rng": named(self.random_state or 0, name), "recipe": recipe, "checkpoint": kept, "tell": self.tell}
 
-        x = Sparse(scaled)
-        guide = Guide.of(labels, train, self.validation_)
-        through = teacher_class(self.teacher).propagation(hypergraph)
+        x = Sparse(scaled, device=self.device)
+        guide = Guide.of(labels, train, self.validation_, self.device)
+        through = teacher_class(self.teacher).propagation(hypergraph, device=self.device)
         self.teacher_ = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
         reliable = None
         if self.plus:
             draws = named(self.random_state or 0, "reliable")
             reliable = find_reliable(self.teacher_, x, hypergraph, through, draws, recipe)
-            self.reliability_ = reliable.rho.numpy()
-        return distill(self.teacher_.logits, x, guide=guide, reliable=reliable, **rest("student"))
+            self.reliability_ = reliable.rho.cpu().numpy()
+        options = {"guide": guide, "reliable": reliable, "choose": self.choose, **rest("student")}
+        return distill(self.teacher_.logits, x, **options)
 
     def _labels(self, y: Any) -> Any:
         check_classification_targets(y)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from parataxis.methods.light_hgnn.dataset import Dataset
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.scores import Estimate, accuracy, confusion, macro_f1
 from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import TRAIN, VALIDATION, split
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import named
 
 MLP, STUDENT = "MLP", "student"
@@ -18,7 +18,10 @@ MLP, STUDENT = "MLP", "student"
 
 @dataclass(frozen=True)
 class Protocol:
-    """teacher: its name. train, validation: vertices of each class. held_out: a share of the test vertices."""
+    """teacher: its name. train, validation: vertices of each class. held_out: a share of the test vertices.
+
+    choose: the student's epoch, as in `distill`.
+    """
 
     teacher: str = "hgnn"
     plus: bool = False
@@ -26,6 +29,7 @@ class Protocol:
     validation: int = VALIDATION
     held_out: float = 0.2
     recipe: Recipe = field(default_factory=Recipe)
+    choose: str = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -132,4 +136,5 @@ def _rounds(data: Dataset, protocol: Protocol, seeds: int, seed: int) -> Iterato
 def _trained(setting: Setting, protocol: Protocol) -> dict[str, Any]:
     teacher, through = setting.teacher(protocol.teacher)
     reliable = setting.reliable(teacher, through) if protocol.plus else None
-    return {MLP: setting.alone(), protocol.teacher: teacher, STUDENT: setting.student(teacher, reliable)}
+    student = setting.student(teacher, reliable, choose=protocol.choose)
+    return {MLP: setting.alone(), protocol.teacher: teacher, STUDENT: student}

@@ -6,7 +6,10 @@ from typing import Any
 import torch
 
 from parataxis.methods.light_hgnn.dataset import Dataset, unit_rows
-from parataxis.methods.light_hgnn.distill import (
+from parataxis.methods.light_hgnn.model import teacher_class
+from parataxis.methods.light_hgnn.scores import accuracy
+from parataxis.methods.light_hgnn.split import Split, hold_out, production
+from parataxis.methods.light_hgnn.teaching import (
     Guide,
     Recipe,
     Reliable,
@@ -16,9 +19,6 @@ from parataxis.methods.light_hgnn.distill import (
     learn_alone,
     teach,
 )
-from parataxis.methods.light_hgnn.model import teacher_class
-from parataxis.methods.light_hgnn.scores import accuracy
-from parataxis.methods.light_hgnn.split import Split, hold_out, production
 from parataxis.nn.fit import Rng
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.incidence import Propagation

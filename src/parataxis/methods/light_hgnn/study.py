@@ -1,5 +1,6 @@
 """The claims of paper.toml, measured; and the symmetries, with a twin of each system that breaks it."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,10 +9,10 @@ import numpy as np
 
 from parataxis.claims import Figure, Measurement, System, Table
 from parataxis.files import JsonLines, read_json_lines
-from parataxis.methods.light_hgnn import study_accuracy, study_orders, study_work
+from parataxis.methods.light_hgnn import study_accuracy, study_anchors, study_orders, study_work
 from parataxis.methods.light_hgnn.dataset import Dataset, read_dataset
-from parataxis.methods.light_hgnn.distill import Recipe
 from parataxis.methods.light_hgnn.study_units import Numbers, Plan, unit
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import Rng, named
 from parataxis.nn.hypergraph import Hypergraph
 
@@ -64,7 +65,10 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
     if not all(map(ctx.done, study_work.CLAIMS)):
         yield from study_work.measure(inputs.data, inputs.plan.recipe, inputs.real, ctx.rng)
     if not all(map(ctx.done, study_accuracy.CLAIMS)):
-        yield from study_accuracy.measure(trained(inputs, ctx), inputs.real)
+        units = trained(inputs, ctx)
+        if inputs.real:
+            yield from study_anchors.tables(units, inputs.plan.recipe.epochs)
+        yield from study_accuracy.measure(units, inputs.real)
     for symmetry, system in systems(inputs).items():
         if not ctx.done(symmetry):
             yield replace(ctx.audit(symmetry, system, system.items), real=False)
@@ -99,7 +103,9 @@ def _spread(inputs: Inputs, left: list[tuple[str, int]], ctx: Any) -> Iterator[t
 
 
 def _named_unit(name: tuple[str, int], data: Dataset, key: int, plan: Plan) -> tuple[tuple[str, int], Numbers]:
-    return name, unit(data, key, plan)
+    begun = time.process_time()
+    numbers = unit(data, key, plan)
+    return name, numbers | {"cpu-seconds": time.process_time() - begun}
 
 
 def systems(inputs: Inputs) -> dict[str, System]:

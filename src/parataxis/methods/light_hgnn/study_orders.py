@@ -11,10 +11,10 @@ from jaxtyping import Float
 
 from parataxis.audit.outcomes import comparison
 from parataxis.claims import System
-from parataxis.methods.light_hgnn.distill import Recipe, distill
 from parataxis.methods.light_hgnn.model import HGNN, VertexMLP
-from parataxis.methods.light_hgnn.reliability import perturbed, reliability
+from parataxis.methods.light_hgnn.reliable import perturbed, reliability
 from parataxis.methods.light_hgnn.split import split
+from parataxis.methods.light_hgnn.teaching import Recipe, distill
 from parataxis.nn.fit import named, one_thread, seeded
 from parataxis.nn.hypergraph import Hypergraph
 

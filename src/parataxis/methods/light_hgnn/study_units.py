@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from parataxis.methods.light_hgnn.dataset import Dataset
-from parataxis.methods.light_hgnn.distill import Recipe, Taught
 from parataxis.methods.light_hgnn.model import TEACHERS
 from parataxis.methods.light_hgnn.scores import accuracy, calibration_error, macro_f1, relative_topology_score
 from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import Split, split
+from parataxis.methods.light_hgnn.teaching import Recipe, Taught
 from parataxis.nn.fit import Rng, named, one_thread
 from parataxis.nn.incidence import Propagation, hgnn_plus
 from parataxis.nn.sparse import Sparse

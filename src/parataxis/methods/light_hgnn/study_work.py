@@ -5,7 +5,7 @@ from typing import Any
 
 from parataxis.claims import Measurement, Table
 from parataxis.methods.light_hgnn.dataset import Dataset
-from parataxis.methods.light_hgnn.distill import Recipe
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.methods.light_hgnn.work import CLASSES, DIMENSION, N, cost, synthetic
 
 CLAIMS = ("work-materialised", "work-factorised")

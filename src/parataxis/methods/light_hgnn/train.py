@@ -29,7 +29,7 @@ def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     classes = tuple(data.classes[each] for each in model.classes_)
     student = replace(student, classes=classes, columns=data.columns)
     said = student.logits(data.x).argmax(1)
-    teacher = model.teacher_.logits.argmax(1).numpy()
+    teacher = model.teacher_.logits.argmax(1).cpu().numpy()
     chosen = model.validation_
     truth = data.labels[chosen]
     report = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parataxis.methods.light_hgnn.distill import Recipe
+from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.hypergraph import Hypergraph
 
 N, EDGES, DIMENSION, CLASSES = 55_000, 5_500, 64, 6  # of the synthetic hypergraphs

@@ -50,4 +50,4 @@ def reliability(
         before, after = (entropy(logits(each).softmax(1))[:, None] for each in (x, noisy))
         moved = (gather @ after - gather @ before).squeeze(1).abs()
         most = moved.max()
-        return 1 - moved / most if most > 0 else torch.ones_like(moved)
+        return torch.where(most > 0, 1 - moved / most, torch.ones_like(moved))  # asks no device whether it is

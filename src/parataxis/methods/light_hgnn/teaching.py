@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from parataxis.errors import BadInput
 from parataxis.methods.light_hgnn.losses import check_kl, divergence, high_order
 from parataxis.methods.light_hgnn.model import Features, VertexMLP, teacher_class
-from parataxis.methods.light_hgnn.reliability import perturbed, reliability
+from parataxis.methods.light_hgnn.reliable import perturbed, reliability
 from parataxis.nn import incidence
 from parataxis.nn.adam import Adam
 from parataxis.nn.fit import Checkpoint, Epoch, Fitted, Rng, fit, seeded
@@ -62,8 +62,9 @@ class Guide:
     validation: Int[Tensor, " validation"]
 
     @classmethod
-    def of(cls, labels: Any, train: Any, validation: Any) -> "Guide":
-        return cls(*(torch.as_tensor(np.asarray(each, np.int64)) for each in (labels, train, validation)))
+    def of(cls, labels: Any, train: Any, validation: Any, device: str | torch.device = "cpu") -> "Guide":
+        """device: where the features are, so that nothing moves later."""
+        return cls(*(torch.from_numpy(np.asarray(each, np.int64)).to(device) for each in (labels, train, validation)))
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,12 @@ def teach(
     checkpoint: Checkpoint | None = None,
     tell: Tell | None = None,
 ) -> Taught:
-    """Train a teacher on the labels of `guide.train`; the first epoch that is best on `guide.validation` is kept."""
+    """Train a teacher on the labels of `guide.train`; the first epoch that is best on `guide.validation` is kept.
+
+    It is trained on the device of x, where `through` and `guide` are as well.
+    """
     with seeded(rng("weights")):
-        model = teacher_class(name)(x.shape[1], classes, recipe.teacher_hidden, recipe.dropout).to(x.dtype)
+        model = teacher_class(name)(x.shape[1], classes, recipe.teacher_hidden, recipe.dropout).to(x.device, x.dtype)
     fitted = _fit(
         model,
         lambda run, batch, epoch: cross_entropy(run(x, through)[guide.train], guide.labels[guide.train]),
@@ -156,16 +160,16 @@ def distill(
 
     guide: the labels, for the share of the loss that is theirs and for choosing. choose: the epoch by "accuracy" on
     the validation labels, or without labels by "divergence" from the teacher there; without a guide it is the last.
+    The student is trained on the device of x, where `guide` and `reliable` are as well; the logits may be anywhere.
     """
     if not torch.isfinite(teacher_logits).all():
         raise BadInput("teacher_logits: NaN or infinite; give finite numbers, a row a vertex")
     if len(teacher_logits) != x.shape[0]:
         raise BadInput(f"teacher_logits: {len(teacher_logits)} rows for {x.shape[0]} vertices; give one each")
-    if choose not in ("accuracy", "divergence"):
-        raise BadInput(f"choose={choose!r}: expected accuracy or divergence")
+    check_choice(choose)
     if recipe.label_share and guide is None:
         raise BadInput(f"label_share={recipe.label_share}: give a guide, there are no labels without one")
-    teacher = (teacher_logits.detach() / recipe.temperature).softmax(1).to(x.dtype)
+    teacher = (teacher_logits.detach() / recipe.temperature).softmax(1).to(x.device, x.dtype)
     edges = reliable.gather @ teacher if reliable else None
 
     def loss(run: Any, batch: Any, epoch: Epoch) -> Tensor:
@@ -186,13 +190,18 @@ def distill(
     return _finished(model, x, loss, evaluate, guide, rng, recipe, wanted, checkpoint, tell)
 
 
+def check_choice(choose: str) -> None:
+    if choose not in ("accuracy", "divergence"):
+        raise BadInput(f"choose={choose!r}: expected accuracy or divergence")
+
+
 def find_reliable(
     teacher: Taught, x: Features, hypergraph: Hypergraph, through: Propagation, rng: Rng, recipe: Recipe
 ) -> Reliable:
     """How reliable each hyperedge is to a trained teacher, in eval mode, under one draw of noise."""
     noise = rng("noise").standard_normal(x.nnz if isinstance(x, Sparse) else tuple(x.shape))
     noisy = perturbed(x, noise, recipe.level, recipe.noise)
-    gather = incidence.hgnn_plus(hypergraph, x.dtype).gather
+    gather = incidence.hgnn_plus(hypergraph, x.dtype, x.device).gather
     teacher.model.eval()
     return Reliable(gather, reliability(lambda each: teacher.model(each, through), x, noisy, gather))
 
@@ -201,7 +210,7 @@ def rows(x: Features, some: Int[Tensor, " some"]) -> Features:
     """Some rows of the features."""
     if not isinstance(x, Sparse):
         return x[some]
-    return Sparse(x.scipy()[some.numpy()], x.dtype)
+    return Sparse(x.scipy()[some.cpu().numpy()], x.dtype, x.device)
 
 
 def data_hash(*parts: Any) -> str:
@@ -214,7 +223,7 @@ def data_hash(*parts: Any) -> str:
 
 def _student(x: Features, classes: int, rng: Rng, recipe: Recipe) -> VertexMLP:
     with seeded(rng("weights")):
-        return VertexMLP(x.shape[1], classes, recipe.hidden, recipe.dropout).to(x.dtype)
+        return VertexMLP(x.shape[1], classes, recipe.hidden, recipe.dropout).to(x.device, x.dtype)
 
 
 def _right(logits: Tensor, guide: Guide) -> dict[str, float]:
