@@ -414,6 +414,33 @@ def test_probes_see_the_files_of_their_walk_and_none_of_each_others(written):
     assert (suite.root / "sub" / "file").read_text() == "as it was"
 
 
+def test_what_a_probe_has_started_writes_into_no_other(written):
+    """A process in a session of its own, which a probe of the first test leaves; the order's own goes on."""
+    text = """
+        import pathlib, subprocess, time
+        FOLDER = pathlib.Path(__file__).parent
+        def start(name):
+            command = f"while sleep 0.05; do echo x >> {FOLDER / name}; done"
+            subprocess.Popen(["sh", "-c", command], start_new_session=True)
+        def test_leave():
+            start("left")
+        def test_sound():
+            time.sleep(0.3)
+            assert not (FOLDER / "left").exists()
+        def test_serve():
+            start("served")
+        def test_served():
+            size = (FOLDER / "served").stat().st_size
+            time.sleep(0.5)
+            assert (FOLDER / "served").stat().st_size > size
+        """
+    with Session(written(test_a=text), 0, seed=1) as session:
+        session.collected()
+        after = Order("after", 0, (2, 1), probes=((0,), (1,), (3,)))
+        (done,) = _run(session, after, isolate=True).values()
+    assert done.probed == ["..."]
+
+
 # -- fresh interpreters --------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ CHANGES = {
     "new and gone": "time.sleep(0.02); open('new', 'w').close(); os.remove('new')",
     "new and gone below": "open('sub/new', 'w').close(); os.remove('sub/new')",
     "removed": "os.remove('removed')",
-    "mode": "time.sleep(0.02); os.chmod('.', 0o700)",
+    "mode": "os.chmod('.', 0o700)",
     "mode below": "os.chmod('sub', 0o700)",
     "link": "os.symlink('kept', 'new')",
     "times": "os.utime('kept', (1, 1))",

@@ -75,6 +75,7 @@ class Prober:
         parent = os.getpid()
         if self.views:
             self.views.take(0)
+        ours = set(process.children(parent))  # what the order's own tests have started stays
         pid = process.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
@@ -88,6 +89,7 @@ class Prober:
                 self._run(sequence)
             os._exit(0)
         ending = self._wait(pid, self.limit * len(sequence))
+        process.kill_descendants(ours)
         if self.views:
             self.views.leave(0)
         return self.record.outcomes(ending)[len(sequence) - 1]

@@ -124,13 +124,14 @@ def kill_descendants(keep: set[int]) -> None:
             reap(pid)  # only our own children; the others are ours at the next look
 
 
+def children(pid: int) -> list[int]:
+    """Of all its threads."""
+    tasks = _listdir("/proc/%d/task" % pid)
+    return [int(each) for task in tasks for each in read("/proc/%d/task/%s/children" % (pid, task)).split()]
+
+
 def _descendants(root: int, keep: set[int]) -> list[int]:
-    found = []
-    for task in _listdir("/proc/%d/task" % root):
-        for pid in map(int, read("/proc/%d/task/%s/children" % (root, task)).split()):
-            if pid not in keep:
-                found += [*_descendants(pid, keep), pid]
-    return found
+    return [found for pid in children(root) if pid not in keep for found in (*_descendants(pid, keep), pid)]
 
 
 def _listdir(path: str) -> list[str]:

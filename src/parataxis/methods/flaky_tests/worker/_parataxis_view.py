@@ -76,10 +76,11 @@ def look(folders: list[str], layer: str) -> Any:
     """What may be changed in the view that the calling process is in: what is written, and what is mounted.
 
     What is written, moved or removed below a folder leaves a copy or a mark in its upper folder. Of what came and went
-    at its top, and of its own owner and mode, the times tell.
+    at its top, the times tell.
     """
     uppers = [os.path.join(layer, "upper-%d" % number) for number in range(len(folders))]
-    states = [(_stat(upper).st_mtime_ns, _stat(upper).st_ctime_ns, _listdir(upper)) for upper in uppers]
+    told = ("st_mode", "st_uid", "st_gid", "st_mtime_ns", "st_ctime_ns")
+    states = [([getattr(_stat(upper), name) for name in told], _listdir(upper)) for upper in uppers]
     with _open("/proc/self/mountinfo") as stream:
         return states, sorted(_listdir(layer)), stream.read()
 
