@@ -180,8 +180,9 @@ def test_what_is_lacked_is_neither_here_nor_to_be_had(folder):
     (folder / "rows.csv").write_bytes(CONTENT)
     assert not lacks(paper(), "rows.csv")
     (folder / "rows.csv").write_bytes(b"another")
-    with pytest.raises(BadInput, match="expected"):  # that it's spoiled is not passed over
-        lacks(paper(), "rows.csv")
+    assert not lacks(paper(), "rows.csv")  # that it's another is for `find` to tell
+    with pytest.raises(BadInput, match=r"expected .*; put the official file there$"):
+        find(paper(), "rows.csv")
 
 
 def test_an_undeclared_file_is_refused():

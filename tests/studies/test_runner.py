@@ -101,6 +101,11 @@ def test_a_claim_whose_file_can_not_be_had_is_left_out_until_it_is_there(make, t
     assert measure(task, told.append) == first.id
     assert told == []
     (tmp_path / "planted-gap" / "secret.csv").touch()
+    (tmp_path / "planted-gap" / "numbers.txt").write_text("spoiled")
+    (failed,) = measure_all([task.method], "quick", 0, task.store, backend="threading")
+    assert (failed.id, failed.finished, len(failed.rows)) == (first.id, "", len(first.rows))
+    assert "numbers.txt: sha256=" in failed.error
+    (tmp_path / "planted-gap" / "numbers.txt").write_text(NUMBERS)
     (again,) = measure_all([task.method], "quick", 0, task.store, backend="threading")
     assert (again.id, {row.measurement.id for row in again.rows}) == (first.id, set(IDS))
     monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path / "nowhere"))

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,9 +30,14 @@ def find(paper: Paper, file: str) -> Path:
 
 
 def lacks(paper: Paper, file: str) -> bool:
-    """Whether a file that paper.toml declares is neither here nor to be fetched, as it has no public address."""
+    """Whether a file that paper.toml declares is neither here nor to be fetched, as it has no public address.
+
+    Another file in its place is for `find` to refuse.
+    """
     entry = _declared(paper, file)
-    return not entry.url and _there(paper, entry) is None
+    with suppress(BadInput):
+        return not entry.url and _there(paper, entry) is None
+    return False
 
 
 def _declared(paper: Paper, file: str) -> DataFile:
@@ -46,9 +52,10 @@ def _there(paper: Paper, entry: DataFile) -> Path | None:
     if folder and (path := Path(folder, paper.data_folder or paper.name, entry.file)).exists():
         allowed = (entry.sha256, *entry.parts)
         if entry.sha256 and digest(path, entry.packed) not in allowed:
+            fetched = ", or take this one away to have it fetched" if entry.url else ""
             raise BadInput(
                 f"{path}: sha256={digest(path, entry.packed)}: expected {' or '.join(filter(None, allowed))}; "
-                "put the official file there, or take this one away to have it fetched"
+                f"put the official file there{fetched}"
             )
         return path
     places = (*_installed(entry), _cached(paper, entry))

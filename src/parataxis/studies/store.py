@@ -192,7 +192,7 @@ class Store:
 
     def fail(self, run: int, error: str) -> None:
         """The run failed; it counts as unfinished, and the next one with its key goes on with it."""
-        self._file.execute("UPDATE run SET error = ?, doing = '' WHERE id = ?", (error, run))
+        self._file.execute("UPDATE run SET error = ?, finished = '', doing = '' WHERE id = ?", (error, run))
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
