@@ -67,7 +67,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def _hunt(config: pytest.Config) -> int:
     from parataxis.errors import BadInput
-    from parataxis.methods.flaky_tests.hunt import hunt, own_folder
+    from parataxis.methods.flaky_tests.hunting import hunt, own_folder
     from parataxis.methods.flaky_tests.suite import find_suite
     from parataxis.methods.flaky_tests.watch import watching
 

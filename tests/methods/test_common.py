@@ -1,5 +1,6 @@
 """The common checks over every method of the registry. What a method is known to fail is in its paper.toml."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_every_method(method, check, tmp_path, monkeypatch):
 def test_there_are_sixteen_checks_and_a_method():
     assert [check.__name__[6:8] for check in CHECKS] == [f"{k:02}" for k in range(1, 17)]
     assert METHODS
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_what_a_method_exports_is_no_module_of_it(name):
+    """Once imported, a module is an attribute of its package: it would stand in the place of what has its name."""
+    package = importlib.import_module(f"parataxis.methods.{METHODS[name].folder.name}")
+    assert not {*package.__all__} & {path.stem for path in METHODS[name].folder.iterdir()}
 
 
 @pytest.mark.parametrize("name", list(METHODS))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, tests_overview, write_passed_failed
-from parataxis.methods.flaky_tests.order_test import pearson
+from parataxis.methods.flaky_tests.order_tests import pearson
 from parataxis.methods.flaky_tests.reruns import runs_for_rate, victim_rate
 from parataxis.methods.flaky_tests.study_inputs import made_ids, made_runs
 
@@ -35,7 +35,7 @@ def prepare(folder):
     (folder / "empty").mkdir()
     (folder / "empty" / "pytest.ini").write_text("[pytest]\n")
     (folder / "rates.txt").write_text("0.5\nhalf\n")
-    from parataxis.methods.flaky_tests.hunt import hunt
+    from parataxis.methods.flaky_tests.hunting import hunt
 
     hunt([folder])
 

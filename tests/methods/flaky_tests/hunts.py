@@ -87,7 +87,7 @@ def open_lab(folder: Path, tests: Sequence[str]) -> Any:
 
 def killed_hunt(root: str, settings: dict[str, int], orders: int, how: dict[str, Any]) -> None:
     """A hunt that is killed (SIGKILL) once it has recorded so many orders; prints which processes it has then."""
-    from parataxis.methods.flaky_tests.hunt import hunt
+    from parataxis.methods.flaky_tests.hunting import hunt
 
     def watch(progress: Any) -> None:
         if progress.done == orders:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parataxis.methods.flaky_tests.classify import SHUFFLED, Kind, classify, paper_class
+from parataxis.methods.flaky_tests.classes import SHUFFLED, Kind, classify, paper_class
 from parataxis.methods.flaky_tests.outcomes import Run
 
 # Each by hand from the paper's rules: iterations of (file order, shuffled).

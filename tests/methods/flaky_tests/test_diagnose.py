@@ -9,9 +9,9 @@ from hunts import SOME_CLEANERS, copy_suites, smaller
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.diagnose import bisect, diagnose
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
-from parataxis.methods.flaky_tests.explain import explain
+from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
-from parataxis.methods.flaky_tests.hunt import hunt
+from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.session import Limits
 from parataxis.methods.flaky_tests.survey import laboratory

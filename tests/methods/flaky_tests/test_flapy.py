@@ -6,7 +6,7 @@ import pytest
 from official import official
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.classify import Kind, classify
+from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.flapy import (
     OVERVIEW,
     passed_failed,

@@ -9,7 +9,7 @@ from scipy.stats import binomtest, chi2_contingency, false_discovery_control, fi
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.idoft import read_order_rates
-from parataxis.methods.flaky_tests.order_test import order_test, pearson, permutation, same_against_shuffled
+from parataxis.methods.flaky_tests.order_tests import order_test, pearson, permutation, same_against_shuffled
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_all_published_p_values_with_the_correction_for_two_orders(published):
 def tests(published):
     """With a tenth of the draws: the decisions are the same."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("parataxis.methods.flaky_tests.order_test.DRAWS", 999)
+        patch.setattr("parataxis.methods.flaky_tests.order_tests.DRAWS", 999)
         return order_test(published.failures, published.runs)
 
 
@@ -106,7 +106,7 @@ def test_by_hand_one_failure_in_the_smaller_of_two_orders():
 def test_sampled_agrees_with_exact(monkeypatch):
     failures, runs = np.array([7, 1, 2, 0, 1]), np.array([20, 30, 20, 40, 20])
     exact, _ = permutation(failures, runs)
-    monkeypatch.setattr("parataxis.methods.flaky_tests.order_test.STATES", 0)
+    monkeypatch.setattr("parataxis.methods.flaky_tests.order_tests.STATES", 0)
     sampled, how = permutation(failures, runs)
     assert how == "sampled"
     drawn = round(sampled * 10_000) - 1

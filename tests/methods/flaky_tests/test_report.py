@@ -6,7 +6,7 @@ import pytest
 from test_journal import HEAD
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, read_tests_overview
 from parataxis.methods.flaky_tests.journal import Entry, Journal
 from parataxis.methods.flaky_tests.outcomes import Run

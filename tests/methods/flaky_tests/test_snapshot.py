@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_journal import HEAD
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.hunt import hunt
+from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import read_journal
 from parataxis.methods.flaky_tests.protocol import PROTOCOLS, Protocol
 from parataxis.methods.flaky_tests.report import Report

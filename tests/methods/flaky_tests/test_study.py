@@ -13,7 +13,7 @@ from official import official
 
 from parataxis.claims import Figure, Measurement, Table
 from parataxis.methods.flaky_tests import study_chance, study_cleaners, study_environments, study_projects
-from parataxis.methods.flaky_tests.classify import Kind, classify
+from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.projects import Project
 from parataxis.methods.flaky_tests.stages import Failed

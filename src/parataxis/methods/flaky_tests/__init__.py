@@ -11,9 +11,10 @@ Gruber, Lukasczyk, Kroiß and Fraser, "An Empirical Study of Flaky Tests in Pyth
 import importlib
 from typing import Any
 
+# No module is named as what it gives is: once imported, it would stand in its place.
 _HOME = {
-    "hunt": "hunt",
-    "explain": "explain",
+    "hunt": "hunting",
+    "explain": "explaining",
     "from_junit": "ci_runs",
     "hunt_many": "many",
     "Diagnosis": "diagnosis",
@@ -21,11 +22,11 @@ _HOME = {
     "Finding": "report",
     "Run": "outcomes",
     "verdict": "outcomes",
-    "Kind": "classify",
-    "classify": "classify",
+    "Kind": "classes",
+    "classify": "classes",
     "runs_needed": "reruns",
     "rerun_curve": "reruns",
-    "order_test": "order_test",
+    "order_test": "order_tests",
     "shuffle": "schedules",
     "tuscan_rows": "schedules",
 }

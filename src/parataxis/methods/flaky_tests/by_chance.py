@@ -12,7 +12,7 @@ import numpy as np
 from parataxis.methods.flaky_tests.chance import explain_chance
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab
-from parataxis.methods.flaky_tests.order_test import order_test
+from parataxis.methods.flaky_tests.order_tests import order_test
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
 from parataxis.methods.flaky_tests.session import SessionDied
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from parataxis import __version__
 from parataxis.methods.flaky_tests.journal import Entry, Head
-from parataxis.methods.flaky_tests.order_test import order_test
+from parataxis.methods.flaky_tests.order_tests import order_test
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.reruns import RunsNeeded, runs_needed

@@ -102,8 +102,8 @@ def hunt_command(
     Example: parataxis tests hunt .
     With options for pytest: parataxis tests hunt tests --jobs 2 -- -o addopts= -m "not slow"
     """
-    from parataxis.methods.flaky_tests.explain import explain
-    from parataxis.methods.flaky_tests.hunt import hunt, own_folder
+    from parataxis.methods.flaky_tests.explaining import explain
+    from parataxis.methods.flaky_tests.hunting import hunt, own_folder
     from parataxis.methods.flaky_tests.suite import find_suite
 
     paths, options = split(arguments)

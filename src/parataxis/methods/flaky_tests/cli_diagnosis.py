@@ -40,7 +40,7 @@ def explain_command(
 
     Example: parataxis tests explain
     """
-    from parataxis.methods.flaky_tests.explain import explain
+    from parataxis.methods.flaky_tests.explaining import explain
     from parataxis.methods.flaky_tests.report import Report
     from parataxis.methods.flaky_tests.text import paragraph
 

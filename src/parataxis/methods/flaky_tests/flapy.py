@@ -14,7 +14,7 @@ from typing import Any
 
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
-from parataxis.methods.flaky_tests.classify import SHUFFLED, Kind, paper_class
+from parataxis.methods.flaky_tests.classes import SHUFFLED, Kind, paper_class
 from parataxis.methods.flaky_tests.outcomes import BITS, VERDICTS, Run, verdict
 
 PROJECT = ("Project_Name", "Project_URL", "Project_Hash")

@@ -5,7 +5,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.outcomes import Run

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Report

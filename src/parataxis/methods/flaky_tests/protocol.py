@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.classify import SHUFFLED, Rules
+from parataxis.methods.flaky_tests.classes import SHUFFLED, Rules
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.schedules import Level, keep_declared, reverse, shuffle, tuscan_rows
 from parataxis.methods.flaky_tests.session import Order

@@ -12,10 +12,10 @@ import numpy as np
 
 from parataxis.audit.statistics import clopper_pearson, zero_failure_bound
 from parataxis.files import write_atomic
-from parataxis.methods.flaky_tests.classify import SHUFFLED, Kind, classify
+from parataxis.methods.flaky_tests.classes import SHUFFLED, Kind, classify
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
-from parataxis.methods.flaky_tests.order_test import same_against_shuffled
+from parataxis.methods.flaky_tests.order_tests import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
 from parataxis.methods.flaky_tests.session import PUT_BACK
 
@@ -82,7 +82,7 @@ class Report:
     @classmethod
     def read(cls, folder: Path | str) -> "Report":
         """The report of the hunt recorded in a folder. Raises BadInput."""
-        from parataxis.methods.flaky_tests.explain import read_diagnoses
+        from parataxis.methods.flaky_tests.explaining import read_diagnoses
 
         folder = Path(folder)
         return cls(*read_journal(folder), read_diagnoses(folder))

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.hunt import hunt
+from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import NAME
 from parataxis.methods.flaky_tests.projects import LEFT_OUT, NOTHING, Unit
 

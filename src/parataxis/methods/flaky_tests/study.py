@@ -14,8 +14,8 @@ from parataxis.methods.flaky_tests import (
     study_projects,
     study_published,
 )
-from parataxis.methods.flaky_tests.classify import classify
-from parataxis.methods.flaky_tests.order_test import order_test
+from parataxis.methods.flaky_tests.classes import classify
+from parataxis.methods.flaky_tests.order_tests import order_test
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.schedules import reverse, shuffle
 from parataxis.methods.flaky_tests.study_inputs import Inputs, load, toy

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from parataxis.claims import Measurement
-from parataxis.methods.flaky_tests.classify import Kind, classify
-from parataxis.methods.flaky_tests.hunt import hunt
+from parataxis.methods.flaky_tests.classes import Kind, classify
+from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.study_inputs import Inputs, suites_in
 

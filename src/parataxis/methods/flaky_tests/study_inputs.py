@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.flapy import WORDS, passed_failed, read_passed_failed, read_tests_overview
 from parataxis.methods.flaky_tests.idoft import (
     Dependence,
@@ -24,7 +24,7 @@ from parataxis.methods.flaky_tests.idoft import (
     read_order_rates,
     read_python_tests,
 )
-from parataxis.methods.flaky_tests.order_test import pearson
+from parataxis.methods.flaky_tests.order_tests import pearson
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.projects import Project
 from parataxis.methods.flaky_tests.schedules import shuffle

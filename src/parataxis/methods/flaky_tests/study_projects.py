@@ -15,7 +15,7 @@ import numpy as np
 
 from parataxis.claims import Measurement, Table
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.projects import Unit
 from parataxis.methods.flaky_tests.report import Report
@@ -99,7 +99,7 @@ def _hunted(listed: Listed, ctx: Any) -> Hunted:
     The project lies below the system's folder for temporary files, where no configuration of somebody else's pytest is
     above it.
     """
-    from parataxis.methods.flaky_tests.explain import explain  # scipy.stats takes longer to load than the toy takes
+    from parataxis.methods.flaky_tests.explaining import explain  # scipy.stats takes longer to load than the toy takes
 
     folder = ctx.work / "projects" / listed.project.name
     if not (folder / "whole").exists():

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from parataxis.audit.statistics import clopper_pearson
 from parataxis.claims import Figure, Measurement, Table
 from parataxis.methods.flaky_tests.flapy import TEST, tests_overview
-from parataxis.methods.flaky_tests.order_test import order_test, pearson
+from parataxis.methods.flaky_tests.order_tests import order_test, pearson
 from parataxis.methods.flaky_tests.reruns import rerun_curve, runs_for_rate, runs_for_share
 from parataxis.methods.flaky_tests.study_inputs import Inputs
 

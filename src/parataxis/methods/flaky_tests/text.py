@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parataxis.audit.statistics import zero_failure_bound
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.reruns import runs_for_rate

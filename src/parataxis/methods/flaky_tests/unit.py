@@ -19,7 +19,7 @@ from pathlib import Path
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests import flapy
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.projects import Project, Unit
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.stages import Failed, Stages, one_line

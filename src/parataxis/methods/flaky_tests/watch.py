@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from parataxis.audit.statistics import zero_failure_bound
-from parataxis.methods.flaky_tests.hunt import Progress
+from parataxis.methods.flaky_tests.hunting import Progress
 from parataxis.progress import watching as showing
 
 

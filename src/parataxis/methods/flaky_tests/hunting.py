@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.classify import Kind, classify
+from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule

@@ -7,7 +7,7 @@ from pathlib import Path
 from parataxis.errors import BadInput
 from parataxis.files import JsonLines, read_json_lines
 from parataxis.methods.flaky_tests.by_chance import by_chance
-from parataxis.methods.flaky_tests.classify import Kind
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnose import diagnose
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.journal import DIAGNOSES, Head, files_of
