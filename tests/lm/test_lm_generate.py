@@ -60,7 +60,10 @@ def loop(model, ids, count=NEW):
 @pytest.mark.parametrize("batch", [1, 2, 8])
 def test_each_text_is_what_a_loop_without_any_cache_writes(model, tokenizer, batch):
     told = []
-    watch = lambda done, total: told.append((done, total))  # noqa: E731
+
+    def watch(done, total):
+        told.append((done, total))
+
     found = list(generate(model, tokenizer, TEXTS, max_new_tokens=NEW, batch=batch, watch=watch))
     assert told == [(done, 5) for done in range(1, 6)]
     for text, (written,) in zip(TEXTS, found, strict=True):
@@ -138,3 +141,28 @@ def test_an_empty_text_without_a_start_is_refused(model, tokenizer):
     bare.backend_tokenizer.post_processor = processors.TemplateProcessing(single="$A", special_tokens=[])
     with pytest.raises(BadInput, match=r"^prompt: '' has no tokens$"):
         list(generate(model, bare, [""]))
+
+
+def test_a_text_may_end_where_the_caller_says(model, tokenizer):
+    """The library needs the tokenizer for it; what it pads others with is not written."""
+    whole = [each.text for (each,) in generate(model, tokenizer, TEXTS, max_new_tokens=NEW)]
+    stop = next(letter for text in whole for letter in text[:-1] if letter.isascii() and letter.isalnum())
+    found = [each for (each,) in generate(model, tokenizer, TEXTS, max_new_tokens=NEW, stop_strings=[stop])]
+    for text, written in zip(whole, found, strict=True):
+        assert text.startswith(written.text)
+        assert tokenizer.decode(written.ids, skip_special_tokens=True) == written.text
+        assert written.text == text or stop in written.text
+    assert any(len(written.ids) < NEW for written in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"use_cache": False}, "use_cache=False: the prompt is in a cache of its own"),
+        ({"prompt_lookup_num_tokens": 3}, "prompt_lookup_num_tokens=3: .*; write token by token"),
+        ({"batch": 0}, "batch=0: expected 1 or more"),
+    ],
+)
+def test_what_would_change_a_greedy_text_is_refused(model, tokenizer, options, said):
+    with pytest.raises(BadInput, match=said):
+        list(generate(model, tokenizer, TEXTS, **options))

@@ -20,6 +20,7 @@ OURS = {  # options of the library's `generate` that would undo how a prompt was
         "leave it out",
     ),
     "generation_config": "pass its settings one by one",
+    **dict.fromkeys(("assistant_model", "prompt_lookup_num_tokens"), "write token by token"),
 }
 
 
@@ -49,6 +50,7 @@ def generate(
     model: Any,
     tokenizer: Any,
     prompts: Sequence[str | Read],
+    /,
     *,
     max_new_tokens: int = TOKENS,
     batch: int = BATCH,
@@ -63,11 +65,17 @@ def generate(
     """
     if max_new_tokens < 1:
         raise BadInput(f"max_new_tokens={max_new_tokens}: expected 1 or more")
+    if batch < 1:
+        raise BadInput(f"batch={batch}: expected 1 or more")
     for name, remedy in OURS.items():
         if options.get(name) is not None:
             raise BadInput(f"{name}={options[name]!r}: the prompt is in a cache of its own; {remedy}")
+    if options.get("use_cache") is False:
+        raise BadInput("use_cache=False: the prompt is in a cache of its own; leave it out")
     tokens = Tokens(tokenizer)
     options = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1, **options}
+    if options.get("stop_strings"):
+        options.setdefault("tokenizer", tokenizer)
     for start in range(0, len(prompts), batch):
         rows = [_unread(tokens, each) if isinstance(each, str) else each for each in prompts[start : start + batch]]
         found = _going_on(model, tokenizer, rows, max_new_tokens, options)
@@ -111,13 +119,14 @@ def _going_on(
         )
     ends = options.get("eos_token_id", getattr(model.generation_config, "eos_token_id", None))
     new = [row[longest:].tolist() for row in getattr(out, "sequences", out)]
-    return [_until_end(row, ends if isinstance(ends, list | tuple) else [ends]) for row in new]
+    return [_until_end(row, ends if isinstance(ends, list | tuple) else [ends], pad) for row in new]
 
 
-def _until_end(ids: list[int], ends: Sequence[int | None]) -> list[int]:
+def _until_end(ids: list[int], ends: Sequence[int | None], pad: int | None) -> list[int]:
     """Where one of several ends before the others, padding follows, which may be that same token."""
     stops = [place for place, token in enumerate(ids) if token in ends]
-    return ids[: stops[0] + 1] if stops else ids
+    written = [place for place, token in enumerate(ids) if token != pad]
+    return ids[: stops[0] + 1] if stops else ids[: written[-1] + 1] if written else []
 
 
 def _joined(rows: Sequence[Read], longest: int, repeats: int) -> Any:

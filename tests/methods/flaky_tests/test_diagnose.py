@@ -129,7 +129,10 @@ def test_of_many_victims_the_later_ones_share_what_was_found_for_the_first(lab, 
     assert short(first.chains[0].undone_by) == short(second.chains[0].undone_by) == cleaners
     assert (first.chains[0].tried, second.chains[0].tried) == (5, 4)
     assert (first.searched, second.searched) == (7, 1)
-    assert second.notes == ("tried only after 1 tests to which others of these tests owe their outcome",)
+    assert second.notes == (
+        "culprits were sought among 1, what undoes them among 4 that matter to other tests; "
+        "`tests polluters` tries all",
+    )
     assert second.forks < 20
     (again,) = diagnose(lab, [6], [], known=[first])  # after a kill, say
     assert (again.chains, again.searched) == (second.chains, 1)

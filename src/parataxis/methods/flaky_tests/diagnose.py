@@ -110,7 +110,10 @@ class Case:
         self.culprits = {other for other, end in after.items() if self.differs(end) and other != self.test}
         chains: list[tuple[int, ...]] = [(other,) for other in sorted(self.culprits)]
         if len(after) < len(self.lab.head.ids):
-            self.notes.append(f"tried only after {len(after)} tests to which others of these tests owe their outcome")
+            self.notes.append(
+                f"culprits were sought among {len(after)}, what undoes them among {len(self.others)} that matter to "
+                "other tests; `tests polluters` tries all"
+            )
         if not chains and (several := self._several()):
             chains = [several]
             self.culprits = {several[0]} if len(several) == 1 else set()

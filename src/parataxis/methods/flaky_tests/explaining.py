@@ -50,7 +50,7 @@ def explain(
         ):
             chance = [test for test in todo if kinds[report.head.ids[test]] is Kind.NOD]
             order = [test for test in todo if test not in chance]
-            earlier = list(known.values())
+            earlier = [] if nodeids else list(known.values())  # a test asked for by name is tried after every other
             for found in chain(diagnose(lab, order, report.runs, tell, earlier), by_chance(lab, chance, tell)):
                 lines.append(found.to_row())
                 known[found.nodeid] = found

@@ -343,6 +343,8 @@ class SetPrompter:
 
 
 def _batches(items: Sequence[T], batch: int, watch: Tell) -> Iterator[Sequence[T]]:
+    if batch < 1:
+        raise BadInput(f"batch={batch}: expected 1 or more")
     for start in range(0, len(items), batch):
         yield items[start : start + batch]
         watch(min(start + batch, len(items)), len(items))
