@@ -76,6 +76,8 @@ def generate(
     options = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1, **options}
     if options.get("stop_strings"):
         options.setdefault("tokenizer", tokenizer)
+    if options.get("stop_strings") or options.get("stopping_criteria"):
+        batch = 1  # of several the library writes on until the last has ended, and in all of them
     for start in range(0, len(prompts), batch):
         rows = [_unread(tokens, each) if isinstance(each, str) else each for each in prompts[start : start + batch]]
         found = _going_on(model, tokenizer, rows, max_new_tokens, options)
