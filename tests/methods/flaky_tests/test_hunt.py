@@ -11,7 +11,7 @@ from suites.cases import CASES
 
 from nursery import in_child
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests import hunt as hunting
+from parataxis.methods.flaky_tests import hunting
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import NAME
 from parataxis.methods.flaky_tests.session import Limits

@@ -118,7 +118,7 @@ def test_sampled_agrees_with_exact(monkeypatch):
 @settings(max_examples=8)
 @given(data=st.data())
 def test_neither_the_place_of_an_order_nor_of_a_test_matters(states, data):
-    from parataxis.methods.flaky_tests import order_test as module
+    from parataxis.methods.flaky_tests import order_tests as module
 
     failures = np.array([[7, 1, 2, 0, 1], [0, 3, 0, 0, 9], [30, 31, 37, 41, 43]])
     runs = np.array([[20, 30, 20, 40, 20], [10, 10, 10, 10, 20], [100, 101, 103, 107, 109]])
