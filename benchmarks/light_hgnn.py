@@ -33,8 +33,9 @@ from parataxis.methods.light_hgnn.dataset import read_dataset, unit_rows
 from parataxis.methods.light_hgnn.model import HGNN, HGNNPlus, VertexMLP
 from parataxis.methods.light_hgnn.student import Student
 from parataxis.methods.light_hgnn.work import CLASSES, DIMENSION, N, laplacian_size, synthetic
-from parataxis.nn.fit import named, one_thread, seeded
+from parataxis.nn.fit import named, seeded
 from parataxis.nn.hypergraph import Hypergraph
+from parataxis.nn.threads import one_thread
 from parataxis.studies.registry import methods
 
 PEERS = ("torch==2.13.0", "dhg==0.9.7", "torch-geometric==2.8.1")

@@ -17,9 +17,10 @@ from torch_geometric.nn import HypergraphConv
 from parataxis.methods.light_hgnn.dataset import read_dataset, unit_rows
 from parataxis.methods.light_hgnn.model import TEACHERS
 from parataxis.methods.light_hgnn.teaching import Recipe, distill
-from parataxis.nn.fit import named, one_thread, seeded
+from parataxis.nn.fit import named, seeded
 from parataxis.nn.hypergraph import Hypergraph
 from parataxis.nn.sparse import Sparse
+from parataxis.nn.threads import one_thread
 
 CLOSE = 1e-5  # float32
 HIDDEN, STEPS = 32, 200

@@ -7,7 +7,7 @@ import torch._dynamo  # noqa: F401  (torch.optim's optimizers import it, which s
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """Small models gain nothing from threads."""
-    from parataxis.nn.fit import one_thread
+    from parataxis.nn.threads import one_thread
 
     with one_thread():
         yield

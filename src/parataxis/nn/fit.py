@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
-from parataxis.nn.threads import one_thread as one_thread
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

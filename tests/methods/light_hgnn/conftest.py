@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """Small models gain nothing from threads."""
-    from parataxis.nn.fit import one_thread
+    from parataxis.nn.threads import one_thread
 
     with one_thread():
         yield

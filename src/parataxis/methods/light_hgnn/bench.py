@@ -8,7 +8,8 @@ from parataxis.methods.light_hgnn.dataset import Dataset, unit_rows
 from parataxis.methods.light_hgnn.model import VertexMLP
 from parataxis.methods.light_hgnn.student import Student
 from parataxis.methods.light_hgnn.teaching import Recipe
-from parataxis.nn.fit import named, one_thread, seeded
+from parataxis.nn.fit import named, seeded
+from parataxis.nn.threads import one_thread
 
 STUDENT = "student, NumPy"  # whose latency the ratios are over
 

@@ -15,8 +15,9 @@ from parataxis.methods.light_hgnn.model import HGNN, VertexMLP
 from parataxis.methods.light_hgnn.reliable import perturbed, reliability
 from parataxis.methods.light_hgnn.split import split
 from parataxis.methods.light_hgnn.teaching import Recipe, distill
-from parataxis.nn.fit import named, one_thread, seeded
+from parataxis.nn.fit import named, seeded
 from parataxis.nn.hypergraph import Hypergraph
+from parataxis.nn.threads import one_thread
 
 N, FEATURES, CLASSES = 6, 4, 2
 EDGES = [(0, 1, 2), (2, 3), (1, 3, 4, 5), (0, 5), (4, 5), (1, 4)]

@@ -12,9 +12,10 @@ from parataxis.methods.light_hgnn.scores import accuracy, calibration_error, mac
 from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import Split, split
 from parataxis.methods.light_hgnn.teaching import Recipe, Taught
-from parataxis.nn.fit import Rng, named, one_thread
+from parataxis.nn.fit import Rng, named
 from parataxis.nn.incidence import Propagation, hgnn_plus
 from parataxis.nn.sparse import Sparse
+from parataxis.nn.threads import one_thread
 
 Numbers = dict[str, float]
 
