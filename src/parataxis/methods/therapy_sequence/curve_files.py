@@ -1,0 +1,44 @@
+"""The files that a model names: beside it, or in the data folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from parataxis.errors import BadInput
+
+DATA_FOLDER = "therapy-sequence"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a model stands."""
+
+    path: Path
+
+    def find(self, file: str) -> Path:
+        shared = os.environ.get("PARATAXIS_DATA")
+        places = [self.path / file] + ([Path(shared) / DATA_FOLDER / file] if shared else [])
+        for each in places:
+            if each.is_file():
+                return each
+        raise BadInput(f"{file} is missing; put it at {places[0]}, or in $PARATAXIS_DATA/{DATA_FOLDER}")
+
+    def table(self, file: str) -> pd.DataFrame:
+        path = self.find(file)
+        try:
+            return pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{file}: is no CSV table: {str(error).splitlines()[0]}") from None
+
+    def column(self, file: str, column: str) -> Float[np.ndarray, " row"]:
+        table = self.table(file)
+        if column not in table:
+            raise BadInput(f"{file}: no column {column!r}; there: {', '.join(map(str, table.columns))}")
+        try:
+            return table[column].to_numpy(float)
+        except ValueError:
+            raise BadInput(f"{file}: column {column!r} is not of numbers") from None

@@ -1,0 +1,84 @@
+"""The loops that are compiled. numba is imported here, and here only."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Machine code of a function, kept on disk beside it. What a checker of shapes put around it is taken off."""
+    return numba.njit(cache=True)(inspect.unwrap(function))
+
+
+@compiled
+def shares(stop, adverse):  # type: ignore[no-untyped-def]
+    """Of those still in a line after r = 0, 1, ... cycles: on the drug [r], with an adverse event since s cycles
+    [r, s], stopped since s cycles [r, s]; s from 1, at place s - 1.
+    """
+    n = len(stop) + 1
+    on = np.zeros(n)
+    ill = np.zeros((n, n))
+    off = np.zeros((n, n))
+    on[0] = 1.0
+    for r in range(n - 1):
+        quit_now = on[r] * stop[r]
+        for s in range(r + 1):
+            quit_now += ill[r, s] * stop[r]
+            ill[r + 1, s + 1] = ill[r, s] * (1 - stop[r])
+            off[r + 1, s + 1] = off[r, s]
+        off[r + 1, 0] = quit_now
+        ill[r + 1, 0] = on[r] * (1 - stop[r]) * adverse[r]
+        on[r + 1] = on[r] * (1 - stop[r]) * (1 - adverse[r])
+    return on, ill, off
+
+
+@compiled
+def occupancies(progress, die, progress_later, die_later, die_after, skip):  # type: ignore[no-untyped-def]
+    """Share of patients in line j at time t, r cycles after entering it [j, t, r], and after all lines [t].
+
+    progress, die [cycle]: of the first line. progress_later, die_later [line - 1, leaving, cycle], die_after [leaving,
+    cycle]: by the cycle of leaving the first line. skip [line]: of those who progress, straight past all lines.
+    """
+    cycles, lines = len(progress), len(skip)
+    held = np.zeros((lines, cycles + 1, cycles + 1))
+    after = np.zeros(cycles + 1)
+    entering = np.zeros((lines + 1, cycles + 1))
+    first = 1.0
+    for left in range(cycles):
+        held[0, left, left] = first
+        gone = first * progress[left]
+        first -= gone + first * die[left]
+        if gone > 0:
+            entering[:, :] = 0.0
+            entering[lines, left + 1] = gone * skip[0]
+            if lines > 1:
+                entering[1, left + 1] = gone * (1 - skip[0])
+            else:
+                entering[lines, left + 1] = gone
+            for j in range(1, lines):
+                for begun in range(left + 1, cycles + 1):
+                    mass = entering[j, begun]
+                    if mass == 0:
+                        continue
+                    for r in range(cycles + 1 - begun):
+                        held[j, begun + r, r] += mass
+                        if begun + r == cycles:
+                            break
+                        out = mass * progress_later[j - 1, left, r]
+                        entering[lines, begun + r + 1] += out * skip[j]
+                        if j + 1 < lines:
+                            entering[j + 1, begun + r + 1] += out * (1 - skip[j])
+                        mass -= out + mass * die_later[j - 1, left, r]
+            for begun in range(left + 1, cycles + 1):
+                mass = entering[lines, begun]
+                if mass == 0:
+                    continue
+                for k in range(cycles - begun):
+                    after[begun + k] += mass
+                    mass *= 1 - die_after[left, k]
+                after[cycles] += mass
+    held[0, cycles, cycles] = first
+    return held, after

@@ -1,0 +1,297 @@
+"""A model of therapy sequences: its file, read and checked, and the strategies in it made ready to run."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from parataxis.errors import BadInput
+from parataxis.methods.therapy_sequence.behaviour import COMPAT, CORRECTED, Behaviour
+from parataxis.methods.therapy_sequence.curve_files import Folder
+from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence, HazardRatio
+from parataxis.methods.therapy_sequence.parts import (
+    Curve,
+    Discount,
+    Drug,
+    Extensive,
+    Line,
+    Strategy,
+    Target,
+    Uncertainty,
+)
+from parataxis.methods.therapy_sequence.plan import Payoffs, Plan, cycle_weights
+from parataxis.methods.therapy_sequence.reading import build
+from parataxis.methods.therapy_sequence.tables import TransitionTable, check_incidence, incidence_of
+
+KEYS = {"drug": "drugs", "line": "lines", "strategy": "strategies", "target": "targets"}
+EVERY = "every"  # in a setting: all strategies
+DAYS = 365.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A model as its file has it. thresholds: willingness to pay for a QALY. cycle_years 0: cycle_days / 365.
+
+    settings: by name, and in it by strategy (or "every"), the dependence: {hazard_ratio, until} or {clayton}.
+    setting: the one that is meant if none is asked for.
+    """
+
+    name: str
+    title: str = ""
+    source: str = ""
+    population: str = ""
+    currency: str = ""
+    price_year: int = 0
+    perspective: str = ""
+    cycles: int
+    cycle_days: float
+    cycle_years: float = 0.0
+    thresholds: tuple[float, ...] = (50_000.0, 100_000.0)
+    setting: str = ""
+    discount: Discount = Discount()
+    extensive: Extensive
+    drugs: tuple[Drug, ...]
+    strategies: tuple[Strategy, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    targets: tuple[Target, ...] = ()
+    uncertainty: Uncertainty = Uncertainty()
+
+    def __post_init__(self) -> None:
+        if self.cycles < 1:
+            raise ValueError(f"cycles={self.cycles}: expected at least 1")
+        if not self.cycle_days > 0:
+            raise ValueError(f"cycle_days={self.cycle_days}: expected days, above 0")
+        for kind, names in (
+            ("drug", [each.id for each in self.drugs]),
+            ("strategy", [each.name for each in self.strategies]),
+            ("strategy's drugs", [" then ".join(each.drugs) for each in self.strategies]),
+        ):
+            for place, name in enumerate(names):
+                if name in names[:place]:
+                    raise ValueError(f"{kind} {name!r} stands twice; leave one out, or rename it")
+        for each in self.strategies:
+            if unknown := [drug for drug in each.drugs if drug not in [known.id for known in self.drugs]]:
+                known = ", ".join(drug.id for drug in self.drugs)
+                raise ValueError(f"strategy {each.name!r}: drug {unknown[0]!r} is unknown; known: {known}")
+        for target in self.targets:
+            if target.strategy not in [each.name for each in self.strategies]:
+                raise ValueError(f"target: strategy={target.strategy!r} is unknown")
+
+
+class SequenceModel:
+    """Sequences of drugs as a cohort's course, costs and QALYs.
+
+    Build one with `from_file`. compat: "corrected" (default), "released" (as the authors' code), or a Behaviour with
+    each of the differences as a switch.
+    """
+
+    def __init__(self, parts: ModelFile, folder: Folder, compat: str | Behaviour = CORRECTED) -> None:
+        if isinstance(compat, str):
+            if compat not in COMPAT:
+                raise BadInput(f"compat={compat!r}: expected one of {', '.join(COMPAT)}, or a Behaviour")
+            compat = COMPAT[compat]
+        self.parts, self.folder, self.behaviour = parts, folder, compat
+
+    @classmethod
+    def from_file(cls, path: Path | str, compat: str | Behaviour = CORRECTED) -> "SequenceModel":
+        """Of a .toml file or an .xlsx workbook. Its curves are looked for beside it, then in the data folder."""
+        path = Path(path)
+        if path.suffix.lower() == ".xlsx":
+            from parataxis.methods.therapy_sequence.workbook import read_workbook
+
+            table = read_workbook(path)
+        else:
+            try:
+                table = tomllib.loads(path.read_text())
+            except OSError as error:
+                raise BadInput(f"{path.name}: can't be read: {error.strerror}") from None
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise BadInput(f"{path.name}: is not TOML: {error}") from None
+        return cls(build(ModelFile, table, f"{path.name}: ", KEYS), Folder(path.parent), compat)
+
+    def with_behaviour(self, compat: str | Behaviour) -> "SequenceModel":
+        return SequenceModel(self.parts, self.folder, compat)
+
+    def with_parts(self, **changes: Any) -> "SequenceModel":
+        """The same model with other fields of its file."""
+        return SequenceModel(replace(self.parts, **changes), self.folder, self.behaviour)
+
+    # -- what stands in it -------------------------------------------------------------------------------------------
+
+    @property
+    def strategies(self) -> tuple[Strategy, ...]:
+        """Those of the file; without any, all orders of its drugs."""
+        return self.parts.strategies or self.all_orders()
+
+    def all_orders(self) -> tuple[Strategy, ...]:
+        """Every order of all drugs, named after them."""
+        orders = permutations([each.id for each in self.parts.drugs])
+        return tuple(Strategy(name=" then ".join(order), drugs=order) for order in orders)
+
+    def strategy(self, name: str) -> Strategy:
+        for each in self.strategies:
+            if each.name == name:
+                return each
+        raise BadInput(f"strategy={name!r} is unknown; known: {', '.join(each.name for each in self.strategies)}")
+
+    def drug(self, identity: str) -> Drug:
+        return next(each for each in self.parts.drugs if each.id == identity)
+
+    def line(self, drug: str, place: int) -> Line:
+        """place: from 0."""
+        found = self.drug(drug)
+        if place >= len(found.lines):
+            raise BadInput(f"drug {drug!r}: nothing on it in line {place + 1}; add a [[drug.line]], or leave it out there")
+        return found.lines[place]
+
+    def dependence(self, strategy: str, setting: str | None = None) -> Dependence:
+        """Of a strategy, in a setting of the file."""
+        name = setting or self.parts.setting
+        if not name:
+            return HazardRatio(1.0, 1.0)
+        if name not in self.parts.settings:
+            raise BadInput(f"setting={name!r} is unknown; known: {', '.join(self.parts.settings) or 'none'}")
+        table = self.parts.settings[name]
+        found = table.get(strategy, table.get(EVERY))
+        if found is None:
+            raise BadInput(f"setting {name!r} says nothing of strategy {strategy!r}; add it, or {EVERY!r}")
+        known = {("hazard_ratio", "until"): HazardRatio, ("clayton",): Clayton}
+        for keys, kind in known.items():
+            if isinstance(found, dict) and sorted(found) == sorted(keys):
+                return kind(*(float(found[key]) for key in keys))
+        raise BadInput(f"setting {name!r}: {found!r}: expected {{hazard_ratio, until}} or {{clayton}}")
+
+    # -- made ready --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _tables(self) -> dict[tuple[str, int], TransitionTable]:
+        return {}
+
+    def table(self, drug: str, place: int) -> TransitionTable:
+        """Probabilities of a drug in a line (from 0), by cycles since the line began."""
+        if (drug, place) not in self._tables:
+            line = self.line(drug, place)
+            where = f"drug {drug!r}, line {place + 1}: "
+            try:
+                found = self._table(line.progression, line.death)
+            except BadInput as error:
+                raise BadInput(where + str(error)) from None
+            if line.deaths_of:
+                found = found.with_deaths_of(self.table(line.deaths_of, place))
+            self._tables[drug, place] = found
+        return self._tables[drug, place]
+
+    def _table(self, progression: Curve, death: Curve) -> TransitionTable:
+        curves = {"progression": progression, "death": death}
+        tail = {name: each.tail_from for name, each in curves.items() if each.tail_from and self.behaviour.tail}
+        read = {name: self._incidence(each, name, name in tail) for name, each in curves.items()}
+        return TransitionTable.from_incidence(read["progression"], read["death"], self.behaviour.form, tail)
+
+    def _incidence(self, curve: Curve, name: str, has_tail: bool) -> Float[np.ndarray, " cycle"]:
+        """At the end of cycle 1, ..., cycles. With a tail, what is beyond the data is not looked at."""
+        values = self.folder.column(curve.file, curve.column) if curve.file else np.array(curve.values)
+        cycles = self.parts.cycles
+        if curve.kind == "probability":
+            if bad := np.flatnonzero(~((values >= 0) & (values <= 1))).tolist():
+                raise BadInput(f"{name}, cycle {bad[0] + 1}: probability={values[bad[0]]:.6g}: expected 0 to 1")
+            values = incidence_of(values)
+        check_incidence(values, name)
+        if len(values) < cycles and not has_tail:
+            raise BadInput(
+                f"{name}: the data end at cycle {len(values)}, the horizon is cycles={cycles}; "
+                f"give tail_from={len(values) + 1}, or a shorter horizon"
+            )
+        return np.concatenate([values[:cycles], np.full(max(cycles - len(values), 0), values[-1])])
+
+    @cached_property
+    def _death_after(self) -> TransitionTable:
+        curve = self.parts.extensive.death
+        try:
+            nobody = Curve(values=(0.0,) * self.parts.cycles)
+            return self._table(nobody, curve)
+        except BadInput as error:
+            raise BadInput(f"extensive.{error}") from None
+
+    def plan(self, strategy: str | Strategy, dependence: Dependence | None = None) -> Plan:
+        """A strategy ready to run. dependence: instead of the setting's."""
+        chosen = self.strategy(strategy) if isinstance(strategy, str) else strategy
+        depends = dependence or self.dependence(chosen.name)
+        tables = [self.table(drug, place) for place, drug in enumerate(chosen.drugs)]
+        first = tables[0].survival()
+        later = [depends.tables(each, first) for each in tables[1:]]
+        cycles = self.parts.cycles
+        lines = [self.line(drug, place) for place, drug in enumerate(chosen.drugs)]
+        bill = [*lines] if self.behaviour.adverse_event_arm else [self.line(chosen.drugs[0], n) for n in range(len(lines))]
+        none = np.zeros((0, cycles, cycles))
+        return Plan(
+            name=chosen.name,
+            drugs=chosen.drugs,
+            progression=tables[0].progression,
+            death=tables[0].death,
+            progression_later=np.stack([each[0] for each in later]) if later else none,
+            death_later=np.stack([each[1] for each in later]) if later else none,
+            death_after=depends.tables(self._death_after, first)[1],
+            skip=np.array([*(each.skip for each in lines[:-1]), 1.0]),
+            stop=np.stack([each.stop.by_cycle(cycles) for each in lines]),
+            adverse=np.stack([each.adverse_event.by_cycle(cycles) for each in lines]),
+            costs=tuple(self._costs(line, billed) for line, billed in zip(lines, bill, strict=True)),
+            utilities=tuple(self._utilities(line) for line in lines),
+            after_cost=self.parts.extensive.cost,
+            after_utility=self.parts.extensive.utility,
+            weights_cost=self._weights(self.parts.discount.costs),
+            weights_qaly=self._weights(self.parts.discount.qalys) * self.cycle_years,
+        )
+
+    def plans(self, strategies: Sequence[Strategy] | None = None) -> list[Plan]:
+        return [self.plan(each) for each in strategies or self.strategies]
+
+    @property
+    def cycle_years(self) -> float:
+        return self.parts.cycle_years or self.parts.cycle_days / DAYS
+
+    def _weights(self, rate: float) -> Float[np.ndarray, " time"]:
+        per_year = self.parts.discount.cycles_per_year or DAYS / self.parts.cycle_days
+        times = np.arange(self.parts.cycles + 1)
+        return cycle_weights(self.parts.cycles, self.behaviour.cycle_correction) / (1 + rate / per_year) ** times
+
+    def _costs(self, line: Line, billed: Line) -> Payoffs:
+        """billed: the line whose adverse event is paid for."""
+        event, n = billed.adverse_event, self.parts.cycles + 1
+        ill = np.full(n, event.cost)
+        if self.behaviour.billed_once:
+            ill[1:] = 0.0
+        if self.behaviour.first_cycle_cost and event.cost_first is not None:
+            ill[0] = event.cost_first
+        on = line.cost_always + line.cost
+        base = on if self.behaviour.billed_once else line.cost_always
+        return Payoffs(on, base + ill, np.full(n, line.cost_always + line.cost_stopped))
+
+    def _utilities(self, line: Line) -> Payoffs:
+        event, n = line.adverse_event, self.parts.cycles + 1
+        ill = np.full(n, event.utility)
+        off = np.full(n, line.utility_stopped)
+        gap = line.utility_stopped - line.utility
+        if self.behaviour.time_in_state:
+            if event.utility_first is not None:
+                ill[0] = event.utility_first
+            since = np.arange(1, min(line.recovery, n) + 1)
+            off[: len(since)] -= gap * (line.recovery - since) / max(line.recovery, 1)
+        elif line.recovery:
+            off -= gap
+        return Payoffs(line.utility, ill, off)
+
+
+def settings_of(dependence: Mapping[str, Dependence]) -> dict[str, Any]:
+    """As a model file has them, by strategy."""
+    return {
+        name: {"clayton": each.theta}
+        if isinstance(each, Clayton)
+        else {"hazard_ratio": each.hazard_ratio, "until": each.until}  # type: ignore[attr-defined]
+        for name, each in dependence.items()
+    }

@@ -1,0 +1,191 @@
+"""What a model file holds, part by part, as it stands there; each part checks itself."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+KINDS = ("incidence", "probability")
+
+
+def nonnegative(part: Any, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(part, name) < math.inf:
+            raise ValueError(f"{name}={getattr(part, name)}: expected a number from 0")
+
+
+def share(part: Any, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(part, name) <= 1:
+            raise ValueError(f"{name}={getattr(part, name)}: expected 0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One cause's curve by cycle: a column of a CSV file, or the values themselves.
+
+    kind: "incidence", cumulative, at the end of cycle 1, 2, ...; "probability", of the event among those who have not
+    had it. tail_from: the first cycle of a constant hazard; 0 for none.
+    """
+
+    file: str = ""
+    column: str = ""
+    values: tuple[float, ...] = ()
+    kind: str = "incidence"
+    tail_from: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind={self.kind!r}: expected one of {', '.join(KINDS)}")
+        if bool(self.file) == bool(self.values):
+            raise ValueError("expected either file and column, or values")
+        if self.file and not self.column:
+            raise ValueError(f"column='': name the column of {self.file}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A probability by cycle since the line began: `each` (repeated over `cycles` if it is one), or `total` spread
+    over `cycles`; afterwards `then`.
+    """
+
+    each: tuple[float, ...] = ()
+    total: float = 0.0
+    cycles: int = 0
+    then: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.each and self.total:
+            raise ValueError(f"each={list(self.each)}, total={self.total}: give one of them")
+        if self.total and self.cycles < 1:
+            raise ValueError(f"total={self.total}: say over how many cycles")
+        for value in (*self._begin(), self.then):
+            if not 0 <= value <= 1:
+                raise ValueError(f"probability={value}: expected 0 to 1")
+
+    def _begin(self) -> tuple[float, ...]:
+        if self.total:
+            return (self.total / self.cycles,) * self.cycles
+        return self.each * self.cycles if len(self.each) == 1 and self.cycles else self.each
+
+    def by_cycle(self, cycles: int) -> Float[np.ndarray, " cycle"]:
+        begin = self._begin()[:cycles]
+        return np.array([*begin, *[self.then] * (cycles - len(begin))])
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdverseEvent(Schedule):
+    """When it strikes, what it costs and how it feels: in its first cycle, and in each later one."""
+
+    name: str = "adverse event"
+    cost: float = 0.0
+    cost_first: float | None = None
+    utility: float
+    utility_first: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        nonnegative(self, "cost")
+        share(self, "utility")
+        if self.cost_first is not None:
+            nonnegative(self, "cost_first")
+        if self.utility_first is not None:
+            share(self, "utility_first")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A drug in one line. cost, utility: a cycle on it. cost_always: whatever the patient's state in this line.
+    recovery: cycles over which the utility climbs from `utility` to `utility_stopped`. skip: share of those who
+    progress that goes past all further lines. deaths_of: the drug whose deaths in this line are taken instead.
+    """
+
+    cost: float
+    cost_stopped: float = 0.0
+    cost_always: float = 0.0
+    utility: float
+    utility_stopped: float
+    recovery: int = 0
+    skip: float = 0.0
+    deaths_of: str = ""
+    stop: Schedule
+    adverse_event: AdverseEvent
+    progression: Curve
+    death: Curve
+
+    def __post_init__(self) -> None:
+        nonnegative(self, "cost", "cost_stopped", "cost_always", "recovery")
+        share(self, "utility", "utility_stopped", "skip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drug:
+    """lines: how it does in the first line, the second, ..."""
+
+    id: str
+    name: str = ""
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extensive:
+    """The state after all lines: its payoffs a cycle, and deaths by cycles since it was entered."""
+
+    cost: float
+    utility: float
+    death: Curve
+
+    def __post_init__(self) -> None:
+        nonnegative(self, "cost")
+        share(self, "utility")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    name: str
+    drugs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discount:
+    """Rates a year."""
+
+    costs: float = 0.03
+    qalys: float = 0.03
+    cycles_per_year: float = 0.0  # 0: 365 over the days of a cycle
+
+    def __post_init__(self) -> None:
+        nonnegative(self, "costs", "qalys", "cycles_per_year")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A trial's overall survival, which a strategy's deaths are to match up to a cycle. A CSV file, a row a patient."""
+
+    strategy: str
+    file: str
+    time: str = "time"
+    event: str = "event"
+    unit_days: float = 1.0
+    cycles: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.unit_days > 0:
+            raise ValueError(f"unit_days={self.unit_days}: expected days, above 0; a month has 30.4")
+        nonnegative(self, "cycles")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uncertainty:
+    """Standard errors for sensitivity analysis: of costs (gamma) and probabilities (beta) over the mean, of utilities
+    (beta) as they are. 0 holds them fixed.
+    """
+
+    costs: float = 0.0
+    utilities: float = 0.0
+    probabilities: float = 0.0
+
+    def __post_init__(self) -> None:
+        nonnegative(self, "costs", "utilities", "probabilities")
