@@ -52,7 +52,9 @@ def occupancies(progress, die, progress_later, die_later, die_after, skip):  # t
         gone = first * progress[left]
         first -= gone + first * die[left]
         if gone > 0:
-            entering[:, :] = 0.0
+            for j in range(lines + 1):
+                for begun in range(cycles + 1):
+                    entering[j, begun] = 0.0
             entering[lines, left + 1] = gone * skip[0]
             if lines > 1:
                 entering[1, left + 1] = gone * (1 - skip[0])

@@ -1,0 +1,104 @@
+"""Patients, one by one: for what only they show, the spread of costs, QALYs and times."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from parataxis.errors import BadInput
+from parataxis.methods.therapy_sequence.plan import Payoffs, Plan
+
+STREAMS = ("philox", "R")
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """One strategy's patients. left_first, died: the cycle of leaving the first line, of death; cycles + 1 if not
+    within the horizon. counts: patients in each of `states` at time 0, 1, ...
+    """
+
+    name: str
+    states: tuple[str, ...]
+    cost: Float[np.ndarray, " patient"]
+    qaly: Float[np.ndarray, " patient"]
+    left_first: Int[np.ndarray, " patient"]
+    died: Int[np.ndarray, " patient"]
+    counts: Int[np.ndarray, "time state"]
+
+    @property
+    def n(self) -> int:
+        return len(self.cost)
+
+    def trace(self) -> pd.DataFrame:
+        return pd.DataFrame(
+            self.counts / self.n, columns=list(self.states), index=pd.RangeIndex(len(self.counts), name="cycle")
+        )
+
+    def patients(self) -> pd.DataFrame:
+        return pd.DataFrame({each: getattr(self, each) for each in ("cost", "qaly", "left_first", "died")})
+
+
+@dataclass(frozen=True)
+class MonteCarlo:
+    """A mean over patients and its standard error."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, " patient"]) -> "MonteCarlo":
+        return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
+def simulate(plan: Plan, n: int | Sequence[int], seed: int = 0, rng: str = "philox") -> Simulated:
+    """Walk n patients (or those with the given numbers) through a strategy.
+
+    A patient's numbers depend on seed, patient and cycle alone, so the same patient has the same luck in every strategy
+    and in any part of the work. rng "R": as R after set.seed(seed + patient), patients counted from 1.
+    """
+    if rng not in STREAMS:
+        raise BadInput(f"rng={rng!r}: expected one of {', '.join(STREAMS)}")
+    patients = np.arange(1, n + 1) if isinstance(n, int | np.integer) else np.asarray(n, np.int64)
+    if len(patients) < 2:
+        raise BadInput(f"n={len(patients)}: expected at least 2 patients")
+    if not 0 <= seed < 2**63:
+        raise BadInput(f"seed={seed}: expected a whole number from 0 to 2^63 - 1")
+    from parataxis.methods.therapy_sequence.streams import LONGEST_R
+    from parataxis.methods.therapy_sequence.walking import walk
+
+    if rng == "R" and plan.cycles > LONGEST_R:
+        raise BadInput(f"rng='R': the horizon is {plan.cycles} cycles; expected at most {LONGEST_R}; use philox")
+    cost, qaly, left, died, counts = walk(
+        patients,
+        seed,
+        rng == "R",
+        np.stack([plan.progression, plan.death]),
+        np.stack([plan.progression_later, plan.death_later]),
+        plan.death_after,
+        plan.skip,
+        plan.stop,
+        plan.adverse,
+        *_stacked(plan.costs),
+        *_stacked(plan.utilities),
+        np.array([plan.after_cost, plan.after_utility]),
+        plan.weights_cost,
+        plan.weights_qaly,
+    )
+    return Simulated(plan.name, plan.states, cost, qaly, left, died, counts)
+
+
+def _stacked(payoffs: tuple[Payoffs, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        np.array([each.on for each in payoffs]),
+        np.stack([each.adverse for each in payoffs]),
+        np.stack([each.stopped for each in payoffs]),
+    )
+
+
+def patients_needed(difference: float, error: float, n: int, z: float = 1.96) -> int:
+    """How many patients until a difference of net benefit stands out of its own standard error."""
+    if difference == 0:
+        return 0
+    return int(np.ceil(n * (z * error / abs(difference)) ** 2))
