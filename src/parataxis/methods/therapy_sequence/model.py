@@ -14,7 +14,7 @@ from jaxtyping import Float
 from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.behaviour import COMPAT, CORRECTED, Behaviour
 from parataxis.methods.therapy_sequence.curve_files import Folder
-from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence, HazardRatio
+from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence, HazardRatio, Tables
 from parataxis.methods.therapy_sequence.parts import (
     Curve,
     Discount,
@@ -228,15 +228,12 @@ class SequenceModel:
         cycles = self.parts.cycles
         lines = [self.line(drug, place) for place, drug in enumerate(chosen.drugs)]
         bill = [*lines] if self.behaviour.adverse_event_arm else [self.line(chosen.drugs[0], n) for n in range(len(lines))]
-        none = np.zeros((0, cycles, cycles))
         return Plan(
             name=chosen.name,
             drugs=chosen.drugs,
             progression=tables[0].progression,
             death=tables[0].death,
-            progression_later=np.stack([each[0] for each in later]) if later else none,
-            death_later=np.stack([each[1] for each in later]) if later else none,
-            death_after=depends.tables(self._death_after, first)[1],
+            **_later(later, depends.tables(self._death_after, first)[1]),
             skip=np.array([*(each.skip for each in lines[:-1]), 1.0]),
             stop=np.stack([each.stop.by_cycle(cycles) for each in lines]),
             adverse=np.stack([each.adverse_event.by_cycle(cycles) for each in lines]),
@@ -247,6 +244,13 @@ class SequenceModel:
             weights_cost=self._weights(self.parts.discount.costs),
             weights_qaly=self._weights(self.parts.discount.qalys) * self.cycle_years,
         )
+
+    def depending(self, plan: Plan, dependence: Dependence) -> Plan:
+        """A plan of this model under another dependence."""
+        first = np.concatenate([[1.0], np.cumprod(1 - plan.progression - plan.death)])
+        later = [dependence.tables(self.table(drug, place), first) for place, drug in enumerate(plan.drugs) if place]
+        after = dependence.tables(self._death_after, first)[1]
+        return replace(plan, **_later(later, after))
 
     def plans(self, strategies: Sequence[Strategy] | None = None) -> list[Plan]:
         return [self.plan(each) for each in strategies or self.strategies]
@@ -285,6 +289,16 @@ class SequenceModel:
         elif line.recovery:
             off -= gap
         return Payoffs(line.utility, ill, off)
+
+
+def _later(lines: Sequence[Tables], after: Float[np.ndarray, "leaving cycle"]) -> dict[str, Any]:
+    """The fields of a plan that depend on the cycle of leaving the first line."""
+    none = np.zeros((0, *after.shape))
+    return {
+        "progression_later": np.stack([each[0] for each in lines]) if lines else none,
+        "death_later": np.stack([each[1] for each in lines]) if lines else none,
+        "death_after": np.ascontiguousarray(after),
+    }
 
 
 def settings_of(dependence: Mapping[str, Dependence]) -> dict[str, Any]:
