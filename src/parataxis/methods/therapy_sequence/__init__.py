@@ -11,3 +11,25 @@ patients when their spread is wanted, both as the authors released it and correc
 Handorf, Beck, Correa, Ramamurthy and Geynisman, "Cost-effectiveness analysis for therapy sequence in advanced cancer: a
 microsimulation approach with application to metastatic prostate cancer", 2022, arXiv:2210.05086.
 """
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "Behaviour": "behaviour",
+    "Clayton": "dependence",
+    "HazardRatio": "dependence",
+    "SequenceModel": "sequence",
+    "TransitionTable": "tables",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,7 +12,7 @@ from scipy.optimize import minimize, minimize_scalar
 from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence, HazardRatio
 from parataxis.methods.therapy_sequence.exact import Occupancy
-from parataxis.methods.therapy_sequence.model import SequenceModel
+from parataxis.methods.therapy_sequence.model import Model
 from parataxis.methods.therapy_sequence.parts import Strategy, Target
 
 FORMS = ("hazard_ratio", "clayton")
@@ -42,9 +42,7 @@ class Calibration:
         return self.profile[self.profile["error"] <= factor * self.error]
 
 
-def deaths(
-    time: Float[np.ndarray, " patient"], event: Any, cycles: int
-) -> Float[np.ndarray, " time"]:
+def deaths(time: Float[np.ndarray, " patient"], event: Any, cycles: int) -> Float[np.ndarray, " time"]:
     """Kaplan and Meier's share of the dead at the end of cycle 0, 1, ..., `cycles`; time in cycles."""
     event = np.asarray(event, bool)
     times, place = np.unique(time, return_inverse=True)
@@ -55,7 +53,7 @@ def deaths(
     return 1 - survival[np.searchsorted(times, np.arange(cycles + 1), side="right")]
 
 
-def read_target(model: SequenceModel, target: Target) -> tuple[Float[np.ndarray, " patient"], Any]:
+def read_target(model: Model, target: Target) -> tuple[Float[np.ndarray, " patient"], Any]:
     """Time in cycles and event (1 dead) of the trial's patients."""
     table = model.folder.table(target.file)
     for column in (target.time, target.event):
@@ -71,7 +69,7 @@ def read_target(model: SequenceModel, target: Target) -> tuple[Float[np.ndarray,
     return time * target.unit_days / model.parts.cycle_days, event
 
 
-def target_of(model: SequenceModel, strategy: str) -> Target:
+def target_of(model: Model, strategy: str) -> Target:
     for each in model.parts.targets:
         if each.strategy == strategy:
             return each
@@ -79,7 +77,7 @@ def target_of(model: SequenceModel, strategy: str) -> Target:
 
 
 def calibrate(
-    model: SequenceModel,
+    model: Model,
     strategy: str,
     form: str = "hazard_ratio",
     trial: Float[np.ndarray, " time"] | None = None,
@@ -111,7 +109,7 @@ def calibrate(
     return Calibration(strategy, found, least, alone, at_bound, profile, trial, dead(found)[: len(trial)])
 
 
-def _dead(model: SequenceModel, strategy: Strategy) -> Callable[[Dependence], Any]:
+def _dead(model: Model, strategy: Strategy) -> Callable[[Dependence], Any]:
     plan = None
 
     def dead(dependence: Dependence) -> Any:
@@ -130,13 +128,14 @@ def _hazard_ratio(error: Any, cycles: int, ridge: bool) -> tuple[Dependence, boo
         return error(HazardRatio(float(ratio), float(until)))
 
     options = {"xatol": 1e-5, "fatol": 1e-10, "maxiter": 400}
+    bounds = list(zip(low, high, strict=True))
     starts = [np.minimum(np.log(each), high) for each in STARTS]
-    tried = [minimize(of, each, method="Nelder-Mead", bounds=list(zip(low, high, strict=True)), options=options) for each in starts]
+    tried = [minimize(of, each, method="Nelder-Mead", bounds=bounds, options=options) for each in starts]
     best = min(tried, key=lambda each: each.fun)
     rows = []
-    for until in np.geomspace(1.0, cycles, RIDGE) if ridge else ():
-        inner = minimize_scalar(lambda x, y=np.log(until): of([x, y]), bounds=(low[0], high[0]), method="bounded")
-        rows.append({"until": float(until), "hazard_ratio": float(np.exp(inner.x)), "error": float(inner.fun)})
+    for y in np.log(np.geomspace(1.0, cycles, RIDGE)) if ridge else ():
+        inner = minimize_scalar(lambda x, y=y: of([x, y]), bounds=(low[0], high[0]), method="bounded")
+        rows.append({"until": float(np.exp(y)), "hazard_ratio": float(np.exp(inner.x)), "error": float(inner.fun)})
     profile = pd.DataFrame(rows, columns=["until", "hazard_ratio", "error"])
     x = np.clip(best.x, low, high)
     return HazardRatio(*map(float, np.exp(x))), bool((high - x < NEAR).any()), profile
@@ -144,6 +143,7 @@ def _hazard_ratio(error: Any, cycles: int, ridge: bool) -> tuple[Dependence, boo
 
 def _clayton(error: Any, ridge: bool) -> tuple[Dependence, bool, pd.DataFrame]:
     best = minimize_scalar(lambda x: error(Clayton(float(x))), bounds=THETAS, method="bounded", options={"xatol": 1e-6})
-    thetas = np.linspace(*THETAS, RIDGE) if ridge else np.array([])
+    around = np.unique([THETAS[0], *np.clip(best.x * np.geomspace(0.2, 5, RIDGE - 1), *THETAS)])
+    thetas = around if ridge else around[:0]
     rows = [{"theta": float(each), "error": error(Clayton(float(each)))} for each in thetas]
     return Clayton(float(best.x)), bool(THETAS[1] - best.x < NEAR), pd.DataFrame(rows, columns=["theta", "error"])

@@ -74,7 +74,9 @@ def in_words(name: str, other: str, d_cost: float, d_qaly: float, currency: str 
     if d_cost >= -EQUAL and d_qaly <= EQUAL:
         return f"{other} dominates {name}: {d_cost:,.0f}{money} cheaper, {-d_qaly:.4f} QALYs more"
     if d_qaly > 0:
-        return f"{name} buys {d_qaly:.4f} QALYs more than {other} for {d_cost:,.0f}{money}: {d_cost / d_qaly:,.0f} a QALY"
+        return (
+            f"{name} buys {d_qaly:.4f} QALYs more than {other} for {d_cost:,.0f}{money}: {d_cost / d_qaly:,.0f} a QALY"
+        )
     return (
         f"{name} saves {-d_cost:,.0f}{money} and loses {-d_qaly:.4f} QALYs against {other}: "
         f"{d_cost / d_qaly:,.0f} saved a QALY lost"

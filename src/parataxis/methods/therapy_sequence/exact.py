@@ -24,13 +24,15 @@ class Occupancy:
 
     @classmethod
     def of(cls, plan: Plan) -> "Occupancy":
-        from parataxis.methods.therapy_sequence.kernels import occupancies, shares
+        from parataxis.methods.therapy_sequence.kernels import occupancies
 
         later = (plan.progression_later, plan.death_later, plan.death_after)
         held, after = occupancies(plan.progression, plan.death, *later, plan.skip)
-        split = [shares(stop, adverse) for stop, adverse in zip(plan.stop, plan.adverse, strict=True)]
-        on, adverse, stopped = (np.stack(each) for each in zip(*split, strict=True))
-        return cls(held, after, on, adverse, stopped)
+        return cls(held, after, *_split(plan))
+
+    def split_as(self, plan: Plan) -> "Occupancy":
+        """The same times in each line, with another plan's stopping and adverse events within them."""
+        return Occupancy(self.lines, self.after, *_split(plan))
 
     @property
     def dead(self) -> Float[np.ndarray, " time"]:
@@ -45,15 +47,24 @@ class Occupancy:
         table = np.column_stack([*columns, self.after, self.dead])
         return pd.DataFrame(table, columns=list(plan.states), index=pd.RangeIndex(len(table), name="cycle"))
 
-    def total(
-        self, payoffs: tuple[Payoffs, ...], after: float, weights: Float[np.ndarray, " time"]
-    ) -> float:
+    def total(self, payoffs: tuple[Payoffs, ...], after: float, weights: Float[np.ndarray, " time"]) -> float:
         """Expected sum over time."""
         found = self.after @ weights * after
         for line, each in enumerate(payoffs):
             by_age = self.on[line] * each.on + self.adverse[line] @ each.adverse + self.stopped[line] @ each.stopped
             found += weights @ self.lines[line] @ by_age
         return float(found)
+
+
+def _split(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of those in a line: on the drug, with an adverse event, stopped. Deaths and progressions don't change it: they
+    take from all three alike.
+    """
+    from parataxis.methods.therapy_sequence.kernels import shares
+
+    split = [shares(stop, adverse) for stop, adverse in zip(plan.stop, plan.adverse, strict=True)]
+    on, adverse, stopped = (np.stack(each) for each in zip(*split, strict=True))
+    return on, adverse, stopped
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     return numba.njit(cache=True)(inspect.unwrap(function))
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """The same for a step of a hot loop: calling it would cost more than it does."""
+    return numba.njit(cache=True, forceinline=True)(inspect.unwrap(function))
+
+
 @compiled
 def shares(stop, adverse):  # type: ignore[no-untyped-def]
     """Of those still in a line after r = 0, 1, ... cycles: on the drug [r], with an adverse event since s cycles
@@ -36,51 +41,57 @@ def shares(stop, adverse):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def through_lines(entering, held, progress, die, skip):  # type: ignore[no-untyped-def]
+    """Carry those who enter the second line, and on, to the end; `entering` and `held` are added to."""
+    lines, cycles = held.shape[0], held.shape[1] - 1
+    for j in range(1, lines):
+        for begun in range(cycles + 1):
+            mass = entering[j, begun]
+            if mass > 0:
+                held[j, begun, 0] += mass
+                for r in range(cycles - begun):
+                    gone = mass * progress[j - 1, r]
+                    entering[lines, begun + r + 1] += gone * skip[j]
+                    if j + 1 < lines:
+                        entering[j + 1, begun + r + 1] += gone * (1 - skip[j])
+                    mass -= gone + mass * die[j - 1, r]
+                    held[j, begun + r + 1, r + 1] += mass
+
+
+@compiled
+def beyond_lines(entering, after, die):  # type: ignore[no-untyped-def]
+    """Carry those who are past all lines to the end; `after` is added to."""
+    cycles = len(after) - 1
+    for begun in range(cycles + 1):
+        mass = entering[begun]
+        if mass > 0:
+            after[begun] += mass
+            for k in range(cycles - begun):
+                mass *= 1 - die[k]
+                after[begun + k + 1] += mass
+
+
+@compiled
 def occupancies(progress, die, progress_later, die_later, die_after, skip):  # type: ignore[no-untyped-def]
     """Share of patients in line j at time t, r cycles after entering it [j, t, r], and after all lines [t].
 
     progress, die [cycle]: of the first line. progress_later, die_later [line - 1, leaving, cycle], die_after [leaving,
-    cycle]: by the cycle of leaving the first line. skip [line]: of those who progress, straight past all lines.
+    cycle]: by the cycle of leaving the first line. skip [line]: of those who progress, straight past all lines; 1 in
+    the last.
     """
     cycles, lines = len(progress), len(skip)
     held = np.zeros((lines, cycles + 1, cycles + 1))
     after = np.zeros(cycles + 1)
-    entering = np.zeros((lines + 1, cycles + 1))
     first = 1.0
     for left in range(cycles):
         held[0, left, left] = first
         gone = first * progress[left]
         first -= gone + first * die[left]
-        if gone > 0:
-            for j in range(lines + 1):
-                for begun in range(cycles + 1):
-                    entering[j, begun] = 0.0
-            entering[lines, left + 1] = gone * skip[0]
-            if lines > 1:
-                entering[1, left + 1] = gone * (1 - skip[0])
-            else:
-                entering[lines, left + 1] = gone
-            for j in range(1, lines):
-                for begun in range(left + 1, cycles + 1):
-                    mass = entering[j, begun]
-                    if mass == 0:
-                        continue
-                    for r in range(cycles + 1 - begun):
-                        held[j, begun + r, r] += mass
-                        if begun + r == cycles:
-                            break
-                        out = mass * progress_later[j - 1, left, r]
-                        entering[lines, begun + r + 1] += out * skip[j]
-                        if j + 1 < lines:
-                            entering[j + 1, begun + r + 1] += out * (1 - skip[j])
-                        mass -= out + mass * die_later[j - 1, left, r]
-            for begun in range(left + 1, cycles + 1):
-                mass = entering[lines, begun]
-                if mass == 0:
-                    continue
-                for k in range(cycles - begun):
-                    after[begun + k] += mass
-                    mass *= 1 - die_after[left, k]
-                after[cycles] += mass
+        entering = np.zeros((lines + 1, cycles + 1))
+        entering[lines, left + 1] = gone * skip[0]
+        if lines > 1:
+            entering[1, left + 1] = gone * (1 - skip[0])
+        through_lines(entering, held, progress_later[:, left], die_later[:, left], skip)
+        beyond_lines(entering[lines], after, die_after[left])
     held[0, cycles, cycles] = first
     return held, after

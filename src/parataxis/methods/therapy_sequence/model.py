@@ -54,13 +54,13 @@ class ModelFile:
     cycle_years: float = 0.0
     thresholds: tuple[float, ...] = (50_000.0, 100_000.0)
     setting: str = ""
-    discount: Discount = Discount()
+    discount: Discount = field(default_factory=Discount)
     extensive: Extensive
     drugs: tuple[Drug, ...]
     strategies: tuple[Strategy, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     targets: tuple[Target, ...] = ()
-    uncertainty: Uncertainty = Uncertainty()
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
 
     def __post_init__(self) -> None:
         if self.cycles < 1:
@@ -84,7 +84,7 @@ class ModelFile:
                 raise ValueError(f"target: strategy={target.strategy!r} is unknown")
 
 
-class SequenceModel:
+class Model:
     """Sequences of drugs as a cohort's course, costs and QALYs.
 
     Build one with `from_file`. compat: "corrected" (default), "released" (as the authors' code), or a Behaviour with
@@ -97,9 +97,11 @@ class SequenceModel:
                 raise BadInput(f"compat={compat!r}: expected one of {', '.join(COMPAT)}, or a Behaviour")
             compat = COMPAT[compat]
         self.parts, self.folder, self.behaviour = parts, folder, compat
+        self.tables: dict[tuple[str, int], TransitionTable] = {}  # made when first asked for
+        self.curves: dict[tuple[str, int], tuple[Any, Any]] = {}  # incidences by cycle, instead of the file's
 
     @classmethod
-    def from_file(cls, path: Path | str, compat: str | Behaviour = CORRECTED) -> "SequenceModel":
+    def from_file(cls, path: Path | str, compat: str | Behaviour = CORRECTED) -> "Model":
         """Of a .toml file or an .xlsx workbook. Its curves are looked for beside it, then in the data folder."""
         path = Path(path)
         if path.suffix.lower() == ".xlsx":
@@ -115,12 +117,12 @@ class SequenceModel:
                 raise BadInput(f"{path.name}: is not TOML: {error}") from None
         return cls(build(ModelFile, table, f"{path.name}: ", KEYS), Folder(path.parent), compat)
 
-    def with_behaviour(self, compat: str | Behaviour) -> "SequenceModel":
-        return SequenceModel(self.parts, self.folder, compat)
+    def with_behaviour(self, compat: str | Behaviour) -> "Model":
+        return Model(self.parts, self.folder, compat)
 
-    def with_parts(self, **changes: Any) -> "SequenceModel":
+    def with_parts(self, **changes: Any) -> "Model":
         """The same model with other fields of its file."""
-        return SequenceModel(replace(self.parts, **changes), self.folder, self.behaviour)
+        return Model(replace(self.parts, **changes), self.folder, self.behaviour)
 
     # -- what stands in it -------------------------------------------------------------------------------------------
 
@@ -147,7 +149,9 @@ class SequenceModel:
         """place: from 0."""
         found = self.drug(drug)
         if place >= len(found.lines):
-            raise BadInput(f"drug {drug!r}: nothing on it in line {place + 1}; add a [[drug.line]], or leave it out there")
+            raise BadInput(
+                f"drug {drug!r}: nothing on it in line {place + 1}; add a [[drug.line]], or leave it out there"
+            )
         return found.lines[place]
 
     def dependence(self, strategy: str, setting: str | None = None) -> Dependence:
@@ -169,29 +173,26 @@ class SequenceModel:
 
     # -- made ready --------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _tables(self) -> dict[tuple[str, int], TransitionTable]:
-        return {}
-
     def table(self, drug: str, place: int) -> TransitionTable:
         """Probabilities of a drug in a line (from 0), by cycles since the line began."""
-        if (drug, place) not in self._tables:
+        if (drug, place) not in self.tables:
             line = self.line(drug, place)
             where = f"drug {drug!r}, line {place + 1}: "
             try:
-                found = self._table(line.progression, line.death)
+                found = self._table(line.progression, line.death, self.curves.get((drug, place)))
             except BadInput as error:
                 raise BadInput(where + str(error)) from None
             if line.deaths_of:
                 found = found.with_deaths_of(self.table(line.deaths_of, place))
-            self._tables[drug, place] = found
-        return self._tables[drug, place]
+            self.tables[drug, place] = found
+        return self.tables[drug, place]
 
-    def _table(self, progression: Curve, death: Curve) -> TransitionTable:
+    def _table(self, progression: Curve, death: Curve, given: tuple[Any, Any] | None = None) -> TransitionTable:
+        """given: incidences by cycle; else they are read."""
         curves = {"progression": progression, "death": death}
         tail = {name: each.tail_from for name, each in curves.items() if each.tail_from and self.behaviour.tail}
-        read = {name: self._incidence(each, name, name in tail) for name, each in curves.items()}
-        return TransitionTable.from_incidence(read["progression"], read["death"], self.behaviour.form, tail)
+        read = given or [self._incidence(each, name, name in tail) for name, each in curves.items()]
+        return TransitionTable.from_incidence(read[0], read[1], self.behaviour.form, tail)
 
     def _incidence(self, curve: Curve, name: str, has_tail: bool) -> Float[np.ndarray, " cycle"]:
         """At the end of cycle 1, ..., cycles. With a tail, what is beyond the data is not looked at."""
@@ -225,25 +226,36 @@ class SequenceModel:
         tables = [self.table(drug, place) for place, drug in enumerate(chosen.drugs)]
         first = tables[0].survival()
         later = [depends.tables(each, first) for each in tables[1:]]
-        cycles = self.parts.cycles
-        lines = [self.line(drug, place) for place, drug in enumerate(chosen.drugs)]
-        bill = [*lines] if self.behaviour.adverse_event_arm else [self.line(chosen.drugs[0], n) for n in range(len(lines))]
         return Plan(
             name=chosen.name,
             drugs=chosen.drugs,
             progression=tables[0].progression,
             death=tables[0].death,
             **_later(later, depends.tables(self._death_after, first)[1]),
-            skip=np.array([*(each.skip for each in lines[:-1]), 1.0]),
-            stop=np.stack([each.stop.by_cycle(cycles) for each in lines]),
-            adverse=np.stack([each.adverse_event.by_cycle(cycles) for each in lines]),
-            costs=tuple(self._costs(line, billed) for line, billed in zip(lines, bill, strict=True)),
-            utilities=tuple(self._utilities(line) for line in lines),
-            after_cost=self.parts.extensive.cost,
-            after_utility=self.parts.extensive.utility,
             weights_cost=self._weights(self.parts.discount.costs),
             weights_qaly=self._weights(self.parts.discount.qalys) * self.cycle_years,
+            **self._payoffs(chosen.drugs),
         )
+
+    def _payoffs(self, drugs: Sequence[str]) -> dict[str, Any]:
+        """The fields of a plan that no curve has a part in."""
+        cycles = self.parts.cycles
+        lines = [self.line(drug, place) for place, drug in enumerate(drugs)]
+        own = self.behaviour.adverse_event_arm
+        bill = lines if own else [self.line(drugs[0], place) for place in range(len(lines))]
+        return {
+            "skip": np.array([*(each.skip for each in lines[:-1]), 1.0]),
+            "stop": np.stack([each.stop.by_cycle(cycles) for each in lines]),
+            "adverse": np.stack([each.adverse_event.by_cycle(cycles) for each in lines]),
+            "costs": tuple(self._costs(line, billed) for line, billed in zip(lines, bill, strict=True)),
+            "utilities": tuple(self._utilities(line) for line in lines),
+            "after_cost": self.parts.extensive.cost,
+            "after_utility": self.parts.extensive.utility,
+        }
+
+    def repaid(self, plan: Plan) -> Plan:
+        """A plan of another model that differs in prices, utilities, stopping and adverse events: with this one's."""
+        return replace(plan, **self._payoffs(plan.drugs))
 
     def depending(self, plan: Plan, dependence: Dependence) -> Plan:
         """A plan of this model under another dependence."""

@@ -1,8 +1,8 @@
 """What a model file holds, part by part, as it stands there; each part checks itself."""
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -61,18 +61,23 @@ class Schedule:
             raise ValueError(f"each={list(self.each)}, total={self.total}: give one of them")
         if self.total and self.cycles < 1:
             raise ValueError(f"total={self.total}: say over how many cycles")
-        for value in (*self._begin(), self.then):
+        for value in (*self.begin(), self.then):
             if not 0 <= value <= 1:
                 raise ValueError(f"probability={value}: expected 0 to 1")
 
-    def _begin(self) -> tuple[float, ...]:
+    def begin(self) -> tuple[float, ...]:
+        """Before `then`."""
         if self.total:
             return (self.total / self.cycles,) * self.cycles
         return self.each * self.cycles if len(self.each) == 1 and self.cycles else self.each
 
     def by_cycle(self, cycles: int) -> Float[np.ndarray, " cycle"]:
-        begin = self._begin()[:cycles]
+        begin = self.begin()[:cycles]
         return np.array([*begin, *[self.then] * (cycles - len(begin))])
+
+    def scaled(self, factor: float) -> Self:
+        """The same with all before `then` times a factor, at most 1 each."""
+        return replace(self, each=tuple(min(factor * each, 1.0) for each in self.begin()), total=0.0, cycles=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +101,28 @@ class AdverseEvent(Schedule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PatientFile:
+    """Reconstructed patients of a drug in a line, a row each, for the bootstrap: time to the first event, and how
+    surely that was a progression, and a death (0 to 1 each, at most 1 together; both 0: censored).
+    """
+
+    file: str
+    time: str = "time"
+    progression: str = "progression"
+    death: str = "death"
+    unit_days: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.unit_days > 0:
+            raise ValueError(f"unit_days={self.unit_days}: expected days, above 0; a month has 30.4")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """A drug in one line. cost, utility: a cycle on it. cost_always: whatever the patient's state in this line.
     recovery: cycles over which the utility climbs from `utility` to `utility_stopped`. skip: share of those who
     progress that goes past all further lines. deaths_of: the drug whose deaths in this line are taken instead.
+    patients: for sensitivity analysis; without, the curves are held fixed.
     """
 
     cost: float
@@ -114,6 +137,7 @@ class Line:
     adverse_event: AdverseEvent
     progression: Curve
     death: Curve
+    patients: PatientFile | None = None
 
     def __post_init__(self) -> None:
         nonnegative(self, "cost", "cost_stopped", "cost_always", "recovery")

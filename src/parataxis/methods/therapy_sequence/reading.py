@@ -11,7 +11,7 @@ T = TypeVar("T")
 WORDS: dict[type, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def build(kind: type[T], table: Any, where: str, keys: Mapping[str, str] = {}) -> T:  # noqa: B006 (never written to)
+def build(kind: type[T], table: Any, where: str, keys: Mapping[str, str] = {}) -> T:
     """where: what stands before the key in a message. keys: names of fields by their key in the table."""
     if not isinstance(table, dict):
         raise BadInput(f"{where}: expected a table, not {table!r}")

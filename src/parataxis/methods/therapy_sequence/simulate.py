@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from parataxis.errors import BadInput
-from parataxis.methods.therapy_sequence.plan import Payoffs, Plan
+from parataxis.methods.therapy_sequence.plan import Plan
 
 STREAMS = ("philox", "R")
 
@@ -70,30 +70,30 @@ def simulate(plan: Plan, n: int | Sequence[int], seed: int = 0, rng: str = "phil
 
     if rng == "R" and plan.cycles > LONGEST_R:
         raise BadInput(f"rng='R': the horizon is {plan.cycles} cycles; expected at most {LONGEST_R}; use philox")
-    cost, qaly, left, died, counts = walk(
-        patients,
-        seed,
-        rng == "R",
-        np.stack([plan.progression, plan.death]),
-        np.stack([plan.progression_later, plan.death_later]),
-        plan.death_after,
-        plan.skip,
-        plan.stop,
-        plan.adverse,
-        *_stacked(plan.costs),
-        *_stacked(plan.utilities),
-        np.array([plan.after_cost, plan.after_utility]),
-        plan.weights_cost,
-        plan.weights_qaly,
-    )
-    return Simulated(plan.name, plan.states, cost, qaly, left, died, counts)
+    found, when, counts = walk(patients, seed, rng == "R", *_arrays(plan))
+    return Simulated(plan.name, plan.states, found[0], found[1], when[0], when[1], counts)
 
 
-def _stacked(payoffs: tuple[Payoffs, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _arrays(plan: Plan) -> tuple[np.ndarray, ...]:
+    """What `walk` wants: the time after all lines is one line more, in which nobody progresses, stops or falls ill."""
+    lines, cycles = plan.lines, plan.cycles
+    hazards = np.zeros((2, lines + 1, cycles, cycles))
+    hazards[0, 0, 0], hazards[1, 0, 0] = plan.progression, plan.death
+    hazards[0, 1:lines], hazards[1, 1:lines] = plan.progression_later, plan.death_later
+    hazards[1, lines] = plan.death_after
+    payoffs = np.zeros((2, lines + 1, 3, cycles + 1))
+    for place, each in enumerate((plan.costs, plan.utilities)):
+        for line, one in enumerate(each):
+            payoffs[place, line, 0], payoffs[place, line, 1], payoffs[place, line, 2] = one.on, one.adverse, one.stopped
+    payoffs[:, lines] = np.array([plan.after_cost, plan.after_utility])[:, None, None]
+    nothing = np.zeros((1, cycles))
     return (
-        np.array([each.on for each in payoffs]),
-        np.stack([each.adverse for each in payoffs]),
-        np.stack([each.stopped for each in payoffs]),
+        hazards,
+        np.append(plan.skip, 0.0),
+        np.concatenate([plan.stop, nothing]),
+        np.concatenate([plan.adverse, nothing]),
+        payoffs,
+        np.stack([plan.weights_cost, plan.weights_qaly]),
     )
 
 

@@ -42,7 +42,7 @@ def philox_uniforms(seed, patient, into):  # type: ignore[no-untyped-def]
             into[2 * pair + 1] = double(c, d)
 
 
-# R's Mersenne Twister after set.seed: Matsumoto and Nishimura 1998; R, src/main/RNG.c, as the spec of 2022's code has it
+# R's Mersenne Twister after set.seed: Matsumoto and Nishimura 1998; R's manual, ?RNGkind, tells the scrambling
 N, M = 624, 397
 UPPER, LOWER, MATRIX = np.uint32(0x80000000), np.uint32(0x7FFFFFFF), np.uint32(0x9908B0DF)
 LONGEST_R = N - M  # uniforms before the state is asked for its own renewed words

@@ -104,7 +104,9 @@ def incidence_of(probability: Float[np.ndarray, " cycle"]) -> Float[np.ndarray, 
 def _constant_from(hazard: Any, start: int, progression: Any, death: Any, name: str) -> Any:
     """start: the first cycle, from 1, of the tail."""
     if not 2 <= start <= len(hazard) + 1:
-        raise BadInput(f"{name}: tail_from={start}: expected 2 to {len(hazard) + 1}, a cycle after the first of the data")
+        raise BadInput(
+            f"{name}: tail_from={start}: expected 2 to {len(hazard) + 1}, a cycle after the first of the data"
+        )
     free = 1 - np.concatenate([[0.0], (progression + death)[:-1]])
     own = progression if name == "progression" else death
     found = hazard.copy()

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from parataxis.methods.therapy_sequence.kernels import compiled
+from parataxis.methods.therapy_sequence.kernels import compiled, inlined
 from parataxis.methods.therapy_sequence.streams import philox_uniforms, r_uniforms
 
 ON, ILL, OFF = 0, 1, 2  # within a line
 DIE, PAST, NEXT, STOP, STRIKE, STAY = range(6)  # what can happen in a cycle, in the order in which u is cut
 
 
-@compiled
+@inlined
 def by_size(chances, u):  # type: ignore[no-untyped-def]
-    """As R samples one of few: the largest chance first; the first whose running sum reaches u. `chances` is used up."""
+    """As R samples one of few: the largest chance first, until the running sum reaches u. `chances` is used up."""
     total = 0.0
     for each in chances:
         total += each
@@ -28,7 +28,7 @@ def by_size(chances, u):  # type: ignore[no-untyped-def]
     return largest
 
 
-@compiled
+@inlined
 def by_place(chances, u):  # type: ignore[no-untyped-def]
     """Worst first, so that under the same u a patient fares alike in every strategy."""
     mass = 0.0
@@ -39,99 +39,71 @@ def by_place(chances, u):  # type: ignore[no-untyped-def]
     return len(chances) - 1
 
 
+@inlined
+def set_chances(chances, g, d, skip, stop, adverse, kind):  # type: ignore[no-untyped-def]
+    """Of what can happen in the next cycle, to one who progresses with g and dies with d."""
+    chances[DIE] = d
+    chances[PAST] = skip * g
+    chances[NEXT] = (1 - skip) * g
+    rest = 1 - (d + chances[PAST] + chances[NEXT])
+    chances[STOP] = rest * stop if kind != OFF else 0.0
+    chances[STRIKE] = (rest - chances[STOP]) * adverse if kind == ON else 0.0
+    chances[STAY] = rest - chances[STOP] - chances[STRIKE]
+
+
 @compiled
-def walk(  # type: ignore[no-untyped-def]
-    patients,
-    seed,
-    like_r,
-    first,
-    later,
-    die_after,
-    skip,
-    stop,
-    adverse,
-    cost_on,
-    cost_ill,
-    cost_off,
-    utility_on,
-    utility_ill,
-    utility_off,
-    after,
-    weights_cost,
-    weights_qaly,
-):
-    """cost, qaly, time of leaving the first line, of death [patient] (cycles + 1: not within the horizon), and counts
-    of patients in each state [time, state]: ON, ILL, OFF of each line, after all lines, dead.
-    """
-    cycles, lines = len(weights_cost) - 1, len(skip)
-    n = len(patients)
-    cost, qaly = np.zeros(n), np.zeros(n)
-    left, died = np.empty(n, np.int64), np.empty(n, np.int64)
-    counts = np.zeros((cycles + 1, 3 * lines + 2), np.int64)
-    u = np.empty(cycles)
+def walk_one(u, like_r, hazards, skip, stop, adverse, payoffs, weights, counts):  # type: ignore[no-untyped-def]
+    """As `walk`, of one patient; counts are added to."""
+    cycles, past = len(u), len(skip) - 1
     chances = np.empty(6)
+    paid = felt = 0.0
+    left = died = cycles + 1
+    line, kind, age, since, row = 0, ON, 0, 0, 0
+    for t in range(cycles + 1):
+        counts[t, 3 * line + kind] += 1
+        paid += payoffs[0, line, kind, since] * weights[0, t]
+        felt += payoffs[1, line, kind, since] * weights[1, t]
+        if t == cycles:
+            break
+        g, d = hazards[0, line, row, age], hazards[1, line, row, age]
+        set_chances(chances, g, d, skip[line], stop[line, age], adverse[line, age], kind)
+        happens = by_size(chances, u[t]) if like_r else by_place(chances, u[t])
+        age, since = age + 1, since + 1
+        if happens in (STOP, STRIKE):
+            kind, since = (OFF if happens == STOP else ILL), 0
+        elif happens != STAY:
+            if line == 0:
+                left, row = t + 1, t
+            if happens == DIE:
+                died = t + 1
+                for later_on in range(died, cycles + 1):
+                    counts[later_on, 3 * past + 1] += 1
+                break
+            line = past if happens == PAST else line + 1
+            kind, age, since = ON, 0, 0
+    return paid, felt, left, died
+
+
+@compiled
+def walk(patients, seed, like_r, hazards, skip, stop, adverse, payoffs, weights):  # type: ignore[no-untyped-def]
+    """Cost and QALYs [2, patient], the cycles of leaving the first line and of death [2, patient] (cycles + 1: not
+    within the horizon), and how many are in each state [time, state]: ON, ILL, OFF of each line, after all lines, dead.
+
+    In each array the place after the last line stands for the time after all lines, where only ON is used. hazards:
+    of progression and death [2, line, cycle of leaving the first line, age]; the first line uses row 0. skip [line].
+    stop, adverse [line, age]. payoffs: cost and utility [2, line, kind, cycles in the state]. weights [2, time].
+    """
+    cycles, n = weights.shape[1] - 1, len(patients)
+    found = np.empty((2, n))
+    when = np.empty((2, n), np.int64)
+    counts = np.zeros((cycles + 1, 3 * len(skip) - 1), np.int64)
+    u = np.empty(cycles)
     for i in range(n):
-        left[i] = died[i] = cycles + 1
         if like_r:
             r_uniforms(seed, patients[i], u)
         else:
             philox_uniforms(seed, patients[i], u)
-        line, kind, age, since = 0, ON, 0, 1
-        gone = 0  # the cycle of leaving the first line
-        for t in range(cycles + 1):
-            if line == lines:
-                counts[t, 3 * lines] += 1
-                cost[i] += after[0] * weights_cost[t]
-                qaly[i] += after[1] * weights_qaly[t]
-            else:
-                counts[t, 3 * line + kind] += 1
-                if kind == ON:
-                    paid, felt = cost_on[line], utility_on[line]
-                elif kind == ILL:
-                    paid, felt = cost_ill[line, since - 1], utility_ill[line, since - 1]
-                else:
-                    paid, felt = cost_off[line, since - 1], utility_off[line, since - 1]
-                cost[i] += paid * weights_cost[t]
-                qaly[i] += felt * weights_qaly[t]
-            if t == cycles:
-                break
-            for k in range(len(chances)):
-                chances[k] = 0.0
-            if line == lines:
-                chances[DIE] = die_after[gone - 1, age]
-                chances[STAY] = 1 - chances[DIE]
-            else:
-                if line == 0:
-                    g, d = first[0, age], first[1, age]
-                else:
-                    g, d = later[0, line - 1, gone - 1, age], later[1, line - 1, gone - 1, age]
-                chances[DIE] = d
-                chances[PAST] = skip[line] * g
-                chances[NEXT] = (1 - skip[line]) * g
-                rest = 1 - (d + chances[PAST] + chances[NEXT])
-                if kind != OFF:
-                    chances[STOP] = rest * stop[line, age]
-                if kind == ON:
-                    chances[STRIKE] = (rest - chances[STOP]) * adverse[line, age]
-                chances[STAY] = rest - chances[STOP] - chances[STRIKE]
-            happens = by_size(chances, u[t]) if like_r else by_place(chances, u[t])
-            age += 1
-            since += 1
-            if happens == DIE:
-                died[i] = t + 1
-                for later_on in range(t + 1, cycles + 1):
-                    counts[later_on, 3 * lines + 1] += 1
-                if line == 0:
-                    left[i] = t + 1
-                break
-            if happens == PAST or happens == NEXT:
-                if line == 0:
-                    gone = t + 1
-                    left[i] = gone
-                line = lines if happens == PAST else line + 1
-                kind, age, since = ON, 0, 1
-            elif happens == STOP:
-                kind, since = OFF, 1
-            elif happens == STRIKE:
-                kind, since = ILL, 1
-    return cost, qaly, left, died, counts
+        found[0, i], found[1, i], when[0, i], when[1, i] = walk_one(
+            u, like_r, hazards, skip, stop, adverse, payoffs, weights, counts
+        )
+    return found, when, counts

@@ -1,0 +1,154 @@
+"""Probabilistic sensitivity analysis: the exact engine under drawn prices, utilities, probabilities and patients."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parataxis.errors import BadInput
+from parataxis.files import JsonLines, read_json_lines
+from parataxis.methods.therapy_sequence.bootstrap import Patients
+from parataxis.methods.therapy_sequence.calibrate import calibrate, deaths, read_target, target_of
+from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence
+from parataxis.methods.therapy_sequence.economics import Draws
+from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
+from parataxis.methods.therapy_sequence.model import Model
+from parataxis.methods.therapy_sequence.parameters import parameters, with_values
+from parataxis.methods.therapy_sequence.parts import Strategy
+from parataxis.progress import Tell, untold
+
+BATCH = 50  # draws to a line of the log
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """draws; which numbers varied, and whether curves and dependence did."""
+
+    draws: Draws
+    varied: tuple[str, ...]
+    curves: tuple[str, ...]
+    recalibrated: bool
+
+
+def psa(
+    model: Model,
+    n: int = 1000,
+    seed: int = 0,
+    strategies: Sequence[Strategy] | None = None,
+    recalibrate: bool = False,
+    log: Path | None = None,
+    tell: Tell = untold,
+) -> Analysis:
+    """n draws of every strategy (all those of the file if none are given).
+
+    A draw depends on the seed and its number alone; all strategies share it. Costs are gamma, utilities and
+    probabilities beta; where a line has `patients`, they are drawn again and so are the kinds of their events.
+    recalibrate: in each draw the dependence is fitted anew, to the target trial's patients drawn again. log: a file by
+    which a run that was cut off goes on.
+    """
+    if n < 2:
+        raise BadInput(f"n={n}: expected at least 2 draws")
+    chosen = list(strategies or model.strategies)
+    study = _Study(model, chosen, seed, recalibrate)
+    asked = study.asked(seed)
+    done = _kept(log, asked) if log else {}
+    writer = JsonLines(log) if log else None
+    if writer and not done:
+        writer.append({"asked": asked})
+    waiting: dict[int, Any] = {}
+    for place in range(n):
+        if place not in done:
+            done[place] = waiting[place] = study.draw(place)
+        if writer and (len(waiting) == BATCH or (place == n - 1 and waiting)):
+            writer.append({"draws": {str(key): value for key, value in waiting.items()}})
+            waiting = {}
+        tell(place + 1, n)
+    if writer:
+        writer.close()
+    table = np.array([done[place] for place in range(n)])
+    names = tuple(each.name for each in chosen)
+    draws = Draws(names, np.ascontiguousarray(table[:, :, 0]), np.ascontiguousarray(table[:, :, 1]))
+    varied = tuple(each.name for each in study.known)
+    curves = tuple(f"{drug}, line {line + 1}" for drug, line in study.patients)
+    return Analysis(draws, varied, curves, recalibrate)
+
+
+def _kept(log: Path, asked: Any) -> dict[int, Any]:
+    """The draws of an earlier part of the same work."""
+    if not log.exists():
+        return {}
+    rows = list(read_json_lines(log))
+    if rows and rows[0].get("asked") != asked:
+        raise BadInput(f"{log.name}: holds draws of another model, seed or setting; delete it, or name another file")
+    return {int(key): value for row in rows[1:] for key, value in row["draws"].items()}
+
+
+class _Study:
+    """What is the same in all draws."""
+
+    def __init__(self, model: Model, strategies: list[Strategy], seed: int, recalibrate: bool) -> None:
+        self.model, self.strategies, self.seed, self.recalibrate = model, strategies, seed, recalibrate
+        self.known = parameters(model.parts)
+        self.dependence = {each.name: model.dependence(each.name) for each in strategies}
+        self.plans = [model.plan(each, self.dependence[each.name]) for each in strategies]
+        self.occupancies = [Occupancy.of(each) for each in self.plans]
+        self.patients = dict(self._patients())
+        self.targets = {}
+        if recalibrate:
+            for each in strategies:
+                target = target_of(model, each.name)
+                self.targets[each.name] = (*read_target(model, target), target.cycles or model.parts.cycles)
+
+    def _patients(self) -> Iterator[tuple[tuple[str, int], Patients]]:
+        used = {(drug, line) for each in self.strategies for line, drug in enumerate(each.drugs)}
+        used |= {(self.model.line(*each).deaths_of, each[1]) for each in used if self.model.line(*each).deaths_of}
+        for drug, line in sorted(used):
+            if given := self.model.line(drug, line).patients:
+                yield (drug, line), Patients.read(given, self.model.folder, self.model.parts.cycle_days)
+
+    def asked(self, seed: int) -> dict[str, Any]:
+        """What a draw depends on."""
+        model = self.model
+        return {
+            "model": repr(model.parts),
+            "behaviour": repr(model.behaviour),
+            "strategies": [each.name for each in self.strategies],
+            "dependence": {name: repr(each) for name, each in self.dependence.items()},
+            "seed": seed,
+            "recalibrate": self.recalibrate,
+        }
+
+    def draw(self, place: int) -> list[list[float]]:
+        """Cost and QALYs of each strategy."""
+        rng = np.random.default_rng([self.seed, place])
+        values = {each: each.draw(rng) for each in self.known}
+        model = self.model.with_parts(**_changed(self.model, values))
+        for key, patients in self.patients.items():
+            model.curves[key] = patients.drawn(rng).incidences(model.parts.cycles)
+        if not self.patients:
+            model.tables |= self.model.tables
+        found = []
+        for strategy, plan, occupancy in zip(self.strategies, self.plans, self.occupancies, strict=True):
+            if self.patients or self.recalibrate:
+                name = strategy.name
+                depends = self._recalibrated(model, strategy, rng) if self.recalibrate else self.dependence[name]
+                result = Expected.of(model.plan(strategy, depends))
+            else:
+                new = model.repaid(plan)
+                result = Expected.of(new, occupancy.split_as(new))
+            found.append([result.cost, result.qaly])
+        return found
+
+    def _recalibrated(self, model: Model, strategy: Strategy, rng: np.random.Generator) -> Dependence:
+        time, event, cycles = self.targets[strategy.name]
+        chosen = rng.integers(len(time), size=len(time))
+        trial = deaths(time[chosen], event[chosen], min(cycles, model.parts.cycles))
+        form = "clayton" if isinstance(self.dependence[strategy.name], Clayton) else "hazard_ratio"
+        return calibrate(model, strategy.name, form, trial, ridge=False).dependence
+
+
+def _changed(model: Model, values: Any) -> dict[str, Any]:
+    parts = with_values(model.parts, values)
+    return {"drugs": parts.drugs, "extensive": parts.extensive}

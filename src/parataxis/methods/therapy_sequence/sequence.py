@@ -1,0 +1,170 @@
+"""What a user does with a model: expectations, patients, calibration, sensitivity, and the comparison of strategies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from parataxis.errors import BadInput
+from parataxis.methods.therapy_sequence.behaviour import CORRECTED, Behaviour
+from parataxis.methods.therapy_sequence.calibrate import Calibration, calibrate
+from parataxis.methods.therapy_sequence.economics import icer_table, in_words, net_benefit
+from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
+from parataxis.methods.therapy_sequence.model import Model, settings_of
+from parataxis.methods.therapy_sequence.parameters import parameters, with_values
+from parataxis.methods.therapy_sequence.parts import Strategy
+from parataxis.methods.therapy_sequence.plan import Plan
+from parataxis.methods.therapy_sequence.psa import Analysis, psa
+from parataxis.methods.therapy_sequence.simulate import MonteCarlo, Simulated, patients_needed, simulate
+
+TAILS = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """table: as `economics.icer_table`, with the net benefit at each threshold. words: every strategy against the one
+    before it on the list.
+    """
+
+    table: pd.DataFrame
+    words: tuple[str, ...]
+    note: str
+
+    def __str__(self) -> str:
+        return "\n".join([*self.words, *([self.note] if self.note else [])])
+
+
+class SequenceModel:
+    """Sequences of drugs, from a model file.
+
+    compat: "corrected", "released" (as the authors' code does it), or a Behaviour with single switches. setting: which
+    of the file's dependences between lines; by default the file's own choice.
+    """
+
+    def __init__(self, model: Model, setting: str | None = None) -> None:
+        self.model = model
+        self.setting = setting or model.parts.setting
+        if setting:
+            self.model = model.with_parts(setting=setting)
+        for each in model.strategies:
+            self.model.dependence(each.name)
+
+    @classmethod
+    def from_file(
+        cls, path: Path | str, compat: str | Behaviour = CORRECTED, setting: str | None = None
+    ) -> "SequenceModel":
+        return cls(Model.from_file(path, compat), setting)
+
+    @property
+    def strategies(self) -> list[str]:
+        return [each.name for each in self.model.strategies]
+
+    def plans(self, orders: bool = False) -> list[Plan]:
+        return self.model.plans(self._chosen(orders))
+
+    def _chosen(self, orders: bool) -> Sequence[Strategy]:
+        return self.model.all_orders() if orders else self.model.strategies
+
+    def expected(self, orders: bool = False) -> pd.DataFrame:
+        """Cost and QALYs a patient, without Monte Carlo. orders: of every order of all drugs, not the file's
+        strategies.
+        """
+        found = [Expected.of(each) for each in self.plans(orders)]
+        rows = [{"strategy": each.name, "cost": each.cost, "qaly": each.qaly} for each in found]
+        return pd.DataFrame(rows)
+
+    def trace(self, strategy: str) -> pd.DataFrame:
+        """Share of patients in each state at the start of cycle 0, 1, ..."""
+        plan = self.model.plan(strategy)
+        return Occupancy.of(plan).trace(plan)
+
+    def simulate(self, n: int, seed: int = 0, rng: str = "philox") -> list[Simulated]:
+        """n patients through each strategy, each with the same luck in all of them."""
+        return [simulate(each, n, seed, rng) for each in self.plans()]
+
+    def calibrate(self, strategy: str, dependence: str = "hazard_ratio") -> Calibration:
+        """The dependence that makes the strategy's deaths match its target trial's."""
+        return calibrate(self.model, strategy, dependence)
+
+    def calibrated(self, dependence: str = "hazard_ratio") -> "SequenceModel":
+        """The same model with the dependence of every strategy that has a target fitted to it."""
+        fitted = {
+            each.strategy: self.calibrate(each.strategy, dependence).dependence for each in self.model.parts.targets
+        }
+        if not fitted:
+            raise BadInput(f"{self.model.parts.name}: no [[target]] to calibrate to")
+        known = {each: self.model.dependence(each) for each in self.strategies}
+        settings = self.model.parts.settings | {"calibrated": settings_of(known | fitted)}
+        return SequenceModel(self.model.with_parts(settings=settings), "calibrated")
+
+    def psa(self, n: int = 1000, seed: int = 0, orders: bool = False, **options: Any) -> Analysis:
+        """Probabilistic sensitivity analysis (`psa.psa`)."""
+        return psa(self.model, n, seed, self._chosen(orders), **options)
+
+    def compare(self, simulated: Sequence[Simulated] | None = None, orders: bool = False) -> Comparison:
+        """By the exact engine, or by simulated patients, whose Monte Carlo error is then told."""
+        if simulated:
+            rows = [{"strategy": e.name, "cost": e.cost.mean(), "qaly": e.qaly.mean()} for e in simulated]
+            found = pd.DataFrame(rows)
+        else:
+            found = self.expected(orders)
+        parts = self.model.parts
+        names, cost, qaly = found["strategy"].tolist(), found["cost"].tolist(), found["qaly"].tolist()
+        table = icer_table(names, cost, qaly)
+        for threshold in parts.thresholds:
+            table[f"nmb_{threshold:g}"] = net_benefit(table["cost"], table["qaly"], threshold)
+        words = tuple(
+            in_words(names[i], names[i - 1], cost[i] - cost[i - 1], qaly[i] - qaly[i - 1], parts.currency)
+            for i in range(1, len(names))
+        )
+        return Comparison(table, words, self._error(simulated) if simulated and len(simulated) > 1 else "")
+
+    def _error(self, simulated: Sequence[Simulated]) -> str:
+        """Of the difference between the first two, and whether there are patients enough."""
+        first, second, threshold = simulated[0], simulated[1], self.model.parts.thresholds[0]
+        cost = MonteCarlo.of(second.cost - first.cost)
+        qaly = MonteCarlo.of(second.qaly - first.qaly)
+        benefit = MonteCarlo.of(threshold * (second.qaly - first.qaly) - (second.cost - first.cost))
+        told = (
+            f"{first.n:,} patients: Monte Carlo s.e. of the difference {cost.error:,.0f} in cost, {qaly.error:.4f} "
+            f"QALYs, {benefit.error:,.0f} in net benefit at {threshold:,.0f}"
+        )
+        if benefit.error > abs(benefit.mean):
+            needed = patients_needed(benefit.mean, benefit.error, first.n)
+            told += (
+                f", larger than the difference ({benefit.mean:,.0f}): {needed:,} patients needed, or the exact engine"
+            )
+        return told
+
+    def tornado(self, strategy: str, against: str, threshold: float | None = None) -> pd.DataFrame:
+        """Difference in net benefit with one number at a time at the 2.5 % and 97.5 % of its distribution; the widest
+        first.
+        """
+        level = self.model.parts.thresholds[0] if threshold is None else threshold
+        plans = [self.model.plan(each) for each in (strategy, against)]
+        held = [Occupancy.of(each) for each in plans]
+
+        def difference(values: dict[Any, float]) -> float:
+            model = self.model.with_parts(**_payoff_parts(self.model, values))
+            made = [model.repaid(each) for each in plans]
+            found = [Expected.of(new, each.split_as(new)) for new, each in zip(made, held, strict=True)]
+            one, other = (net_benefit(each.cost, each.qaly, level) for each in found)
+            return float(one - other)
+
+        base = difference({})
+        rows = []
+        for each in parameters(self.model.parts):
+            low, high = (each.quantile(share) for share in TAILS)
+            row = {"parameter": each.name, "mean": each.mean, "low": low, "high": high, "base": base}
+            rows.append(row | {"at_low": difference({each: low}), "at_high": difference({each: high})})
+        table = pd.DataFrame(rows, columns=["parameter", "mean", "low", "high", "base", "at_low", "at_high"])
+        order = np.argsort(-np.abs(table["at_high"] - table["at_low"]), kind="stable")
+        return table.iloc[order].reset_index(drop=True)
+
+
+def _payoff_parts(model: Model, values: dict[Any, float]) -> dict[str, Any]:
+    parts = with_values(model.parts, values)
+    return {"drugs": parts.drugs, "extensive": parts.extensive}
