@@ -1,7 +1,10 @@
-"""How the later lines depend on how long the first one lasted."""
+"""How the later lines depend on how long the first one lasted.
+
+Each dependence's `tables(table, first)` gives a later line's (progression, death) for those who left the first line in
+cycle 1, 2, ..., one row each; first: the first line's survival at the end of cycle 0, 1, ...
+"""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -10,14 +13,6 @@ from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.tables import TransitionTable
 
 Tables = tuple[Float[np.ndarray, "leaving cycle"], Float[np.ndarray, "leaving cycle"]]
-
-
-class Dependence(Protocol):
-    """tables(table, first) -> the (progression, death) of a later line for those who left the first line in cycle
-    1, 2, ..., one row each. first: the first line's survival at the end of cycle 0, 1, ...
-    """
-
-    def tables(self, table: TransitionTable, first: Any) -> Tables: ...
 
 
 @dataclass(frozen=True)
@@ -84,3 +79,6 @@ def conditional_survival(
     u, s = np.maximum(u, small)[:, None], np.maximum(later, small)[None, :]
     ratio = 1 + (s**-theta - 1) * u**theta  # (u^-theta + s^-theta - 1) / u^-theta: no overflow
     return np.where(later[None, :] > 0, ratio ** (-1 / theta - 1), 0.0)
+
+
+Dependence = HazardRatio | Clayton

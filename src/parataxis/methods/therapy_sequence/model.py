@@ -190,7 +190,8 @@ class Model:
     def _table(self, progression: Curve, death: Curve, given: tuple[Any, Any] | None = None) -> TransitionTable:
         """given: incidences by cycle; else they are read."""
         curves = {"progression": progression, "death": death}
-        tail = {name: each.tail_from for name, each in curves.items() if each.tail_from and self.behaviour.tail}
+        starts = {name: each.tail_from for name, each in curves.items() if self.behaviour.tail}
+        tail = {name: start for name, start in starts.items() if 0 < start <= self.parts.cycles}
         read = given or [self._incidence(each, name, name in tail) for name, each in curves.items()]
         return TransitionTable.from_incidence(read[0], read[1], self.behaviour.form, tail)
 
@@ -203,7 +204,7 @@ class Model:
                 raise BadInput(f"{name}, cycle {bad[0] + 1}: probability={values[bad[0]]:.6g}: expected 0 to 1")
             values = incidence_of(values)
         check_incidence(values, name)
-        if len(values) < cycles and not has_tail:
+        if len(values) < cycles and not (has_tail and curve.tail_from <= len(values) + 1):
             raise BadInput(
                 f"{name}: the data end at cycle {len(values)}, the horizon is cycles={cycles}; "
                 f"give tail_from={len(values) + 1}, or a shorter horizon"
@@ -318,6 +319,6 @@ def settings_of(dependence: Mapping[str, Dependence]) -> dict[str, Any]:
     return {
         name: {"clayton": each.theta}
         if isinstance(each, Clayton)
-        else {"hazard_ratio": each.hazard_ratio, "until": each.until}  # type: ignore[attr-defined]
+        else {"hazard_ratio": each.hazard_ratio, "until": each.until}
         for name, each in dependence.items()
     }

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
 KINDS = ("incidence", "probability")
+S = TypeVar("S", bound="Schedule")
 
 
 def nonnegative(part: Any, *names: str) -> None:
@@ -75,7 +76,7 @@ class Schedule:
         begin = self.begin()[:cycles]
         return np.array([*begin, *[self.then] * (cycles - len(begin))])
 
-    def scaled(self, factor: float) -> Self:
+    def scaled(self: S, factor: float) -> S:
         """The same with all before `then` times a factor, at most 1 each."""
         return replace(self, each=tuple(min(factor * each, 1.0) for each in self.begin()), total=0.0, cycles=0)
 
