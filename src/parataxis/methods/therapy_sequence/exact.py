@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from parataxis.methods.therapy_sequence.kernels import occupancies, shares
 from parataxis.methods.therapy_sequence.plan import Payoffs, Plan
 
 
@@ -23,12 +24,11 @@ class Occupancy:
     stopped: Float[np.ndarray, "line age since"]
 
     @classmethod
-    def of(cls, plan: Plan) -> "Occupancy":
-        from parataxis.methods.therapy_sequence.kernels import occupancies
-
+    def of(cls, plan: Plan, stop_first: bool = True) -> "Occupancy":
+        """stop_first: in a cycle one stops, or else an adverse event strikes; False asks them the other way round."""
         later = (plan.progression_later, plan.death_later, plan.death_after)
         held, after = occupancies(plan.progression, plan.death, *later, plan.skip)
-        return cls(held, after, *_split(plan))
+        return cls(held, after, *_split(plan, stop_first))
 
     def split_as(self, plan: Plan) -> "Occupancy":
         """The same times in each line, with another plan's stopping and adverse events within them."""
@@ -56,13 +56,11 @@ class Occupancy:
         return float(found)
 
 
-def _split(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _split(plan: Plan, stop_first: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of those in a line: on the drug, with an adverse event, stopped. Deaths and progressions don't change it: they
     take from all three alike.
     """
-    from parataxis.methods.therapy_sequence.kernels import shares
-
-    split = [shares(stop, adverse) for stop, adverse in zip(plan.stop, plan.adverse, strict=True)]
+    split = [shares(stop, adverse, stop_first) for stop, adverse in zip(plan.stop, plan.adverse, strict=True)]
     on, adverse, stopped = (np.stack(each) for each in zip(*split, strict=True))
     return on, adverse, stopped
 

@@ -4,8 +4,14 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
+
+from parataxis.errors import BadInput
+
+try:
+    import numba
+except ModuleNotFoundError:
+    raise BadInput("therapy-sequence: needs numba, which is not installed; pip install 'parataxis[therapy]'") from None
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -19,9 +25,9 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 @compiled
-def shares(stop, adverse):  # type: ignore[no-untyped-def]
+def shares(stop, adverse, stop_first):  # type: ignore[no-untyped-def]
     """Of those still in a line after r = 0, 1, ... cycles: on the drug [r], with an adverse event since s cycles
-    [r, s], stopped since s cycles [r, s]; s from 1, at place s - 1.
+    [r, s], stopped since s cycles [r, s]; s from 1, at place s - 1. stop_first: which of the two is asked first.
     """
     n = len(stop) + 1
     on = np.zeros(n)
@@ -29,13 +35,15 @@ def shares(stop, adverse):  # type: ignore[no-untyped-def]
     off = np.zeros((n, n))
     on[0] = 1.0
     for r in range(n - 1):
-        quit_now = on[r] * stop[r]
+        struck = adverse[r] * (1 - stop[r] if stop_first else 1.0)
+        stopped = stop[r] * (1.0 if stop_first else 1 - adverse[r])
+        quit_now = on[r] * stopped
         for s in range(r + 1):
             quit_now += ill[r, s] * stop[r]
             ill[r + 1, s + 1] = ill[r, s] * (1 - stop[r])
             off[r + 1, s + 1] = off[r, s]
         off[r + 1, 0] = quit_now
-        ill[r + 1, 0] = on[r] * (1 - stop[r]) * adverse[r]
+        ill[r + 1, 0] = on[r] * struck
         on[r + 1] = on[r] * (1 - stop[r]) * (1 - adverse[r])
     return on, ill, off
 

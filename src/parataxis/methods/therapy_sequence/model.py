@@ -79,9 +79,20 @@ class ModelFile:
             if unknown := [drug for drug in each.drugs if drug not in [known.id for known in self.drugs]]:
                 known = ", ".join(drug.id for drug in self.drugs)
                 raise ValueError(f"strategy {each.name!r}: drug {unknown[0]!r} is unknown; known: {known}")
+        for drug in self.drugs:
+            for place, line in enumerate(drug.lines):
+                self._check_deaths(f"drug {drug.id!r}, line {place + 1}", line.deaths_of, place)
         for target in self.targets:
             if target.strategy not in [each.name for each in self.strategies]:
                 raise ValueError(f"target: strategy={target.strategy!r} is unknown")
+
+    def _check_deaths(self, where: str, other: str, place: int) -> None:
+        """deaths_of must name another drug's own deaths in the same line."""
+        if not other:
+            return
+        lines = next((each.lines for each in self.drugs if each.id == other), ())
+        if place >= len(lines) or lines[place].deaths_of:
+            raise ValueError(f"{where}: deaths_of={other!r}: expected a drug with deaths of its own in that line")
 
 
 class Model:
@@ -190,29 +201,38 @@ class Model:
     def _table(self, progression: Curve, death: Curve, given: tuple[Any, Any] | None = None) -> TransitionTable:
         """given: incidences by cycle; else they are read."""
         curves = {"progression": progression, "death": death}
-        starts = {name: each.tail_from for name, each in curves.items() if self.behaviour.tail}
-        tail = {name: start for name, start in starts.items() if 0 < start <= self.parts.cycles}
-        read = given or [self._incidence(each, name, name in tail) for name, each in curves.items()]
-        return TransitionTable.from_incidence(read[0], read[1], self.behaviour.form, tail)
+        known = dict(zip(curves, given, strict=True)) if given else {}
+        read = {name: known.get(name, self._incidence(each, name)) for name, each in curves.items()}
+        tail = {name: self._tail(curves[name], len(values), name) for name, values in read.items()}
+        padded = [_padded(values, self.parts.cycles) for values in read.values()]
+        tail = {name: start for name, start in tail.items() if start}
+        return TransitionTable.from_incidence(padded[0], padded[1], self.behaviour.form, tail)
 
-    def _incidence(self, curve: Curve, name: str, has_tail: bool) -> Float[np.ndarray, " cycle"]:
-        """At the end of cycle 1, ..., cycles. With a tail, what is beyond the data is not looked at."""
+    def _incidence(self, curve: Curve, name: str) -> Float[np.ndarray, " known"]:
+        """At the end of cycle 1, 2, ..., as far as the data go."""
         values = self.folder.column(curve.file, curve.column) if curve.file else np.array(curve.values)
-        cycles = self.parts.cycles
         if curve.kind == "probability":
             if bad := np.flatnonzero(~((values >= 0) & (values <= 1))).tolist():
                 raise BadInput(f"{name}, cycle {bad[0] + 1}: probability={values[bad[0]]:.6g}: expected 0 to 1")
             values = incidence_of(values)
         check_incidence(values, name)
-        if len(values) < cycles and not (has_tail and curve.tail_from <= len(values) + 1):
+        return values
+
+    def _tail(self, curve: Curve, known: int, name: str) -> int:
+        """The first cycle of the tail; 0 for none. Without the behaviour it begins where the data end."""
+        start, cycles = curve.tail_from, self.parts.cycles
+        if start > known + 1 or (known < cycles and not start):
             raise BadInput(
-                f"{name}: the data end at cycle {len(values)}, the horizon is cycles={cycles}; "
-                f"give tail_from={len(values) + 1}, or a shorter horizon"
+                f"{name}: the data end at cycle {known}, the horizon is cycles={cycles}; "
+                f"give tail_from={known + 1}, or a shorter horizon"
             )
-        return np.concatenate([values[:cycles], np.full(max(cycles - len(values), 0), values[-1])])
+        if start and not self.behaviour.tail:
+            start = known + 1
+        return start if start <= cycles else 0
 
     @cached_property
-    def _death_after(self) -> TransitionTable:
+    def after(self) -> TransitionTable:
+        """Deaths after all lines, by cycles since; nobody progresses."""
         curve = self.parts.extensive.death
         try:
             nobody = Curve(values=(0.0,) * self.parts.cycles)
@@ -232,7 +252,7 @@ class Model:
             drugs=chosen.drugs,
             progression=tables[0].progression,
             death=tables[0].death,
-            **_later(later, depends.tables(self._death_after, first)[1]),
+            **_later(later, depends.tables(self.after, first)[1]),
             weights_cost=self._weights(self.parts.discount.costs),
             weights_qaly=self._weights(self.parts.discount.qalys) * self.cycle_years,
             **self._payoffs(chosen.drugs),
@@ -262,7 +282,7 @@ class Model:
         """A plan of this model under another dependence."""
         first = np.concatenate([[1.0], np.cumprod(1 - plan.progression - plan.death)])
         later = [dependence.tables(self.table(drug, place), first) for place, drug in enumerate(plan.drugs) if place]
-        after = dependence.tables(self._death_after, first)[1]
+        after = dependence.tables(self.after, first)[1]
         return replace(plan, **_later(later, after))
 
     def plans(self, strategies: Sequence[Strategy] | None = None) -> list[Plan]:
@@ -302,6 +322,11 @@ class Model:
         elif line.recovery:
             off -= gap
         return Payoffs(line.utility, ill, off)
+
+
+def _padded(values: Float[np.ndarray, " known"], cycles: int) -> Float[np.ndarray, " cycle"]:
+    """As long as the horizon; what is made up here lies in the tail."""
+    return np.concatenate([values[:cycles], np.full(max(cycles - len(values), 0), values[-1])])
 
 
 def _later(lines: Sequence[Tables], after: Float[np.ndarray, "leaving cycle"]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from jaxtyping import Float, Int
 
 from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.plan import Plan
+from parataxis.methods.therapy_sequence.streams import LONGEST_R
+from parataxis.methods.therapy_sequence.walking import walk
 
 STREAMS = ("philox", "R")
 
@@ -65,9 +67,6 @@ def simulate(plan: Plan, n: int | Sequence[int], seed: int = 0, rng: str = "phil
         raise BadInput(f"n={len(patients)}: expected at least 2 patients")
     if not 0 <= seed < 2**63:
         raise BadInput(f"seed={seed}: expected a whole number from 0 to 2^63 - 1")
-    from parataxis.methods.therapy_sequence.streams import LONGEST_R
-    from parataxis.methods.therapy_sequence.walking import walk
-
     if rng == "R" and plan.cycles > LONGEST_R:
         raise BadInput(f"rng='R': the horizon is {plan.cycles} cycles; expected at most {LONGEST_R}; use philox")
     found, when, counts = walk(patients, seed, rng == "R", *_arrays(plan))

@@ -43,16 +43,19 @@ class TransitionTable:
         form: str = "cause_specific",
         tail: Mapping[str, int] | None = None,
     ) -> "TransitionTable":
-        """progression, death: cumulative incidence at the end of each cycle. tail: from which cycle on the hazard of
-        `progression`, of `death`, is constant (cause-specific only): events over patient-cycles before that cycle.
+        """progression, death: cumulative incidence at the end of each cycle. tail: from which cycle on the probability
+        of `progression`, of `death`, is constant: events over patient-cycles at risk before that cycle.
         """
         for name, values in (("progression", progression), ("death", death)):
             check_incidence(values, name)
-        if form == "subdistribution":
-            return cls(subdistribution(progression), subdistribution(death), form)
-        hazards = {"progression": cause_specific(progression, death), "death": cause_specific(death, progression)}
+        given = {"progression": (progression, death), "death": (death, progression)}
+        if form == "subdistribution":  # at risk are all who have not had this event
+            given = {name: (own, np.zeros_like(own)) for name, (own, _) in given.items()}
+        hazards = {name: cause_specific(own, other) for name, (own, other) in given.items()}
         for name, start in (tail or {}).items():
-            hazards[name] = _constant_from(hazards[name], start, progression, death, name)
+            hazards[name] = _constant_from(hazards[name], start, *given[name], name)
+        if form == "subdistribution":
+            return cls(hazards["progression"], hazards["death"], form)
         before = min(tail.values()) - 1 if tail else len(progression)
         both = (progression + death)[:before]
         if len(both) and both.max() > 1 + SLACK:
@@ -83,11 +86,6 @@ def check_incidence(values: Any, name: str) -> None:
         )
 
 
-def subdistribution(incidence: Float[np.ndarray, " cycle"]) -> Float[np.ndarray, " cycle"]:
-    before = np.concatenate([[0.0], incidence[:-1]])
-    return (incidence - before) / (1 - before)
-
-
 def cause_specific(
     incidence: Float[np.ndarray, " cycle"], other: Float[np.ndarray, " cycle"]
 ) -> Float[np.ndarray, " cycle"]:
@@ -101,14 +99,11 @@ def incidence_of(probability: Float[np.ndarray, " cycle"]) -> Float[np.ndarray, 
     return 1 - np.cumprod(1 - probability)
 
 
-def _constant_from(hazard: Any, start: int, progression: Any, death: Any, name: str) -> Any:
+def _constant_from(hazard: Any, start: int, own: Any, other: Any, name: str) -> Any:
     """start: the first cycle, from 1, of the tail."""
     if not 2 <= start <= len(hazard) + 1:
-        raise BadInput(
-            f"{name}: tail_from={start}: expected 2 to {len(hazard) + 1}, a cycle after the first of the data"
-        )
-    free = 1 - np.concatenate([[0.0], (progression + death)[:-1]])
-    own = progression if name == "progression" else death
+        raise BadInput(f"{name}: tail_from={start}: expected 2 to {len(hazard) + 1}, the first cycle after the data")
+    free = 1 - np.concatenate([[0.0], (own + other)[:-1]])
     found = hazard.copy()
     found[start - 1 :] = own[start - 2] / free[: start - 1].sum()
     return found
