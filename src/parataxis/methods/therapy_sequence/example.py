@@ -1,5 +1,6 @@
 """A model that runs by itself: made-up drugs, and a trial simulated from them whose truth is known."""
 
+import tomllib
 from pathlib import Path
 
 from parataxis.errors import BadInput
@@ -22,10 +23,19 @@ def trial(model: Model, n: int = PATIENTS, seed: int = SEED) -> str:
     return "\n".join(["time,event", *rows]) + "\n"
 
 
-def write_example(path: Path) -> list[Path]:
-    """The example's model file, and trial.csv beside it. Nothing is written over."""
-    for each in (path, path.parent / "trial.csv"):
+def write_template(path: Path, paper: bool = False) -> list[Path]:
+    """The example (with trial.csv beside it) or the published case, as .toml or .xlsx. Nothing is written over."""
+    beside = [] if paper else [path.parent / "trial.csv"]
+    for each in (path, *beside):
         if each.exists():
             raise BadInput(f"{each}: is there already; name another file, or delete it")
-    written = [write_atomic(path, EXAMPLE.read_text())]
-    return [*written, write_atomic(path.parent / "trial.csv", trial(Model.from_file(path)))]
+    text = (PAPER if paper else EXAMPLE).read_text()
+    if path.suffix.lower() == ".xlsx":
+        from parataxis.methods.therapy_sequence.workbook import model_sheets, write_sheets
+
+        written = [write_sheets(path, model_sheets(tomllib.loads(text)))]
+    elif path.suffix.lower() == ".toml":
+        written = [write_atomic(path, text)]
+    else:
+        raise BadInput(f"{path}: expected a name that ends in .toml or .xlsx")
+    return [*written, *(write_atomic(each, trial(Model.from_file(path))) for each in beside)]

@@ -1,0 +1,93 @@
+"""The CHEERS 2022 checklist, filled where the model knows the answer, its blanks marked for the author.
+
+Husereau et al., "Consolidated Health Economic Evaluation Reporting Standards 2022 (CHEERS 2022) statement", BMJ 2022.
+"""
+
+import pandas as pd
+
+from parataxis.methods.therapy_sequence.dependence import HazardRatio
+from parataxis.methods.therapy_sequence.psa import Analysis
+from parataxis.methods.therapy_sequence.sequence import Comparison, SequenceModel
+
+BLANK = "(to be filled in by the authors)"
+ITEMS = (
+    *("Title", "Abstract", "Background and objectives", "Health economic analysis plan", "Study population"),
+    *("Setting and location", "Comparators", "Perspective", "Time horizon", "Discount rate", "Selection of outcomes"),
+    *("Measurement of outcomes", "Valuation of outcomes", "Measurement and valuation of resources and costs"),
+    *("Currency, price date, and conversion", "Rationale and description of model", "Analytics and assumptions"),
+    *("Characterizing heterogeneity", "Characterizing distributional effects", "Characterizing uncertainty"),
+    *("Approach to engagement with patients and others affected by the study", "Study parameters"),
+    *("Summary of main results", "Effect of uncertainty", "Effect of engagement with patients and others"),
+    *("Study findings, limitations, generalizability, and current knowledge", "Source of funding"),
+    "Conflicts of interest",
+)
+
+
+def cheers(model: SequenceModel, comparison: Comparison, analysis: Analysis | None = None) -> pd.DataFrame:
+    """Columns item, topic, reported; a row each of the 28 items."""
+    known = _known(model, comparison) | (_uncertainty(model, analysis) if analysis else {})
+    rows = [
+        {"item": place, "topic": topic, "reported": known.get(topic) or BLANK} for place, topic in enumerate(ITEMS, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _known(model: SequenceModel, comparison: Comparison) -> dict[str, str]:
+    parts = model.model.parts
+    years = parts.cycles * parts.cycle_days / 365
+    discount, behaviour = parts.discount, model.model.behaviour
+    names = {drug.id: drug.name or drug.id for drug in parts.drugs}
+    strategies = [
+        f"{each.name}: {', then '.join(names[drug] for drug in each.drugs)}" for each in model.model.strategies
+    ]
+    dependence = "; ".join(f"{name}: {_depends(model, name)}" for name in model.strategies)
+    return {
+        "Title": parts.title,
+        "Study population": parts.population,
+        "Comparators": "; ".join(strategies),
+        "Perspective": parts.perspective,
+        "Time horizon": f"{parts.cycles} cycles of {parts.cycle_days:g} days ({years:.1f} years)",
+        "Discount rate": f"{100 * discount.costs:g} % a year on costs, {100 * discount.qalys:g} % on QALYs",
+        "Selection of outcomes": "quality-adjusted life years (QALYs), overall survival",
+        "Measurement of outcomes": f"published survival curves; source: {parts.source}" if parts.source else "",
+        "Currency, price date, and conversion": ", ".join(
+            filter(None, [parts.currency, str(parts.price_year) if parts.price_year else ""])
+        ),
+        "Rationale and description of model": (
+            "semi-Markov cohort of lines of therapy: in each line on the drug, with an adverse event, or stopped; "
+            "extensive disease; death. Later lines depend on the time in the first"
+        ),
+        "Analytics and assumptions": (
+            f"expectations by an exact engine; probabilities {behaviour.form.replace('_', '-')}; cycle correction "
+            f"{behaviour.cycle_correction}; dependence: {dependence}"
+        ),
+        "Study parameters": "the model file; all values in the sheet of inputs",
+        "Summary of main results": "; ".join(comparison.words),
+    }
+
+
+def _depends(model: SequenceModel, strategy: str) -> str:
+    found = model.model.dependence(strategy)
+    if isinstance(found, HazardRatio):
+        return f"hazard ratio {found.hazard_ratio:.3g}, falling to 1 by cycle {found.until:.3g}"
+    return f"Clayton copula, theta {found.theta:.3g}"
+
+
+def _uncertainty(model: SequenceModel, analysis: Analysis) -> dict[str, str]:
+    n = len(analysis.draws.cost)
+    spread = model.model.parts.uncertainty
+    curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
+    fitted = "; dependence fitted anew in each draw" if analysis.recalibrated else ""
+    threshold = model.model.parts.thresholds[0]
+    rank = analysis.draws.ranking(threshold)
+    return {
+        "Characterizing uncertainty": (
+            f"{n:,} draws of {len(analysis.varied)} parameters: costs gamma (standard error {100 * spread.costs:g} % "
+            f"of the mean), utilities beta ({spread.utilities:g}), probabilities beta ({100 * spread.probabilities:g} %); "
+            f"{curves}{fitted}"
+        ),
+        "Effect of uncertainty": (
+            f"at {threshold:,.0f} a QALY {rank['strategy'].iloc[0]} is best in "
+            f"{100 * rank['best'].iloc[0]:.1f} % of draws"
+        ),
+    }

@@ -1,0 +1,259 @@
+"""Sequences of therapy: from a model file to costs, QALYs, uncertainty and a report."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parataxis.methods.therapy_sequence.cli_options import (
+    AsJson,
+    Compat,
+    CompatName,
+    Correct,
+    CorrectionName,
+    CycleCorrection,
+    DependenceName,
+    ModelFile,
+    Orders,
+    Out,
+    RngName,
+    Seed,
+    Setting,
+    aligned,
+    opened,
+    records,
+    write_tables,
+)
+
+app = typer.Typer(no_args_is_help=True, help="Which drug first? Costs, QALYs and survival of drugs in either order.")
+
+
+@app.command("template")
+def template_command(
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="The .toml or .xlsx file to write.")],
+    paper: Annotated[bool, typer.Option("--paper", help="The published case, without its unlicensed curves.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a model to start from: an example that runs by itself, or the published case.
+
+    Example: parataxis therapy template example.toml
+    """
+    from parataxis.methods.therapy_sequence.example import write_template
+
+    written = [str(each) for each in write_template(path, paper)]
+    print(json.dumps({"written": written}, indent=1) if as_json else "\n".join(f"written: {each}" for each in written))
+
+
+@app.command("check")
+def check_command(
+    model: ModelFile, setting: Setting = None, compat: Compat = CompatName.corrected, as_json: AsJson = False
+) -> None:
+    """Read a model, all its curves included, and say what it holds.
+
+    Example: parataxis therapy check model.toml
+    """
+    found = opened(model, setting, compat)
+    parts = found.model.parts
+    plans = found.plans()
+    facts = {
+        "model": parts.name,
+        "cycles": parts.cycles,
+        "cycle_days": parts.cycle_days,
+        "drugs": [each.id for each in parts.drugs],
+        "strategies": found.strategies,
+        "settings": list(parts.settings),
+        "targets": [each.strategy for each in parts.targets],
+        "states": list(plans[0].states),
+    }
+    told = (
+        f"{parts.name}: {len(parts.drugs)} drugs, {len(plans)} strategies of {plans[0].lines} lines, {parts.cycles} "
+        f"cycles of {parts.cycle_days:g} days; settings: {', '.join(parts.settings) or 'none'}\nnothing is wrong with it"
+    )
+    print(json.dumps(facts, indent=1) if as_json else told)
+
+
+@app.command("run")
+def run_command(
+    model: ModelFile,
+    setting: Setting = None,
+    compat: Compat = CompatName.corrected,
+    correct: Correct = None,
+    cycle_correction: CycleCorrection = CorrectionName.none,
+    orders: Orders = False,
+    patients: Annotated[int, typer.Option(min=0, help="Simulate so many besides; 0: the exact engine alone.")] = 0,
+    seed: Seed = 0,
+    rng: Annotated[RngName, typer.Option(help="Of the simulation.")] = RngName.philox,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Costs and QALYs of each strategy, dominance in words, and net benefit.
+
+    Example: parataxis therapy run model.toml
+    """
+    found = opened(model, setting, compat, correct, cycle_correction)
+    comparison = found.compare(orders=orders)
+    simulated = found.simulate(patients, seed, rng.value) if patients else []
+    walked = found.compare(simulated) if simulated else None
+    if out:
+        traces = {f"trace {each}": found.trace(each).reset_index() for each in found.strategies}
+        more = {f"patients {each.name}": each.patients() for each in simulated}
+        write_tables(out, {"results": comparison.table, **traces, **more})
+    value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words}
+    told = f"{aligned(comparison.table)}\n\n{comparison}"
+    if walked:
+        value["simulated"] = {"results": records(walked.table), "words": walked.words, "note": walked.note}
+        told += f"\n\nsimulated\n{aligned(walked.table)}\n\n{walked}"
+    print(json.dumps(value, indent=1) if as_json else told)
+
+
+@app.command("calibrate")
+def calibrate_command(
+    model: ModelFile,
+    dependence: Annotated[DependenceName, typer.Option(help="What is fitted.")] = DependenceName.hazard_ratio,
+    compat: Compat = CompatName.corrected,
+    correct: Correct = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the dependence between lines to each [[target]], and show the ridge: what the trial does not tell.
+
+    Example: parataxis therapy calibrate model.toml
+    """
+    from parataxis.methods.therapy_sequence.model import settings_of
+
+    found = opened(model, None, compat, correct)
+    fitted = [found.calibrate(each.strategy, dependence.value) for each in found.model.parts.targets]
+    if not fitted:
+        found.calibrated()  # says that there is no target
+    if out:
+        write_tables(out, {f"ridge {each.strategy}": each.profile for each in fitted})
+    values = [
+        {
+            "strategy": each.strategy,
+            **settings_of({each.strategy: each.dependence})[each.strategy],
+            "error": each.error,
+            "independent": each.independent,
+            "at_bound": each.at_bound,
+            "ridge": records(each.ridge()),
+        }
+        for each in fitted
+    ]
+    told = []
+    for each in fitted:
+        bound = ", at the bound of the search" if each.at_bound else ""
+        told.append(
+            f"{each.strategy}: {each.dependence}{bound}\nsquared error {each.error:.4f}, without dependence "
+            f"{each.independent:.4f}; errors up to twice as large:\n{aligned(each.ridge())}"
+        )
+    print(json.dumps(values, indent=1) if as_json else "\n\n".join(told))
+
+
+@app.command("psa")
+def psa_command(
+    model: ModelFile,
+    draws: Annotated[int, typer.Option(min=2, help="How many.")] = 1000,
+    setting: Setting = None,
+    compat: Compat = CompatName.corrected,
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Fit the dependence anew in each draw, to patients drawn again.")
+    ] = False,
+    orders: Orders = False,
+    seed: Seed = 0,
+    log: Annotated[
+        Path | None, typer.Option(help="A .jsonl by which a killed run goes on.", show_default=False)
+    ] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Probabilistic sensitivity analysis: who is best, how surely, and what knowing better would be worth.
+
+    Example: parataxis therapy psa model.toml --draws 200
+    """
+    from parataxis.progress import watching
+
+    found = opened(model, setting, compat)
+    with watching("draws") as tell:
+        analysis = found.psa(draws, seed, orders, recalibrate=recalibrate, log=log, tell=tell)
+    levels = found.model.parts.thresholds
+    ranked, accepted, evpi = (
+        analysis.draws.ranking(levels[0]),
+        analysis.draws.acceptability(levels),
+        analysis.draws.evpi(levels),
+    )
+    if out:
+        tables = {"ranking": ranked, "acceptability": accepted, "evpi": evpi, "draws": analysis.draws.table()}
+        write_tables(out, tables)
+    value = {
+        "draws": draws,
+        "varied": analysis.varied,
+        "curves": analysis.curves,
+        "ranking": records(ranked),
+        "acceptability": records(accepted),
+        "evpi": records(evpi),
+    }
+    curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
+    told = (
+        f"{draws:,} draws of {len(analysis.varied)} parameters; {curves}\n\nby net benefit at {levels[0]:,.0f} a QALY\n"
+        f"{aligned(ranked)}\n\nprobability to be best\n{aligned(accepted)}\n\n"
+        f"value of perfect information\n{aligned(evpi)}"
+    )
+    print(json.dumps(value, indent=1) if as_json else told)
+
+
+@app.command("report")
+def report_command(
+    model: ModelFile,
+    out: Annotated[Path, typer.Option(help="The .html file.")] = Path("therapy.html"),
+    draws: Annotated[int, typer.Option(min=2, help="Of the sensitivity analysis.")] = 1000,
+    setting: Setting = None,
+    compat: Compat = CompatName.corrected,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """One HTML page: results, plane, acceptability, survival over the trials, calibration, CHEERS 2022, inputs.
+
+    Example: parataxis therapy report model.toml --draws 100
+    """
+    from parataxis.files import write_atomic
+    from parataxis.methods.therapy_sequence.report import report
+    from parataxis.progress import watching
+
+    found = opened(model, setting, compat)
+    with watching("draws") as tell:
+        analysis = found.psa(draws, seed, tell=tell)
+    fitted = [found.calibrate(each.strategy) for each in found.model.parts.targets]
+    write_atomic(out, report(found, analysis, fitted))
+    words = found.compare().words
+    facts = {"report": str(out), "draws": draws, "words": words}
+    print(json.dumps(facts, indent=1) if as_json else "\n".join([*words, f"report: {out}"]))
+
+
+@app.command("audit")
+def audit_command(
+    model: ModelFile,
+    setting: Setting = None,
+    compat: Compat = CompatName.corrected,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the model what must not matter to it, and what may: orders of strategies, drugs, patients, events, cycles.
+
+    Exit status 1 if something matters that must not.
+
+    Example: parataxis therapy audit model.toml
+    """
+    import pandas as pd
+
+    from parataxis.methods.therapy_sequence.order_checks import order_checks
+
+    checks = order_checks(opened(model, setting, compat).model, seed)
+    rows = [{"what": each.what, "must not matter": each.must, "verdict": each.verdict} for each in checks]
+    changes = [{"d_qaly": each.d_qaly, "d_cost": each.d_cost} for each in checks]
+    table = pd.DataFrame([row | change for row, change in zip(rows, changes, strict=True)])
+    print(json.dumps(records(table), indent=1) if as_json else aligned(table))
+    if any(each.broken for each in checks):
+        raise typer.Exit(1)
+
+
+# The commands before a model (reconstruct, events, fit) stand in cli_curves: cli_curves.register(app) goes here.

@@ -1,0 +1,156 @@
+"""One HTML page that shows a comparison whole: results, uncertainty, survival, calibration, CHEERS 2022, inputs."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from parataxis.methods.therapy_sequence import plots
+from parataxis.methods.therapy_sequence.behaviour import CORRECTED
+from parataxis.methods.therapy_sequence.calibrate import Calibration
+from parataxis.methods.therapy_sequence.cheers import BLANK, cheers
+from parataxis.methods.therapy_sequence.exact import Occupancy
+from parataxis.methods.therapy_sequence.parameters import parameters
+from parataxis.methods.therapy_sequence.psa import Analysis
+from parataxis.methods.therapy_sequence.sequence import SequenceModel
+from parataxis.page import page
+
+THRESHOLDS = 61  # points of a curve over the willingness to pay
+
+
+def thresholds(model: SequenceModel) -> list[float]:
+    """From 0 to twice the highest threshold of the file."""
+    return np.linspace(0, 2 * max(model.model.parts.thresholds), THRESHOLDS).tolist()
+
+
+def report(model: SequenceModel, analysis: Analysis, calibrations: Sequence[Calibration] = ()) -> str:
+    parts, comparison = model.model.parts, model.compare()
+    body = [
+        f"<h1>{escape(parts.title or parts.name)}</h1>",
+        f"<p class=soft>{escape(_headline(model))}</p>",
+        *(f"<p><b>{escape(each)}</b></p>" for each in comparison.words),
+        _results(model, comparison.table),
+        _uncertainty(model, analysis),
+        _survival(model, calibrations),
+        *(_calibration(each) for each in calibrations),
+        "<h2>CHEERS 2022</h2>",
+        _table(cheers(model, comparison, analysis), "Filled in where the model knows the answer."),
+        _inputs(model),
+    ]
+    return page(parts.title or parts.name, "".join(body))
+
+
+def _headline(model: SequenceModel) -> str:
+    parts = model.model.parts
+    how = "corrected model" if model.model.behaviour == CORRECTED else f"{model.model.behaviour}"
+    return f"{parts.cycles} cycles of {parts.cycle_days:g} days; setting {model.setting or 'independent'}; {how}"
+
+
+def _results(model: SequenceModel, table: pd.DataFrame) -> str:
+    shown = table.rename(columns={"d_cost": "Δ cost", "d_qaly": "Δ QALYs", "icer": "ICER", "qaly": "QALYs"})
+    shown = shown.rename(columns=lambda name: f"NMB at {float(name[4:]):,.0f}" if name.startswith("nmb_") else name)
+    caption = (
+        f"Expectations a patient, without Monte Carlo. Costs in {model.model.parts.currency or 'the file’s unit'}."
+    )
+    return "<h2>Results</h2>" + _table(shown, caption)
+
+
+def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
+    parts, draws = model.model.parts, analysis.draws
+    grid = thresholds(model)
+    held = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "survival curves held fixed"
+    body = [
+        "<h2>Uncertainty</h2>",
+        f"<p class=soft>{len(draws.cost):,} draws of {len(analysis.varied)} parameters; {escape(held)}.</p>",
+    ]
+    if len(draws.names) > 1:
+        first, second = draws.names[1], draws.names[0]
+        body.append(
+            _figure(
+                plots.plane(draws, first, second, parts.thresholds, parts.currency),
+                "The plane: a point a draw, the diamond their mean.",
+            )
+        )
+    body.append(
+        _figure(
+            plots.acceptability(draws.acceptability(grid), draws.names, parts.currency),
+            "Acceptability: the share of draws in which a strategy has the highest net benefit.",
+        )
+    )
+    body.append(
+        _figure(
+            plots.evpi(draws.evpi(grid), parts.currency),
+            "Expected value of perfect information, with a 95 % band over draws.",
+        )
+    )
+    body.append(
+        _table(draws.ranking(parts.thresholds[0]), f"Ranked by net benefit at {parts.thresholds[0]:,.0f} a QALY.")
+    )
+    if len(draws.names) > 1 and parameters(parts):
+        threshold, pair = parts.thresholds[0], f"{draws.names[1]} less {draws.names[0]}"
+        table = model.tornado(draws.names[1], draws.names[0])
+        body.append(_figure(plots.tornado(table, threshold, pair, parts.currency), "One number at a time."))
+    return "".join(body)
+
+
+def _survival(model: SequenceModel, calibrations: Sequence[Calibration]) -> str:
+    plans = model.plans()
+    held = [Occupancy.of(each) for each in plans]
+    alive = {plan.name: 1 - each.dead for plan, each in zip(plans, held, strict=True)}
+    trials = {each.strategy: 1 - each.trial for each in calibrations}
+    body = [
+        "<h2>Survival</h2>",
+        _figure(plots.survival(alive, trials), "Overall survival; dotted, the trial that it should match."),
+    ]
+    for plan, each in zip(plans, held, strict=True):
+        body.append(_figure(plots.states(each.trace(plan), plan.name), ""))
+    return "".join(body)
+
+
+def _calibration(found: Calibration) -> str:
+    near = found.ridge()
+    key = near.columns[0]
+    told = (
+        f"{found.strategy}: best {found.dependence}, squared error {found.error:.4f} ({found.independent:.4f} "
+        f"without dependence){', at the bound of the search' if found.at_bound else ''}. Errors up to twice as large have {key} "
+        f"from {near[key].min():.3g} to {near[key].max():.3g}."
+        if len(near)
+        else f"{found.strategy}: best {found.dependence}, squared error {found.error:.4f}."
+    )
+    picture = plots.ridge(found.profile, found.error, found.strategy)
+    return f"<h2>Calibration: {escape(found.strategy)}</h2><p>{escape(told)}</p>" + _figure(picture, "The ridge.")
+
+
+def _inputs(model: SequenceModel) -> str:
+    rows = []
+    for each in parameters(model.model.parts):
+        shape = "gamma" if each.kind == "cost" else "beta"
+        rows.append({"parameter": each.name, "mean": each.mean, "standard error": each.sd, "distribution": shape})
+    table = pd.DataFrame(rows, columns=["parameter", "mean", "standard error", "distribution"])
+    return "<h2>Parameters that vary</h2>" + _table(table, f"Source: {model.model.parts.source or BLANK}")
+
+
+def _table(table: pd.DataFrame, caption: str) -> str:
+    numeric = [pd.api.types.is_numeric_dtype(table[name]) for name in table]
+    kinds = [" class=number" if each else "" for each in numeric]
+    head = "".join(f"<th{kind}>{escape(str(name))}" for name, kind in zip(table, kinds, strict=True))
+    rows = "".join(
+        "<tr>" + "".join(f"<td{kind}>{_cell(value)}" for value, kind in zip(row, kinds, strict=True)) + "</tr>"
+        for row in table.itertuples(index=False)
+    )
+    return f"<div class=wide><table><caption>{escape(caption)}</caption><tr>{head}</tr>{rows}</table></div>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        if value != value:
+            return ""
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+    text = escape(str(value))
+    return f"<span class=open>{text}</span>" if value == BLANK else text
+
+
+def _figure(picture: str, caption: str) -> str:
+    return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -1,0 +1,172 @@
+"""A model as an Excel workbook, in and out, and results as one.
+
+Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`, and
+`curves` (a column a curve, a row a cycle). A key with a dot is a key in a table, as in TOML; lists have semicolons.
+"""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from parataxis.errors import BadInput
+from parataxis.files import write_atomic
+
+LISTS = ("thresholds", "each", "drugs")
+SHEETS = ("model", "lines", "strategies")
+
+
+def write_sheets(path: Path, sheets: Mapping[str, pd.DataFrame]) -> Path:
+    """A workbook of tables, whole or not at all."""
+    stream = io.BytesIO()
+    with pd.ExcelWriter(stream, engine="openpyxl") as writer:
+        for name, table in sheets.items():
+            table.to_excel(writer, sheet_name=name[:31], index=False)
+            sheet = writer.sheets[name[:31]]
+            sheet.freeze_panes = "A2"
+            for column, head in enumerate(table.columns, 1):
+                letter = sheet.cell(1, column).column_letter
+                sheet.column_dimensions[letter].width = min(max(len(str(head)) + 2, 10), 40)
+    return write_atomic(path, stream.getvalue())
+
+
+# -- a model in ----------------------------------------------------------------------------------------------------
+
+
+def read_workbook(path: Path) -> dict[str, Any]:
+    """The table that the same model's TOML file would give."""
+    try:
+        sheets = pd.read_excel(path, sheet_name=None, engine="openpyxl")
+    except OSError as error:
+        raise BadInput(f"{path.name}: can't be read: {error.strerror}") from None
+    except (ValueError, KeyError, ImportError) as error:
+        raise BadInput(f"{path.name}: is no Excel workbook: {str(error).splitlines()[0]}") from None
+    except Exception as error:
+        if type(error).__name__ not in ("BadZipFile", "InvalidFileException"):
+            raise
+        raise BadInput(f"{path.name}: is no Excel workbook (.xlsx)") from None
+    for name in SHEETS:
+        if name not in sheets:
+            raise BadInput(f"{path.name}: no sheet {name!r}; there: {', '.join(sheets)}")
+    curves = sheets.get("curves", pd.DataFrame())
+    model: dict[str, Any] = {}
+    for row in _rows(sheets["model"], path, "model", ("key", "value")):
+        _put(model, row["key"], row["value"], curves, f"{path.name}: sheet 'model': ")
+    model["drug"] = _drugs(_rows(sheets["lines"], path, "lines", ("drug", "line")), curves, path)
+    model["strategy"] = [
+        _nested(row, curves, path) for row in _rows(sheets["strategies"], path, "strategies", ("name", "drugs"))
+    ]
+    if "targets" in sheets:
+        model["target"] = [
+            _nested(row, curves, path) for row in _rows(sheets["targets"], path, "targets", ("strategy",))
+        ]
+    for row in _rows(
+        sheets.get("settings", pd.DataFrame(columns=["setting", "strategy"])), path, "settings", ("setting", "strategy")
+    ):
+        own = {key: value for key, value in row.items() if key not in ("setting", "strategy")}
+        model.setdefault("settings", {}).setdefault(row["setting"], {})[row["strategy"]] = own
+    return model
+
+
+def _rows(table: pd.DataFrame, path: Path, sheet: str, needed: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Each row's filled cells."""
+    for column in needed:
+        if column not in table:
+            raise BadInput(f"{path.name}: sheet {sheet!r}: no column {column!r}; there: {', '.join(map(str, table))}")
+    rows = table.to_dict("records")
+    found = [{str(key): value for key, value in row.items() if not pd.isna(value)} for row in rows]
+    for place, row in enumerate(found, 2):
+        if row and (missing := [each for each in needed if each not in row]):
+            raise BadInput(f"{path.name}: sheet {sheet!r}, row {place}: {missing[0]} is empty")
+    return [row for row in found if row]
+
+
+def _drugs(rows: list[dict[str, Any]], curves: pd.DataFrame, path: Path) -> list[dict[str, Any]]:
+    drugs: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        identity = str(row.pop("drug"))
+        drug = drugs.setdefault(identity, {"id": identity, "line": []})
+        if row.pop("line") != len(drug["line"]) + 1:
+            raise BadInput(f"{path.name}: sheet 'lines', drug {identity!r}: expected its lines in order, from 1")
+        if "name" in row:
+            drug["name"] = row.pop("name")
+        drug["line"].append(_nested(row, curves, path))
+    return list(drugs.values())
+
+
+def _nested(row: dict[str, Any], curves: pd.DataFrame, path: Path) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for key, value in row.items():
+        _put(table, key, value, curves, f"{path.name}: ")
+    return table
+
+
+def _put(table: dict[str, Any], key: str, value: Any, curves: pd.DataFrame, where: str) -> None:
+    *steps, last = str(key).split(".")
+    for step in steps:
+        table = table.setdefault(step, {})
+    if last in LISTS:
+        cells = str(value).split(";")
+        table[last] = [each.strip() if last == "drugs" else _number(each, f"{where}{key}") for each in cells]
+    elif last == "values":
+        if value not in curves:
+            raise BadInput(
+                f"{where}{key}={value!r}: no such column in sheet 'curves'; there: {', '.join(map(str, curves))}"
+            )
+        table[last] = [float(each) for each in curves[value].dropna()]
+    else:
+        table[last] = value.item() if hasattr(value, "item") else value
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"{where}: {text!r} is no number; lists have semicolons between") from None
+
+
+# -- a model out ---------------------------------------------------------------------------------------------------
+
+
+def model_sheets(table: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """The sheets of a model's table (as read from TOML); `read_workbook` gives the table back."""
+    curves: dict[str, list[float]] = {}
+    top = {key: value for key, value in table.items() if key not in ("drug", "strategy", "settings", "target")}
+    rows = _flat(top, "", curves)
+    sheets = {"model": pd.DataFrame({"key": list(rows), "value": list(rows.values())})}
+    lines = []
+    for drug in table.get("drug", []):
+        for place, line in enumerate(drug["line"], 1):
+            own = _flat(line, f"{drug['id']}{place} ", curves)
+            lines.append({"drug": drug["id"], "name": drug.get("name", ""), "line": place, **own})
+    sheets["lines"] = pd.DataFrame(lines)
+    sheets["strategies"] = pd.DataFrame([_flat(each, "", curves) for each in table.get("strategy", [])])
+    settings = [
+        {"setting": name, "strategy": strategy, **own}
+        for name, kept in table.get("settings", {}).items()
+        for strategy, own in kept.items()
+    ]
+    sheets["settings"] = pd.DataFrame(settings, columns=None if settings else ["setting", "strategy"])
+    if table.get("target"):
+        sheets["targets"] = pd.DataFrame(table["target"])
+    longest = max(map(len, curves.values()), default=0)
+    columns = {name: [*values, *[None] * (longest - len(values))] for name, values in curves.items()}
+    sheets["curves"] = pd.DataFrame({"cycle": range(1, longest + 1), **columns})
+    return sheets
+
+
+def _flat(table: Mapping[str, Any], prefix: str, curves: dict[str, list[float]], path: str = "") -> dict[str, Any]:
+    """By dotted key. prefix: of the names that curves get."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, prefix, curves, f"{path}{key}.")
+        elif key == "values":
+            name = f"{prefix}{path.rstrip('.')}"
+            curves[name] = list(value)
+            found[path + key] = name
+        else:
+            found[path + key] = "; ".join(map(str, value)) if isinstance(value, list) else value
+    return found
