@@ -5,7 +5,6 @@ Husereau et al., "Consolidated Health Economic Evaluation Reporting Standards 20
 
 import pandas as pd
 
-from parataxis.methods.therapy_sequence.dependence import HazardRatio
 from parataxis.methods.therapy_sequence.psa import Analysis
 from parataxis.methods.therapy_sequence.sequence import Comparison, SequenceModel
 
@@ -40,7 +39,7 @@ def _known(model: SequenceModel, comparison: Comparison) -> dict[str, str]:
     strategies = [
         f"{each.name}: {', then '.join(names[drug] for drug in each.drugs)}" for each in model.model.strategies
     ]
-    dependence = "; ".join(f"{name}: {_depends(model, name)}" for name in model.strategies)
+    dependence = "; ".join(f"{name}: {model.model.dependence(name)}" for name in model.strategies)
     return {
         "Title": parts.title,
         "Study population": parts.population,
@@ -66,13 +65,6 @@ def _known(model: SequenceModel, comparison: Comparison) -> dict[str, str]:
     }
 
 
-def _depends(model: SequenceModel, strategy: str) -> str:
-    found = model.model.dependence(strategy)
-    if isinstance(found, HazardRatio):
-        return f"hazard ratio {found.hazard_ratio:.3g}, falling to 1 by cycle {found.until:.3g}"
-    return f"Clayton copula, theta {found.theta:.3g}"
-
-
 def _uncertainty(model: SequenceModel, analysis: Analysis) -> dict[str, str]:
     n = len(analysis.draws.cost)
     spread = model.model.parts.uncertainty
@@ -83,8 +75,8 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> dict[str, str]:
     return {
         "Characterizing uncertainty": (
             f"{n:,} draws of {len(analysis.varied)} parameters: costs gamma (standard error {100 * spread.costs:g} % "
-            f"of the mean), utilities beta ({spread.utilities:g}), probabilities beta ({100 * spread.probabilities:g} %); "
-            f"{curves}{fitted}"
+            f"of the mean), utilities beta ({spread.utilities:g}), probabilities beta "
+            f"({100 * spread.probabilities:g} %); {curves}{fitted}"
         ),
         "Effect of uncertainty": (
             f"at {threshold:,.0f} a QALY {rank['strategy'].iloc[0]} is best in "

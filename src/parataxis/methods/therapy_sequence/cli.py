@@ -68,7 +68,8 @@ def check_command(
     }
     told = (
         f"{parts.name}: {len(parts.drugs)} drugs, {len(plans)} strategies of {plans[0].lines} lines, {parts.cycles} "
-        f"cycles of {parts.cycle_days:g} days; settings: {', '.join(parts.settings) or 'none'}\nnothing is wrong with it"
+        f"cycles of {parts.cycle_days:g} days; settings: {', '.join(parts.settings) or 'none'}\n"
+        "nothing is wrong with it"
     )
     print(json.dumps(facts, indent=1) if as_json else told)
 

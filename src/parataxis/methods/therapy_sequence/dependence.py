@@ -31,6 +31,9 @@ class HazardRatio:
         if not 0 < self.until < np.inf:
             raise BadInput(f"until={self.until}: expected cycles above 0")
 
+    def __str__(self) -> str:
+        return f"hazard ratio {self.hazard_ratio:.3g}, falling to 1 by cycle {self.until:.3g}"
+
     def ratios(self, cycles: int) -> Float[np.ndarray, " leaving"]:
         first = np.arange(cycles)
         ratio = self.hazard_ratio - first * (self.hazard_ratio - 1) / self.until
@@ -57,6 +60,9 @@ class Clayton:
     def __post_init__(self) -> None:
         if not 0 <= self.theta < np.inf:
             raise BadInput(f"theta={self.theta}: expected a number from 0; 0 is no dependence")
+
+    def __str__(self) -> str:
+        return f"Clayton copula, theta {self.theta:.3g}"
 
     def tables(self, table: TransitionTable, first: Float[np.ndarray, " time"]) -> Tables:
         given = conditional_survival(table.survival(), 0.5 * (first[:-1] + first[1:]), self.theta)

@@ -112,8 +112,10 @@ class Model:
         self.curves: dict[tuple[str, int], tuple[Any, Any]] = {}  # incidences by cycle, instead of the file's
 
     @classmethod
-    def from_file(cls, path: Path | str, compat: str | Behaviour = CORRECTED) -> "Model":
-        """Of a .toml file or an .xlsx workbook. Its curves are looked for beside it, then in the data folder."""
+    def from_file(cls, path: Path | str, compat: str | Behaviour = CORRECTED, folder: Path | None = None) -> "Model":
+        """Of a .toml file or an .xlsx workbook. The files that it names are looked for beside it (or in `folder`), then
+        in the data folder.
+        """
         path = Path(path)
         if path.suffix.lower() == ".xlsx":
             from parataxis.methods.therapy_sequence.workbook import read_workbook
@@ -126,7 +128,7 @@ class Model:
                 raise BadInput(f"{path.name}: can't be read: {error.strerror}") from None
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise BadInput(f"{path.name}: is not TOML: {error}") from None
-        return cls(build(ModelFile, table, f"{path.name}: ", KEYS), Folder(path.parent), compat)
+        return cls(build(ModelFile, table, f"{path.name}: ", KEYS), Folder(folder or path.parent), compat)
 
     def with_behaviour(self, compat: str | Behaviour) -> "Model":
         return Model(self.parts, self.folder, compat)

@@ -1,6 +1,6 @@
 """Probabilistic sensitivity analysis: the exact engine under drawn prices, utilities, probabilities and patients."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from parataxis.methods.therapy_sequence.parts import Strategy
 from parataxis.progress import Tell, untold
 
 BATCH = 50  # draws to a line of the log
+Trial = tuple[Any, Any, int]  # time in cycles, event, cycles to be matched
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,20 @@ def psa(
     recalibrate: bool = False,
     log: Path | None = None,
     tell: Tell = untold,
+    trials: Mapping[str, Trial] | None = None,
 ) -> Analysis:
     """n draws of every strategy (all those of the file if none are given).
 
     A draw depends on the seed and its number alone; all strategies share it. Costs are gamma, utilities and
     probabilities beta; where a line has `patients`, they are drawn again and so are the kinds of their events.
-    recalibrate: in each draw the dependence is fitted anew, to the target trial's patients drawn again. log: a file by
-    which a run that was cut off goes on.
+    recalibrate: in each draw the dependence is fitted anew, to the target trial's patients drawn again; trials: these
+    patients by strategy, instead of the file's. log: a file by which a run that was cut off goes on.
     """
     if n < 2:
         raise BadInput(f"n={n}: expected at least 2 draws")
     chosen = list(strategies or model.strategies)
-    study = _Study(model, chosen, seed, recalibrate)
+    recalibrate = recalibrate or trials is not None
+    study = _Study(model, chosen, seed, recalibrate, trials or {})
     asked = study.asked(seed)
     done = _kept(log, asked) if log else {}
     writer = JsonLines(log) if log else None
@@ -88,18 +91,19 @@ def _kept(log: Path, asked: Any) -> dict[int, Any]:
 class _Study:
     """What is the same in all draws."""
 
-    def __init__(self, model: Model, strategies: list[Strategy], seed: int, recalibrate: bool) -> None:
+    def __init__(
+        self, model: Model, strategies: list[Strategy], seed: int, recalibrate: bool, trials: Mapping[str, Trial]
+    ) -> None:
         self.model, self.strategies, self.seed, self.recalibrate = model, strategies, seed, recalibrate
         self.known = parameters(model.parts)
         self.dependence = {each.name: model.dependence(each.name) for each in strategies}
         self.plans = [model.plan(each, self.dependence[each.name]) for each in strategies]
         self.occupancies = [Occupancy.of(each) for each in self.plans]
         self.patients = dict(self._patients())
-        self.targets = {}
-        if recalibrate:
-            for each in strategies:
-                target = target_of(model, each.name)
-                self.targets[each.name] = (*read_target(model, target), target.cycles or model.parts.cycles)
+        self.targets = dict(trials)
+        for each in (each for each in strategies if recalibrate and each.name not in trials):
+            target = target_of(model, each.name)
+            self.targets[each.name] = (*read_target(model, target), target.cycles or model.parts.cycles)
 
     def _patients(self) -> Iterator[tuple[tuple[str, int], Patients]]:
         used = {(drug, line) for each in self.strategies for line, drug in enumerate(each.drugs)}

@@ -112,13 +112,11 @@ def _survival(model: SequenceModel, calibrations: Sequence[Calibration]) -> str:
 def _calibration(found: Calibration) -> str:
     near = found.ridge()
     key = near.columns[0]
-    told = (
-        f"{found.strategy}: best {found.dependence}, squared error {found.error:.4f} ({found.independent:.4f} "
-        f"without dependence){', at the bound of the search' if found.at_bound else ''}. Errors up to twice as large have {key} "
-        f"from {near[key].min():.3g} to {near[key].max():.3g}."
-        if len(near)
-        else f"{found.strategy}: best {found.dependence}, squared error {found.error:.4f}."
-    )
+    bound = ", at the bound of the search" if found.at_bound else ""
+    told = f"{found.dependence}{bound}: squared error {found.error:.4f}, without dependence {found.independent:.4f}."
+    if len(near):
+        low, high = near[key].min(), near[key].max()
+        told += f" Errors up to twice as large have {key} from {low:.3g} to {high:.3g}."
     picture = plots.ridge(found.profile, found.error, found.strategy)
     return f"<h2>Calibration: {escape(found.strategy)}</h2><p>{escape(told)}</p>" + _figure(picture, "The ridge.")
 

@@ -1,0 +1,74 @@
+"""Sensitivity analysis of the corrected model: which order is best, how surely, what knowing better is worth."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from parataxis.claims import Figure, Measurement, Table
+from parataxis.methods.therapy_sequence import plots
+from parataxis.methods.therapy_sequence.behaviour import CORRECTED
+from parataxis.methods.therapy_sequence.calibrate import calibrate, deaths
+from parataxis.methods.therapy_sequence.model import Model, settings_of
+from parataxis.methods.therapy_sequence.psa import psa
+from parataxis.methods.therapy_sequence.study_inputs import Inputs
+
+CLAIMS = ("best-first", "best-refitted")
+
+
+def measure(inputs: Inputs, done: Any) -> Iterator[Measurement | Figure | Table]:
+    if all(map(done, CLAIMS)):
+        return
+    model = calibrated(inputs)
+    threshold = model.parts.thresholds[1] if len(model.parts.thresholds) > 1 else model.parts.thresholds[0]
+    fixed = psa(model, inputs.draws, inputs.seed).draws
+    if not done(CLAIMS[0]):
+        yield _share(inputs, CLAIMS[0], fixed, threshold)
+    grid = np.linspace(0, 3 * threshold, 41).tolist()
+    if inputs.real:
+        yield Figure(
+            "acceptability",
+            plots.acceptability(fixed.acceptability(grid), fixed.names, model.parts.currency).encode(),
+            "Corrected and calibrated: the share of draws in which an order is best.",
+        )
+        yield Figure(
+            "plane",
+            plots.plane(fixed, inputs.names[1], inputs.names[0], model.parts.thresholds, model.parts.currency).encode(),
+            "The plane: a point a draw.",
+        )
+    if not done(CLAIMS[1]):
+        trials = {name: (time, event, cycles) for name, (time, event, cycles) in inputs.trials.items()}
+        refitted = psa(model, inputs.refitted, inputs.seed, trials=trials).draws
+        yield _share(inputs, CLAIMS[1], refitted, threshold)
+
+
+def calibrated(inputs: Inputs) -> Model:
+    """The corrected model with the dependence fitted to each trial."""
+    model = inputs.model.with_behaviour(CORRECTED)
+    fits = {
+        name: calibrate(model, name, trial=deaths(*inputs.trials[name]), ridge=False).dependence
+        for name in inputs.names
+    }
+    return model.with_parts(settings={"calibrated": settings_of(fits)}, setting="calibrated")
+
+
+def _share(inputs: Inputs, claim: str, draws: Any, threshold: float) -> Measurement:
+    """Of the draws in which the second strategy is best, with Wilson's interval."""
+    from scipy.stats import binomtest
+
+    benefit = draws.net_benefit(threshold)
+    wins, n = int((benefit[:, 1] > benefit[:, 0]).sum()), len(benefit)
+    interval = binomtest(wins, n).proportion_ci(method="wilson")
+    difference = benefit[:, 1] - benefit[:, 0]
+    low, high = np.quantile(difference, (0.025, 0.975))
+    note = f"at {threshold:,.0f} a QALY; difference in net benefit {difference.mean():,.0f} [{low:,.0f}, {high:,.0f}]"
+    return Measurement(
+        claim,
+        wins / n,
+        min(float(interval.low), wins / n),
+        max(float(interval.high), wins / n),
+        n,
+        real=inputs.real,
+        data=inputs.data,
+        note=note,
+    )
