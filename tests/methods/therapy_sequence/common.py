@@ -110,7 +110,7 @@ BAD_INPUTS = [
     _bad("duplicate", "strategy 'A first' stands twice; leave one out, or rename it"),
     _bad("twice", "strategy's drugs 'A then B' stands twice"),
     _bad("unknown", "strategy 'B first': drug 'X' is unknown; known: A, B"),
-    _bad("third", "drug 'B': nothing on it in line 3; add a [[drug.line]], or another order"),
+    _bad("third", "drug 'B': nothing on it in line 3; add a [[drug.line]], or leave it out there"),
     _bad(
         "horizon",
         "drug 'A', line 1: progression: the data end at cycle 20, the horizon is cycles=40; give tail_from=21",

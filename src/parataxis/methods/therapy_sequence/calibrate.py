@@ -127,7 +127,7 @@ def _hazard_ratio(error: Any, cycles: int, ridge: bool) -> tuple[Dependence, boo
         ratio, until = np.exp(np.clip(x, low, high))
         return error(HazardRatio(float(ratio), float(until)))
 
-    options = {"xatol": 1e-5, "fatol": 1e-10, "maxiter": 400}
+    options = {"xatol": 1e-4, "fatol": 1e-9, "maxiter": 400}
     bounds = list(zip(low, high, strict=True))
     starts = [np.minimum(np.log(each), high) for each in STARTS]
     tried = [minimize(of, each, method="Nelder-Mead", bounds=bounds, options=options) for each in starts]

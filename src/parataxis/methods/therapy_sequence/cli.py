@@ -53,15 +53,17 @@ def check_command(
 
     Example: parataxis therapy check model.toml
     """
-    found = opened(model, setting, compat)
-    parts = found.model.parts
-    plans = found.plans()
+    from parataxis.methods.therapy_sequence.model import Model  # needs no compiler
+
+    found = Model.from_file(model, compat.value)
+    found = found.with_parts(setting=setting) if setting else found
+    parts, plans = found.parts, found.plans()
     facts = {
         "model": parts.name,
         "cycles": parts.cycles,
         "cycle_days": parts.cycle_days,
         "drugs": [each.id for each in parts.drugs],
-        "strategies": found.strategies,
+        "strategies": [each.name for each in plans],
         "settings": list(parts.settings),
         "targets": [each.strategy for each in parts.targets],
         "states": list(plans[0].states),

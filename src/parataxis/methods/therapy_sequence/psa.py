@@ -121,7 +121,7 @@ class _Study:
             "strategies": [each.name for each in self.strategies],
             "dependence": {name: repr(each) for name, each in self.dependence.items()},
             "seed": seed,
-            "recalibrate": self.recalibrate,
+            "trials": {name: [len(time), float(np.sum(time))] for name, (time, *_) in self.targets.items()},
         }
 
     def draw(self, place: int) -> list[list[float]]:

@@ -39,18 +39,18 @@ def measure(inputs: Inputs, done: Any) -> Iterator[Measurement | Figure | Table]
     }
     released, ours, copula = fits.values()
     found = [*_error_falls(inputs, released, ours), *_fitted(inputs, released, ours), *_others(inputs, ours, copula)]
-    found += [
-        _difference(inputs, corrected, fit, claim) for claim, fit in zip(DIFFERENCES, (ours, copula), strict=True)
-    ]
-    yield from (each for each in found if not done(each.id))
+    pairs = zip(DIFFERENCES, (ours, copula), strict=True)
+    found += [_difference(inputs, corrected, fit, claim) for claim, fit in pairs]
+    yield from (each for each in found[:-1] if not done(each.id))
     yield _table(inputs, fits)
     if inputs.real:
-        yield from _figures(inputs, released, ours)
+        yield from _figures(inputs, released)
+    yield found[-1]
 
 
 def _fit(inputs: Inputs, model: Model, strategy: str, form: str) -> Calibration:
     time, event, cycles = inputs.trials[strategy]
-    return calibrate(model, strategy, form, deaths(time, event, cycles))
+    return calibrate(model, strategy, form, deaths(time, event, cycles), ridge=inputs.real)
 
 
 def _point(inputs: Inputs, claim: str, value: float, null: float | None = None, note: str = "") -> Measurement:
@@ -84,7 +84,7 @@ def _excess(inputs: Inputs, model: Model, claim: str) -> Measurement:
     )
 
 
-def greenwood(time: Any, event: Any, at: float) -> float:
+def greenwood(time: Any, event: Any, at: int) -> float:
     """Standard error of Kaplan and Meier's survival at a time."""
     times, place = np.unique(time, return_inverse=True)
     died = np.bincount(place, event, len(times))
@@ -158,7 +158,7 @@ def _table(inputs: Inputs, fits: Any) -> Table:
     return Table("calibration", columns, rows, caption)
 
 
-def _figures(inputs: Inputs, released: list[Calibration], ours: list[Calibration]) -> Iterator[Figure]:
+def _figures(inputs: Inputs, released: list[Calibration]) -> Iterator[Figure]:
     trials = {each.strategy: 1 - each.trial for each in released}
     alone = {name: 1 - each.dead for name, each in zip(inputs.names, inputs.expected("none"), strict=True)}
     fitted = {each.strategy: 1 - each.model for each in released}

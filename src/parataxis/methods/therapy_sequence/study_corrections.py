@@ -44,9 +44,10 @@ def measure(inputs: Inputs, done: Any) -> Iterator[Measurement | Table]:
         CLAIMS[6]: lambda: told(CLAIMS[6], _half_cycle(inputs)),
     }
     for claim, value in values.items():
+        if claim == CLAIMS[-1]:
+            yield _table(inputs)
         if not done(claim):
             yield value()
-    yield _table(inputs)
 
 
 def _difference(found: Any) -> tuple[float, float]:

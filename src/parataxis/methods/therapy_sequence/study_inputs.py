@@ -29,7 +29,8 @@ TOY = 8  # cycles
 @dataclass(frozen=True)
 class Inputs:
     """model: as released. strategies: of two, the paper's first and second. trials: by strategy. golden: kept results,
-    or None. patients: of the published run. simulated: of our own. years: the cycles of 3 and 5 years.
+    or None. patients: of the published run. simulated: of our own. years: the cycles of 3 and 5 years. work: a
+    folder for long work that may be cut off.
     """
 
     model: Model
@@ -42,6 +43,7 @@ class Inputs:
     years: tuple[int, int]
     seed: int
     real: bool
+    work: Path | None = None
     walked: dict[Any, list[Simulated]] = field(default_factory=dict)
 
     def expected(self, setting: str, model: Model | None = None) -> list[Expected]:
@@ -87,10 +89,10 @@ def load(ctx: Any) -> Inputs:
         ctx.data(each)
     model = Model.from_file(PAPER, RELEASED, folder)
     trials = {}
-    for each in model.strategies:
-        target = target_of(model, each.name)
-        trials[each.name] = (*read_target(model, target), target.cycles)
+    for strategy in model.strategies:
+        target = target_of(model, strategy.name)
+        trials[strategy.name] = (*read_target(model, target), target.cycles)
     golden = None if ctx.lacks(GOLDEN) else json.loads(ctx.data(GOLDEN).read_text())
     seed = int(ctx.rng("simulation").integers(2**31))
     sizes = (SIMULATED[ctx.scale], DRAWS[ctx.scale], REFITTED[ctx.scale])
-    return Inputs(model, trials, golden, 100_000, *sizes, (52, 87), seed, True)
+    return Inputs(model, trials, golden, 100_000, *sizes, (52, 87), seed, True, ctx.work)

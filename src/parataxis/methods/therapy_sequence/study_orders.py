@@ -139,7 +139,7 @@ def _causes_in_turn(causes: Sequence[tuple[float, ...]]) -> list[Any]:
 def _draws(rows: Sequence[Any]) -> list[float]:
     table = np.stack([*rows, *rows])  # two draws at least
     draws = Draws(("one", "other"), 1e3 * table[:, :2], table[:, 2:])
-    accepted, worth = draws.acceptability([0, 1000, 5000]), draws.evpi([1000, 5000])
+    accepted, worth = draws.acceptability([0.0, 1e3, 5e3]), draws.evpi([1e3, 5e3])
     return [*accepted["one"].tolist(), *accepted["frontier"].tolist(), *worth["evpi"].tolist()]
 
 

@@ -37,8 +37,8 @@ def measure(inputs: Inputs, done: Any) -> Iterator[Measurement | Figure | Table]
             "The plane: a point a draw.",
         )
     if not done(CLAIMS[1]):
-        trials = {name: (time, event, cycles) for name, (time, event, cycles) in inputs.trials.items()}
-        refitted = psa(model, inputs.refitted, inputs.seed, trials=trials).draws
+        log = inputs.work / "refitted.jsonl" if inputs.work else None
+        refitted = psa(model, inputs.refitted, inputs.seed, trials=inputs.trials, log=log).draws
         yield _share(inputs, CLAIMS[1], refitted, threshold)
 
 
