@@ -8,6 +8,7 @@ import typer
 
 from parataxis.methods.therapy_sequence.cli_options import (
     AsJson,
+    Calibrated,
     Compat,
     CompatName,
     Correct,
@@ -83,6 +84,7 @@ def run_command(
     compat: Compat = CompatName.corrected,
     correct: Correct = None,
     cycle_correction: CycleCorrection = CorrectionName.none,
+    calibrated: Calibrated = False,
     orders: Orders = False,
     patients: Annotated[int, typer.Option(min=0, help="Simulate so many besides; 0: the exact engine alone.")] = 0,
     seed: Seed = 0,
@@ -94,7 +96,7 @@ def run_command(
 
     Example: parataxis therapy run model.toml
     """
-    found = opened(model, setting, compat, correct, cycle_correction)
+    found = opened(model, setting, compat, correct, cycle_correction, calibrated)
     comparison = found.compare(orders=orders)
     simulated = found.simulate(patients, seed, rng.value) if patients else []
     walked = found.compare(simulated) if simulated else None
@@ -158,6 +160,7 @@ def psa_command(
     draws: Annotated[int, typer.Option(min=2, help="How many.")] = 1000,
     setting: Setting = None,
     compat: Compat = CompatName.corrected,
+    calibrated: Calibrated = False,
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate", help="Fit the dependence anew in each draw, to patients drawn again.")
     ] = False,
@@ -175,7 +178,7 @@ def psa_command(
     """
     from parataxis.progress import watching
 
-    found = opened(model, setting, compat)
+    found = opened(model, setting, compat, calibrated=calibrated)
     with watching("draws") as tell:
         analysis = found.psa(draws, seed, orders, recalibrate=recalibrate, log=log, tell=tell)
     levels = found.model.parts.thresholds
@@ -211,6 +214,7 @@ def report_command(
     draws: Annotated[int, typer.Option(min=2, help="Of the sensitivity analysis.")] = 1000,
     setting: Setting = None,
     compat: Compat = CompatName.corrected,
+    calibrated: Calibrated = False,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -222,7 +226,7 @@ def report_command(
     from parataxis.methods.therapy_sequence.report import report
     from parataxis.progress import watching
 
-    found = opened(model, setting, compat)
+    found = opened(model, setting, compat, calibrated=calibrated)
     with watching("draws") as tell:
         analysis = found.psa(draws, seed, tell=tell)
     fitted = [found.calibrate(each.strategy) for each in found.model.parts.targets]

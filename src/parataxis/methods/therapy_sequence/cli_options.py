@@ -51,6 +51,9 @@ Correct = Annotated[
     typer.Option(help="With --compat released: a behaviour to correct; may be given again.", show_default=False),
 ]
 CycleCorrection = Annotated[CorrectionName, typer.Option(help="Of payoffs at the ends of cycles.")]
+Calibrated = Annotated[
+    bool, typer.Option("--calibrated", help="The dependence fitted to each [[target]], not the setting's.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")]
 Orders = Annotated[bool, typer.Option("--orders", help="Every order of all drugs, not the file's strategies.")]
 Out = Annotated[Path | None, typer.Option(help="Results as .xlsx, or a folder for .csv.", show_default=False)]
@@ -63,6 +66,7 @@ def opened(
     compat: CompatName = CompatName.corrected,
     correct: list[str] | None = None,
     cycle_correction: CorrectionName = CorrectionName.none,
+    calibrated: bool = False,
 ) -> "SequenceModel":
     from dataclasses import replace
 
@@ -70,7 +74,8 @@ def opened(
     from parataxis.methods.therapy_sequence.sequence import SequenceModel
 
     behaviour = COMPAT[compat.value].but(*(correct or []))
-    return SequenceModel.from_file(path, replace(behaviour, cycle_correction=cycle_correction.value), setting)
+    found = SequenceModel.from_file(path, replace(behaviour, cycle_correction=cycle_correction.value), setting)
+    return found.calibrated() if calibrated else found
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:

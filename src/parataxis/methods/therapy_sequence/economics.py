@@ -70,9 +70,9 @@ def in_words(name: str, other: str, d_cost: float, d_qaly: float, currency: str 
     if abs(d_cost) <= EQUAL and abs(d_qaly) <= EQUAL:
         return f"{name} and {other} cost and gain the same"
     if d_cost <= EQUAL and d_qaly >= -EQUAL:
-        return f"{name} dominates {other}: {-d_cost:,.0f}{money} cheaper, {d_qaly:.4f} QALYs more"
+        return f"{name} dominates {other}: {abs(d_cost):,.0f}{money} cheaper, {abs(d_qaly):.4f} QALYs more"
     if d_cost >= -EQUAL and d_qaly <= EQUAL:
-        return f"{other} dominates {name}: {d_cost:,.0f}{money} cheaper, {-d_qaly:.4f} QALYs more"
+        return f"{other} dominates {name}: {abs(d_cost):,.0f}{money} cheaper, {abs(d_qaly):.4f} QALYs more"
     if d_qaly > 0:
         return (
             f"{name} buys {d_qaly:.4f} QALYs more than {other} for {d_cost:,.0f}{money}: {d_cost / d_qaly:,.0f} a QALY"

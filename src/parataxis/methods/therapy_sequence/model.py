@@ -201,11 +201,14 @@ class Model:
         return self.tables[drug, place]
 
     def _table(self, progression: Curve, death: Curve, given: tuple[Any, Any] | None = None) -> TransitionTable:
-        """given: incidences by cycle; else they are read."""
+        """given: incidences at the end of each cycle, used up to the tail; else they are read."""
         curves = {"progression": progression, "death": death}
-        known = dict(zip(curves, given, strict=True)) if given else {}
-        read = {name: known.get(name, self._incidence(each, name)) for name, each in curves.items()}
-        tail = {name: self._tail(curves[name], len(values), name) for name, values in read.items()}
+        if given:
+            read = dict(zip(curves, given, strict=True))
+            tail = {name: each.tail_from for name, each in curves.items() if each.tail_from <= self.parts.cycles}
+        else:
+            read = {name: self._incidence(each, name) for name, each in curves.items()}
+            tail = {name: self._tail(each, len(read[name]), name) for name, each in curves.items()}
         padded = [_padded(values, self.parts.cycles) for values in read.values()]
         tail = {name: start for name, start in tail.items() if start}
         return TransitionTable.from_incidence(padded[0], padded[1], self.behaviour.form, tail)

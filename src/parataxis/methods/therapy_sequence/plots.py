@@ -56,13 +56,13 @@ def _around(values: Any) -> tuple[float, float]:
 
 
 def _label(ax: Any, threshold: float, ends: Any) -> None:
-    """Where the line leaves the picture on the right or at the top."""
+    """Where the line leaves the picture, on the right or at the top."""
     top = ax.get_ylim()[1]
-    x = min(ends[1], top / threshold) if threshold > 0 else ends[1]
-    ax.annotate(
-        f"{threshold:,.0f} a QALY", (x, threshold * x), (-3, -3), textcoords="offset points", ha="right", va="top",
-        fontsize=7, color=COLOURS[1],
-    )  # fmt: skip
+    above = threshold > 0 and threshold * ends[1] > top
+    x = top / threshold if above else ends[1]
+    away = {"xytext": (0, 3), "ha": "center"} if above else {"xytext": (3, 0), "va": "center"}
+    words = {"textcoords": "offset points", "fontsize": 7, "color": COLOURS[1], "annotation_clip": False}
+    ax.annotate(f"{threshold:,.0f}", (x, threshold * x), **away, **words)
 
 
 def acceptability(table: pd.DataFrame, names: Sequence[str], currency: str) -> str:
@@ -150,6 +150,7 @@ def ridge(profile: pd.DataFrame, best: float, name: str) -> str:
     ax.plot(profile[key], profile["error"], "o-", markersize=3, color=COLOURS[2], linewidth=1.2)
     ax.axhline(best, color=SOFT, linewidth=0.8, linestyle="--")
     ax.set_yscale("log")
+    ax.yaxis.set_minor_formatter(lambda *_: "")
     ax.set_xlabel({"until": "tau, cycles"}.get(key, key), fontsize=9)
     ax.set_ylabel("squared error", fontsize=9)
     ax.set_title(name, fontsize=9, loc="left")

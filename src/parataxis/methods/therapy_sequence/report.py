@@ -70,7 +70,7 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
         body.append(
             _figure(
                 plots.plane(draws, first, second, parts.thresholds, parts.currency),
-                "The plane: a point a draw, the diamond their mean.",
+                "The plane: a point a draw, the diamond their mean; dashed, what a QALY may cost.",
             )
         )
     body.append(
@@ -116,7 +116,8 @@ def _calibration(found: Calibration) -> str:
     told = f"{found.dependence}{bound}: squared error {found.error:.4f}, without dependence {found.independent:.4f}."
     if len(near):
         low, high = near[key].min(), near[key].max()
-        told += f" Errors up to twice as large have {key} from {low:.3g} to {high:.3g}."
+        name = "tau" if key == "until" else key
+        told += f" Errors up to twice as large have {name} from {low:.3g} to {high:.3g}."
     picture = plots.ridge(found.profile, found.error, found.strategy)
     return f"<h2>Calibration: {escape(found.strategy)}</h2><p>{escape(told)}</p>" + _figure(picture, "The ridge.")
 

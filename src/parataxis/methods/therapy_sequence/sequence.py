@@ -106,14 +106,13 @@ class SequenceModel:
 
     def compare(self, simulated: Sequence[Simulated] | None = None, orders: bool = False) -> Comparison:
         """By the exact engine, or by simulated patients, whose Monte Carlo error is then told."""
-        if simulated:
-            rows = [{"strategy": e.name, "cost": e.cost.mean(), "qaly": e.qaly.mean()} for e in simulated]
-            found = pd.DataFrame(rows)
-        else:
-            found = self.expected(orders)
+        found = pd.DataFrame([each.summary() for each in simulated]) if simulated else self.expected(orders)
         parts = self.model.parts
         names, cost, qaly = found["strategy"].tolist(), found["cost"].tolist(), found["qaly"].tolist()
         table = icer_table(names, cost, qaly)
+        if simulated:
+            errors = found.set_index("strategy")[["cost_error", "qaly_error"]]
+            table = table.join(errors, on="strategy")
         for threshold in parts.thresholds:
             table[f"nmb_{threshold:g}"] = net_benefit(table["cost"], table["qaly"], threshold)
         words = tuple(

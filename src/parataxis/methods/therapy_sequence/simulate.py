@@ -16,6 +16,18 @@ STREAMS = ("philox", "R")
 
 
 @dataclass(frozen=True)
+class MonteCarlo:
+    """A mean over patients and its standard error."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, " patient"]) -> "MonteCarlo":
+        return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+
+@dataclass(frozen=True)
 class Simulated:
     """One strategy's patients. left_first, died: the cycle of leaving the first line, of death; cycles + 1 if not
     within the horizon. counts: patients in each of `states` at time 0, 1, ...
@@ -38,20 +50,14 @@ class Simulated:
             self.counts / self.n, columns=list(self.states), index=pd.RangeIndex(len(self.counts), name="cycle")
         )
 
+    def summary(self) -> dict[str, str | float]:
+        """Mean cost and QALYs, each with its Monte Carlo standard error."""
+        cost, qaly = MonteCarlo.of(self.cost), MonteCarlo.of(self.qaly)
+        means: dict[str, str | float] = {"strategy": self.name, "cost": cost.mean, "qaly": qaly.mean}
+        return means | {"cost_error": cost.error, "qaly_error": qaly.error}
+
     def patients(self) -> pd.DataFrame:
         return pd.DataFrame({each: getattr(self, each) for each in ("cost", "qaly", "left_first", "died")})
-
-
-@dataclass(frozen=True)
-class MonteCarlo:
-    """A mean over patients and its standard error."""
-
-    mean: float
-    error: float
-
-    @classmethod
-    def of(cls, values: Float[np.ndarray, " patient"]) -> "MonteCarlo":
-        return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
 def simulate(plan: Plan, n: int | Sequence[int], seed: int = 0, rng: str = "philox") -> Simulated:

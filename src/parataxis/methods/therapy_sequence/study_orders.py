@@ -32,7 +32,7 @@ def systems(rng: Any) -> dict[str, System]:
     drugs = [*model.parts.drugs, replace(model.parts.drugs[0], id="C")]
     draws = [np.array(each) for each in rng("draws").normal(size=(12, 4)).tolist()]
     rows = list(zip(rng("rows").integers(1, 6, 12).tolist(), [1, 0, 1] * 4, strict=True))
-    sure = [(time, 0.5 * event, 0.25 * event) for time, event in rows]
+    sure = [(float(time), 0.5 * event, 0.25 * event) for time, event in rows]
     line = model.line("A", 0)
     causes = [line.progression.values[:CYCLES], line.death.values[:CYCLES]]
     first = model.parts.drugs[0]
@@ -137,7 +137,7 @@ def _causes_in_turn(causes: Sequence[tuple[float, ...]]) -> list[Any]:
 
 
 def _draws(rows: Sequence[Any]) -> list[float]:
-    table = np.stack([*rows, *rows])  # two draws at least
+    table = np.stack([*rows, *rows]).astype(float)  # two draws at least
     draws = Draws(("one", "other"), 1e3 * table[:, :2], table[:, 2:])
     accepted, worth = draws.acceptability([0.0, 1e3, 5e3]), draws.evpi([1e3, 5e3])
     return [*accepted["one"].tolist(), *accepted["frontier"].tolist(), *worth["evpi"].tolist()]

@@ -61,7 +61,7 @@ class TransitionTable:
         if len(both) and both.max() > 1 + SLACK:
             place = int(np.argmax(both > 1 + SLACK))
             raise BadInput(
-                f"cycle {place + 1}: incidences of progression and death add to {both.max():.3f}: expected at most 1; "
+                f"cycle {place + 1}: incidences of progression and death add to {both[place]:.3f}: expected at most 1; "
                 "give a tail (tail_from) from where the data end"
             )
         return cls(np.clip(hazards["progression"], 0, 1), np.clip(hazards["death"], 0, 1), form)

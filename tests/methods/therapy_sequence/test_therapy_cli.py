@@ -1,0 +1,100 @@
+"""Commands that load much, in one process; the report; what is written."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from parataxis.cli import main
+from parataxis.methods.therapy_sequence.cheers import BLANK, ITEMS
+
+COMMON = Path(__file__).parent / "common.py"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from parataxis.methods.therapy_sequence.example import write_template
+
+    folder = tmp_path_factory.mktemp("therapy")
+    write_template(folder / "model.toml")
+    return folder
+
+
+@pytest.fixture
+def call(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+
+    def run(*argv):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        assert ended.value.code in (0, 1)
+        return capsys.readouterr().out
+
+    return run
+
+
+def declared():
+    values = {"__name__": "common"}
+    exec(compile(COMMON.read_text(), str(COMMON), "exec"), values)
+    return values["IN_ONE_PROCESS"]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_help_examples(call, place):
+    argv, agrees = declared()[place]
+    words = " ".join(re.sub("[│╭╮╰╯─]", " ", call(*argv[:2], "--help")).split())
+    assert " ".join(["parataxis", *argv]) in words
+    assert agrees(json.loads(call(*argv, "--json")), call(*argv))
+
+
+def test_the_report_is_one_page_that_asks_for_nothing(call, folder):
+    call("therapy", "report", "model.toml", "--draws", "20", "--out", "page.html")
+    text = (folder / "page.html").read_text()
+    outside = [each for each in re.findall(r'(?:src|href)="([^"]*)"', text) if not each.startswith("#")]
+    assert outside == []
+    assert text.count("<svg") == 8  # plane, acceptability, EVPI, tornado, survival, two traces, a ridge
+    assert text.count(f">{BLANK}<") == len(ITEMS) - filled(text)
+    for words in ("CHEERS 2022", "Acceptability", "the diamond their mean", "B first buys", "euros, 2024"):
+        assert words in text
+
+
+def filled(text):
+    """Items of the checklist that the model answers."""
+    rows = re.findall(r"<tr><td class=number>\d+<td>[^<]+<td>([^<]+|<span class=open>[^<]+</span>)</tr>", text)
+    return sum(BLANK not in each for each in rows)
+
+
+def test_the_checklist_has_its_28_items_in_order():
+    assert len(ITEMS) == 28
+    assert (ITEMS[0], ITEMS[6], ITEMS[14], ITEMS[27]) == (
+        "Title",
+        "Comparators",
+        "Currency, price date, and conversion",
+        "Conflicts of interest",
+    )
+
+
+def test_results_as_a_workbook_and_as_csv(call, folder):
+    call("therapy", "run", "model.toml", "--patients", "20", "--out", "out.xlsx")
+    sheets = pd.read_excel(folder / "out.xlsx", sheet_name=None)
+    assert list(sheets) == ["results", "trace A first", "trace B first", "patients A first", "patients B first"]
+    assert len(sheets["trace A first"]) == 41
+    call("therapy", "psa", "model.toml", "--draws", "5", "--out", "draws")
+    draws = pd.read_csv(folder / "draws" / "draws.csv")
+    assert len(draws) == 10
+    assert list(draws) == ["draw", "strategy", "cost", "qaly"]
+
+
+def test_a_calibrated_run_and_single_corrections(call):
+    plain, fitted = (
+        json.loads(call("therapy", "run", "model.toml", *more, "--json")) for more in ((), ("--calibrated",))
+    )
+    assert fitted["results"][0]["qaly"] < plain["results"][0]["qaly"]
+    released = json.loads(call("therapy", "run", "model.toml", "--compat", "released", "--json"))
+    one = json.loads(
+        call("therapy", "run", "model.toml", "--compat", "released", "--correct", "time_in_state", "--json")
+    )
+    assert one["results"][0]["cost"] == released["results"][0]["cost"]
+    assert one["results"][0]["qaly"] != released["results"][0]["qaly"]
