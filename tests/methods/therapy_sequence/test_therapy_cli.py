@@ -41,17 +41,21 @@ def declared():
     return values["IN_ONE_PROCESS"]
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_help_examples(call, place):
-    argv, agrees = declared()[place]
-    words = " ".join(re.sub("[│╭╮╰╯─]", " ", call(*argv[:2], "--help")).split())
-    assert " ".join(["parataxis", *argv]) in words
+def shown(call, argv):
+    return f"parataxis {' '.join(argv)}" in " ".join(re.sub("[│╭╮╰╯─]", " ", call(*argv[:2], "--help")).split())
+
+
+def test_calibrate_as_its_help_has_it(call):
+    ((argv, agrees), _) = declared()
+    assert shown(call, argv)
     assert agrees(json.loads(call(*argv, "--json")), call(*argv))
 
 
 def test_the_report_is_one_page_that_asks_for_nothing(call, folder):
-    call("therapy", "report", "model.toml", "--draws", "20", "--out", "page.html")
-    text = (folder / "page.html").read_text()
+    (_, (argv, agrees)) = declared()
+    assert shown(call, argv)
+    assert agrees(call(*argv), (folder / "therapy.html").read_text())
+    text = (folder / "therapy.html").read_text()
     outside = [each for each in re.findall(r'(?:src|href)="([^"]*)"', text) if not each.startswith("#")]
     assert outside == []
     assert text.count("<svg") == 8  # plane, acceptability, EVPI, tornado, survival, two traces, a ridge

@@ -147,7 +147,7 @@ def halved(model: Model) -> Model:
     )
 
 
-def _twice(dependence: dict[str, float]) -> dict[str, float]:
+def _twice(dependence: dict[str, Any]) -> dict[str, Any]:
     return {key: 2 * value if key == "until" else value for key, value in dependence.items()}
 
 

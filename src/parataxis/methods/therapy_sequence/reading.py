@@ -52,6 +52,8 @@ def _value(kind: Any, value: Any, where: str, keys: Mapping[str, str]) -> Any:
         return build(kind, value, f"{where}.", keys)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)  # as Excel has it
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise BadInput(f"{where}={value!r}: expected {WORDS[kind]}")
     if kind is float and value != value:

@@ -52,8 +52,8 @@ def read_workbook(path: Path) -> dict[str, Any]:
             raise BadInput(f"{path.name}: no sheet {name!r}; there: {', '.join(sheets)}")
     curves = sheets.get("curves", pd.DataFrame())
     model: dict[str, Any] = {}
-    for row in _rows(sheets["model"], path, "model", ("key", "value")):
-        _put(model, row["key"], row["value"], curves, f"{path.name}: sheet 'model': ")
+    for row in _rows(sheets["model"], path, "model", ("key",)):
+        _put(model, row["key"], row.get("value", ""), curves, f"{path.name}: sheet 'model': ")
     model["drug"] = _drugs(_rows(sheets["lines"], path, "lines", ("drug", "line")), curves, path)
     model["strategy"] = [
         _nested(row, curves, path) for row in _rows(sheets["strategies"], path, "strategies", ("name", "drugs"))
