@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
@@ -33,6 +33,7 @@ rising = st.lists(st.floats(0.001, 0.2), min_size=2, max_size=12)
 
 
 @given(rising, rising)
+@settings(max_examples=30)
 def test_incidence_and_probability_are_inverse(g, d):
     n = min(len(g), len(d))
     total = 1.2 * (sum(g[:n]) + sum(d[:n]))
@@ -43,6 +44,7 @@ def test_incidence_and_probability_are_inverse(g, d):
 
 
 @given(rising, rising)
+@settings(max_examples=30)
 def test_relabelling_the_causes_is_equivariant(g, d):
     n = min(len(g), len(d))
     total = 1.2 * (sum(g[:n]) + sum(d[:n]))

@@ -25,6 +25,8 @@ def trial(model: Model, n: int = PATIENTS, seed: int = SEED) -> str:
 
 def write_template(path: Path, paper: bool = False) -> list[Path]:
     """The example (with trial.csv beside it) or the published case, as .toml or .xlsx. Nothing is written over."""
+    if path.suffix.lower() not in (".toml", ".xlsx"):
+        raise BadInput(f"{path}: expected a name that ends in .toml or .xlsx")
     beside = [] if paper else [path.parent / "trial.csv"]
     for each in (path, *beside):
         if each.exists():
@@ -34,8 +36,6 @@ def write_template(path: Path, paper: bool = False) -> list[Path]:
         from parataxis.methods.therapy_sequence.workbook import model_sheets, write_sheets
 
         written = [write_sheets(path, model_sheets(tomllib.loads(text)))]
-    elif path.suffix.lower() == ".toml":
-        written = [write_atomic(path, text)]
     else:
-        raise BadInput(f"{path}: expected a name that ends in .toml or .xlsx")
+        written = [write_atomic(path, text)]
     return [*written, *(write_atomic(each, trial(Model.from_file(path))) for each in beside)]

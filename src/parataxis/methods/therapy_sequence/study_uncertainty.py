@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from parataxis.audit.statistics import clopper_pearson
 from parataxis.claims import Figure, Measurement, Table
 from parataxis.methods.therapy_sequence import plots
 from parataxis.methods.therapy_sequence.behaviour import CORRECTED
 from parataxis.methods.therapy_sequence.calibrate import calibrate, deaths
+from parataxis.methods.therapy_sequence.economics import Draws
 from parataxis.methods.therapy_sequence.model import Model, settings_of
 from parataxis.methods.therapy_sequence.psa import psa
 from parataxis.methods.therapy_sequence.study_inputs import Inputs
@@ -52,23 +54,12 @@ def calibrated(inputs: Inputs) -> Model:
     return model.with_parts(settings={"calibrated": settings_of(fits)}, setting="calibrated")
 
 
-def _share(inputs: Inputs, claim: str, draws: Any, threshold: float) -> Measurement:
-    """Of the draws in which the second strategy is best, with Wilson's interval."""
-    from scipy.stats import binomtest
-
+def _share(inputs: Inputs, claim: str, draws: Draws, threshold: float) -> Measurement:
+    """Of the draws in which the second strategy is best, with Clopper and Pearson's interval."""
     benefit = draws.net_benefit(threshold)
-    wins, n = int((benefit[:, 1] > benefit[:, 0]).sum()), len(benefit)
-    interval = binomtest(wins, n).proportion_ci(method="wilson")
     difference = benefit[:, 1] - benefit[:, 0]
-    low, high = np.quantile(difference, (0.025, 0.975))
-    note = f"at {threshold:,.0f} a QALY; difference in net benefit {difference.mean():,.0f} [{low:,.0f}, {high:,.0f}]"
-    return Measurement(
-        claim,
-        wins / n,
-        min(float(interval.low), wins / n),
-        max(float(interval.high), wins / n),
-        n,
-        real=inputs.real,
-        data=inputs.data,
-        note=note,
-    )
+    wins, n = int((difference > 0).sum()), len(difference)
+    low, high = map(float, clopper_pearson(wins, n))
+    least, most = np.quantile(difference, (0.025, 0.975))
+    note = f"at {threshold:,.0f} a QALY; difference in net benefit {difference.mean():,.0f} [{least:,.0f}, {most:,.0f}]"
+    return Measurement(claim, wins / n, low, high, n, real=inputs.real, data=inputs.data, note=note)
