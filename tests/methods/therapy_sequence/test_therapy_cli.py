@@ -102,3 +102,12 @@ def test_a_calibrated_run_and_single_corrections(call):
     )
     assert one["results"][0]["cost"] == released["results"][0]["cost"]
     assert one["results"][0]["qaly"] != released["results"][0]["qaly"]
+
+
+def test_released_and_corrected_stand_side_by_side(call):
+    """Trap: one of them only."""
+    value = json.loads(call("therapy", "run", "model.toml", "--corrections", "--json"))["corrections"]
+    assert [value[0]["corrected"], value[-1]["corrected"]] == ["as released", "all"]
+    assert len({row["d_qaly"] for row in value}) >= 4
+    told = call("therapy", "run", "model.toml", "--corrections")
+    assert all(row["corrected"] in told for row in value)

@@ -89,6 +89,9 @@ def run_command(
     patients: Annotated[int, typer.Option(min=0, help="Simulate so many besides; 0: the exact engine alone.")] = 0,
     seed: Seed = 0,
     rng: Annotated[RngName, typer.Option(help="Of the simulation.")] = RngName.philox,
+    corrections: Annotated[
+        bool, typer.Option("--corrections", help="Also what each behaviour of the released code decides.")
+    ] = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -109,6 +112,12 @@ def run_command(
     if walked:
         value["simulated"] = {"results": records(walked.table), "words": walked.words, "note": walked.note}
         told += f"\n\nsimulated\n{aligned(walked.table)}\n\n{walked}"
+    if corrections:
+        from parataxis.methods.therapy_sequence.corrections import corrections as each_correction
+
+        table = each_correction(found.model)
+        value["corrections"] = records(table)
+        told += f"\n\n{found.strategies[1]} less {found.strategies[0]}, by what is corrected\n{aligned(table)}"
     print(json.dumps(value, indent=1) if as_json else told)
 
 

@@ -8,18 +8,10 @@ import numpy as np
 
 from parataxis.claims import Measurement, Table
 from parataxis.methods.therapy_sequence.behaviour import CORRECTED, RELEASED, Behaviour
+from parataxis.methods.therapy_sequence.corrections import corrections
 from parataxis.methods.therapy_sequence.exact import Occupancy
 from parataxis.methods.therapy_sequence.study_inputs import Inputs
 
-STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("as released", ()),
-    ("utilities know the time in the state", ("time_in_state",)),
-    ("adverse events billed by the line's own drug", ("adverse_event_arm",)),
-    ("+ febrile share billed", ("adverse_event_arm", "first_cycle_cost")),
-    ("+ billed once, drug billed on", ("adverse_event_arm", "first_cycle_cost", "billed_once")),
-    ("constant hazards beyond the data", ("tail",)),
-    ("+ cause-specific probabilities", ("tail", "form")),
-)
 CLAIMS = (
     *("time-in-state", "adverse-event-arm", "all-corrected-none", "all-corrected-dct", "median-pfs", "incidence-sum"),
     "half-cycle",
@@ -86,18 +78,16 @@ def _half_cycle(inputs: Inputs) -> float:
 
 
 def _table(inputs: Inputs) -> Table:
+    found = {setting: corrections(inputs.model, setting) for setting in ("none", "dct")}
     rows: list[list[Any]] = []
-    for words, names in (*STEPS, ("all", None)):
-        behaviour = CORRECTED if names is None else RELEASED.but(*names)
-        row: list[Any] = [words]
-        for setting in ("none", "dct"):
-            found = inputs.expected(setting, inputs.model.with_behaviour(behaviour))
-            d_cost, d_qaly = _difference(found)
-            row += [round(d_cost), round(d_qaly, 4), round(d_cost / d_qaly) if d_cost * d_qaly > 0 else "dominance"]
-            row += [f"{1 - found[0].dead[-1]:.3f} / {1 - found[1].dead[-1]:.3f}"]
+    for pair in zip(*(each.itertuples(index=False) for each in found.values()), strict=True):
+        row: list[Any] = [pair[0].corrected]
+        for each in pair:
+            row += [round(each.d_cost), round(each.d_qaly, 4), each.icer]
+            row.append(f"{each.alive_first:.3f} / {each.alive_second:.3f}")
         rows.append(row)
-    each = ("Δ cost", "Δ QALYs", "ICER", "alive at the end")
-    columns = ("behaviour corrected", *(f"{what}, {setting}" for setting in ("none", "dct") for what in each))
+    shown = ("Δ cost", "Δ QALYs", "ICER", "alive at the end")
+    columns = ("behaviour corrected", *(f"{what}, {setting}" for setting in found for what in shown))
     caption = (
         f"{inputs.names[1]} less {inputs.names[0]}, exact expectations; alive at the end: {inputs.names[0]} / "
         f"{inputs.names[1]}. A row corrects what it says, and what a + stands before also the rows above it."
