@@ -65,6 +65,8 @@ class Clayton:
         return f"Clayton copula, theta {self.theta:.3g}"
 
     def tables(self, table: TransitionTable, first: Float[np.ndarray, " time"]) -> Tables:
+        if table.form != "cause_specific":
+            raise BadInput(f"theta={self.theta}: a copula needs cause-specific probabilities; drop compat='released'")
         given = conditional_survival(table.survival(), 0.5 * (first[:-1] + first[1:]), self.theta)
         leave = 1 - np.divide(given[:, 1:], given[:, :-1], out=np.ones_like(given[:, 1:]), where=given[:, :-1] > 0)
         both = table.progression + table.death
