@@ -125,8 +125,8 @@ def _as_shares(survival: np.ndarray, source: str, notes: list[str]) -> np.ndarra
 def _refuse_incidence(survival: np.ndarray, source: str) -> None:
     if survival[0] < FIRST and np.all(np.diff(survival) >= -MEND) and survival[-1] > survival[0] + MEND:
         raise BadInput(
-            f"{source}: rises from {survival[0]:g} to {survival[-1]:g}: expected survival, which falls; of a cumulative "
-            "incidence give 1 minus it"
+            f"{source}: rises from {survival[0]:g} to {survival[-1]:g}: expected survival, which "
+            "falls; of a cumulative incidence give 1 minus it"
         )
 
 
@@ -144,8 +144,8 @@ def _falling(time: np.ndarray, survival: np.ndarray, place: np.ndarray, notes: l
     worst = int(rise.argmax())
     if rise[worst] > MEND:
         raise BadInput(
-            f"{place[worst]}: survival={survival[worst]:g} at time {time[worst]:g} is above {lowest[worst]:g} before it: "
-            "a survival curve can't rise; drop the point"
+            f"{place[worst]}: survival={survival[worst]:g} at time {time[worst]:g} is above {lowest[worst]:g} "
+            "before it: a survival curve can't rise; drop the point"
         )
     if rise[worst] > TOLD:
         notes.append(f"{np.sum(rise > 0)} points that rose, by {rise[worst]:.3f} at most, were lowered")

@@ -4,12 +4,11 @@ By time alone this can't be told where deaths are dense: chance puts one beside 
 weighs each coincidence against the density of deaths around it, and keeps what it believes as a share.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from scipy.optimize import brentq
 
 from parataxis.errors import BadInput
@@ -202,20 +201,17 @@ def _refuse_crossing(time: np.ndarray, event: np.ndarray, os_time: np.ndarray, o
     worst = int(above.argmax())
     if above[worst] > ABOVE:
         raise BadInput(
-            f"pfs: survival {pfs.at(grid)[worst]:.3f} at time {grid[worst]:g} is above os, {survival.at(grid)[worst]:.3f}: "
-            "who is free of progression is alive; are the two swapped, or of different patients or units?"
+            f"pfs: survival {pfs.at(grid)[worst]:.3f} at time {grid[worst]:g} is above os, "
+            f"{survival.at(grid)[worst]:.3f}: who is free of progression is alive; are the two swapped, or of different "
+            "patients or units?"
         )
 
 
 def _grid(times: Float[np.ndarray, " t"]) -> float:
-    """The step of the grid that all times lie on, if they lie on one that is coarse: fewer steps than times."""
-    gaps: Callable[[np.ndarray], np.ndarray] = lambda each: np.diff(np.unique(np.round(each, 9)))  # noqa: E731
-    steps = gaps(times)
-    if not len(steps):
-        return 0.0
-    step = float(steps.min())
-    whole = np.abs(times / step - np.round(times / step)).max() < 1e-6 if step > 0 else False
-    return step if whole else 0.0
+    """The step of the grid that all times lie on, 0 if they lie on none."""
+    steps = np.diff(np.unique(np.round(times, 9)))
+    step = float(steps.min()) if len(steps) else 0.0
+    return step if step and np.abs(times / step - np.round(times / step)).max() < 1e-6 else 0.0
 
 
 def _warning(chance: float, low: float, high: float, coarse: float, pixel: float) -> str:

@@ -84,13 +84,15 @@ def _curves(block: Block, path: Path) -> dict[str, tuple[list[int], Float[np.nda
         called = [f"curve {place + 1}" for place in range(len(pairs))]
     else:
         pairs = [(columns[0], each) for each in columns[1:]]
-        called = [names[y] if y < len(names) and names[y] else f"curve {place + 1}" for place, (_, y) in enumerate(pairs)]
+        called = [
+            names[y] if y < len(names) and names[y] else f"curve {place + 1}" for place, (_, y) in enumerate(pairs)
+        ]
     found = {}
     for title, (x, y) in zip(called, pairs, strict=True):
         lines, points = [], []
         for line, row in zip(block.lines, block.rows, strict=True):
             padded = [*row, *[math.nan] * (max(x, y) + 1 - len(row))]
-            if math.isnan(padded[y]) and (math.isnan(padded[x]) or not paired and width > 2):
+            if math.isnan(padded[y]) and (math.isnan(padded[x]) or (not paired and width > 2)):
                 continue  # this curve is shorter than another, or has no point at the other's time
             if math.isnan(padded[x]) or math.isnan(padded[y]):
                 raise BadInput(f"{path}:{line}: a point has two numbers, time and survival; fill in or drop the line")
@@ -129,7 +131,9 @@ def _blocks(path: Path, gaps: bool = False) -> list[Block]:
             blocks.append(Block(tuple(heading), [], []))
             heading = []
         blocks[-1].lines.append(place)
-        blocks[-1].rows.append([number if (number := _number_or_none(each)) is not None else math.nan for each in cells])
+        blocks[-1].rows.append(
+            [number if (number := _number_or_none(each)) is not None else math.nan for each in cells]
+        )
     return blocks
 
 

@@ -157,17 +157,19 @@ def constant(cif: CIF, days_per_cycle: float, last: int = LAST) -> Tail:
     """The mean hazards of the last whole cycles of the data: events over the time that patients spent in them."""
     cycles = int(cif.followed * DAYS[cif.unit] / days_per_cycle * (1 + 1e-9))
     if cycles < 1 or last < 1:
-        raise BadInput(f"days_per_cycle={days_per_cycle:g}, last={last}: the data hold {cycles} whole cycles; expected 1 or more")
-    begin = max(cycles - last, 0) * days_per_cycle / DAYS[cif.unit]
-    end = cycles * days_per_cycle / DAYS[cif.unit]
+        raise BadInput(
+            f"days_per_cycle={days_per_cycle:g}, last={last}: the data hold {cycles} whole cycles; expected 1 or more"
+        )
+    begin, end = (each * days_per_cycle / DAYS[cif.unit] for each in (max(cycles - last, 0), cycles))
     edges = np.r_[begin, cif.time[(cif.time > begin) & (cif.time < end)], end]
-    place = np.searchsorted(cif.time, edges, side="right") - 1
+    place = np.searchsorted(cif.time, np.asarray(edges), side="right") - 1
     spent = float((np.diff(edges) * cif.survival[place[:-1]]).sum())
-    rates = [
-        float(np.log(each)) if (each := (values[place[-1]] - values[place[0]]) / spent if spent > 0 else 0) > 0 else -LARGE
-        for values in (cif.progression, cif.death)
-    ]
-    return Tail(*(Hazard("exponential", (rate,), 1.0) for rate in rates))
+
+    def mean(values: np.ndarray) -> Hazard:
+        rate = float(values[place[-1]] - values[place[0]]) / spent if spent > 0 else 0.0
+        return Hazard("exponential", (math.log(rate) if rate > 0 else -LARGE,), 1.0)
+
+    return Tail(mean(cif.progression), mean(cif.death))
 
 
 def extend(

@@ -67,7 +67,7 @@ class CIF:
         death: Shaped[np.ndarray, " patient"],
         unit: str = "days",
     ) -> "CIF":
-        """The Aalen-Johansen estimate. event: 0 censored, 1 event. death: the share in [0, 1] of an event that is one."""
+        """The Aalen-Johansen estimate. event: 0 censored, 1 event. death: the share in [0, 1] of it that is one."""
         time, event, death = np.asarray(time, float), np.asarray(event, float), np.asarray(death, float)
         if not len(time) or not (np.isfinite(time).all() and time.min() >= 0):
             raise BadInput(f"time: {len(time)} patients: expected at least one, and finite times of 0 or more")

@@ -20,6 +20,8 @@ UNITS = {"years and days": 365.25, "weeks and days": 7, "months and days": 30.43
 UNITS |= {"months and weeks": 4.348, "years and weeks": 52.18}
 SLACK = 0.1  # how far a reported number of events may be off; 3 events are always allowed
 
+Table = Shaped[np.ndarray, "row 2"] | Sequence[Sequence[float]]
+
 
 @dataclass
 class _Patients:
@@ -35,9 +37,7 @@ class _Patients:
         self.events.extend([event] * len(times))
 
 
-def reconstruct(
-    curve: KMCurve, at_risk: Shaped[np.ndarray, "row 2"] | Sequence[Sequence[float]], events: int | None = None
-) -> pd.DataFrame:
+def reconstruct(curve: KMCurve, at_risk: Table, events: int | None = None) -> pd.DataFrame:
     """As many patients as are at risk at time 0: columns `time` and `event` (1 event, 0 censored), sorted.
 
     at_risk: times, from 0, and numbers at risk. events: the reported total, to which the censored after the last
@@ -63,7 +63,7 @@ def reconstruct(
         _last(patients, clicks[places[-1] :], (times[-1], max(curve.time[-1], times[-1])), times[-1], events, notes)
     elif events is not None:
         _agree(sum(patients.events), events, times[-1], notes)
-    order = np.lexsort((-np.array(patients.events), patients.times))
+    order = np.lexsort((-np.array(patients.events), np.array(patients.times)))
     made = pd.DataFrame({"time": np.array(patients.times, float)[order], "event": np.array(patients.events)[order]})
     made.attrs["notes"] = notes
     return made
@@ -142,7 +142,7 @@ def _agree(deaths: int, events: int, since: float, notes: list[str]) -> None:
         notes.append(f"{deaths} events were reached, {events} were reported")
 
 
-def _checked(curve: KMCurve, at_risk: Shaped[np.ndarray, "row 2"] | Sequence[Sequence[float]]) -> tuple[list[float], list[int]]:
+def _checked(curve: KMCurve, at_risk: Table) -> tuple[list[float], list[int]]:
     """Times and numbers, cut after the first zero; BadInput for what can't be a table at risk of this curve."""
     table = np.asarray(at_risk, float)
     if table.ndim != 2 or table.shape[1] != 2 or not len(table) or not np.isfinite(table).all():
