@@ -1,7 +1,7 @@
 """A survival curve drawn and read off again, for studies: what a careful hand on a raster of pixels can know."""
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 
 from parataxis.methods.therapy_sequence.curves import KMCurve
 
@@ -15,7 +15,7 @@ def digitise(
     end: float,
     pixels: tuple[int, int] = PIXELS,
     rows: int = ROWS,
-) -> tuple[KMCurve, Int[np.ndarray, "row 2"] | Float[np.ndarray, "row 2"]]:
+) -> tuple[KMCurve, Float[np.ndarray, "row 2"]]:
     """A point a drop, at the nearest pixel of an axis from 0 to `end`; and `rows` numbers at risk."""
     drawn = KMCurve.of(time, event)
     seen = drawn.time <= end

@@ -202,8 +202,8 @@ def _refuse_crossing(time: np.ndarray, event: np.ndarray, os_time: np.ndarray, o
     if above[worst] > ABOVE:
         raise BadInput(
             f"pfs: survival {pfs.at(grid)[worst]:.3f} at time {grid[worst]:g} is above os, "
-            f"{survival.at(grid)[worst]:.3f}: who is free of progression is alive; are the two swapped, or of different "
-            "patients or units?"
+            f"{survival.at(grid)[worst]:.3f}: who is free of progression is alive; swapped, of other patients, or "
+            "in another unit?"
         )
 
 

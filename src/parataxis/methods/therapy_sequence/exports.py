@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from parataxis.errors import BadInput
 
@@ -46,7 +46,7 @@ def read_points(path: Path | str, name: str | None = None) -> tuple[list[int], F
     return found[name if name is not None else next(iter(found))]
 
 
-def read_at_risk(path: Path | str) -> Int[np.ndarray, "row 2"] | Float[np.ndarray, "row 2"]:
+def read_at_risk(path: Path | str) -> Float[np.ndarray, "row 2"]:
     """Times and numbers at risk: the columns named so (`trisk`, `nrisk`; `time`, `n`), else the only two."""
     path = Path(path)
     blocks = _blocks(path, gaps=True)
