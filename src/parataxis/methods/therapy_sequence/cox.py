@@ -7,6 +7,7 @@ from jaxtyping import Float, Shaped
 
 from parataxis.errors import BadInput
 
+ENDLESS = 20.0  # a log hazard ratio that is on its way to infinity
 STEPS = 50  # of Newton; three to six are needed
 
 
@@ -15,7 +16,7 @@ def log_hazard_ratio(
 ) -> tuple[float, float]:
     """The log hazard ratio of arm 1 against arm 0, and its standard error.
 
-    BadInput where there is none: an arm without patients or without events.
+    BadInput where there is none: an arm without events, or arms that the events part wholly.
     """
     time, event, arm = np.asarray(time, float), np.asarray(event, bool), np.asarray(arm, bool)
     for name, chosen in (("0", ~arm), ("1", arm)):
@@ -30,6 +31,8 @@ def log_hazard_ratio(
         value += float(np.clip(step, -1, 1))
         if abs(step) < 1e-12:
             break
+        if abs(value) > ENDLESS:
+            raise BadInput("the hazard ratio has no end: the events part the arms wholly")
     return value, 1 / math.sqrt(information)
 
 

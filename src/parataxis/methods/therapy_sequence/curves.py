@@ -87,7 +87,7 @@ class KMCurve:
         """Survival at these times, the drop at a time included."""
         return self.survival[np.searchsorted(self.time, time, side="right") - 1]
 
-    def mean(self, until: float) -> float:
+    def mean(self, until: int | float) -> float:
         """The restricted mean: the area under the curve up to `until`."""
         edges = np.r_[self.time[self.time < until], until]
         return float(np.sum(np.diff(edges) * self.at(edges[:-1])))

@@ -12,7 +12,7 @@ ROWS = 8  # numbers at risk, at even times from 0 to the end of the axis
 def digitise(
     time: Shaped[np.ndarray, " patient"],
     event: Shaped[np.ndarray, " patient"],
-    end: float,
+    end: int | float,
     pixels: tuple[int, int] = PIXELS,
     rows: int = ROWS,
 ) -> tuple[KMCurve, Float[np.ndarray, "row 2"]]:

@@ -50,7 +50,7 @@ class EventTypes:
         return pd.DataFrame({"time": self.time, "event": self.event, "death": self.death})
 
 
-def infer_events(pfs: pd.DataFrame, os: pd.DataFrame, *, pixel: float, method: str = "mixture") -> EventTypes:
+def infer_events(pfs: pd.DataFrame, os: pd.DataFrame, *, pixel: int | float, method: str = "mixture") -> EventTypes:
     """The types of the events of a PFS curve, by the deaths of the OS curve of the same patients.
 
     pfs, os: columns `time` and `event`, as `reconstruct` gives them, in one unit. pixel: the least difference in time

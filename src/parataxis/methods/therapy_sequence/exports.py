@@ -76,7 +76,7 @@ def _curves(block: Block, path: Path) -> dict[str, tuple[list[int], Float[np.nda
     if width < 2:
         raise BadInput(f"{path}:{block.lines[0]}: one number in the line; expected time and survival")
     paired = width % 2 == 0 and width > 2 and [each.lower() for each in names] == ["x", "y"] * (width // 2)
-    pairs = [(columns[place], columns[place + 1]) for place in range(0, width, 2)]
+    pairs = list(zip(columns[::2], columns[1::2], strict=False))
     if paired and len(block.heading) > 1:
         titles = [each.strip().strip('"') for each in block.heading[-2]]
         called = [titles[x] if x < len(titles) and titles[x] else f"curve {x // 2 + 1}" for x, _ in pairs]

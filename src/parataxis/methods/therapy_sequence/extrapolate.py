@@ -7,6 +7,7 @@ still there, so that the incidences never add to more than 1.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -25,7 +26,7 @@ Array = Float[np.ndarray, "*shape"]
 Form = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (time, parameters) -> a value at each time
 
 
-def _exp(x: np.ndarray) -> np.ndarray:
+def _exp(x: Any) -> Any:
     return np.exp(np.clip(x, -LARGE, LARGE))
 
 
@@ -131,8 +132,10 @@ def _fitted(family: str, time: np.ndarray, weight: np.ndarray, rate: float, scal
     begin = np.array(start(rate))
     best = begin
     if len(begin) > 1:
-        options = {"xatol": 1e-8, "fatol": 1e-9, "maxiter": 2000}
-        for _ in range(2):  # begun anew at its end, so that a simplex that shrank too early goes on
+        smooth = minimize(loss, begin, method="BFGS", options={"gtol": 1e-6 * max(float(weight.sum()), 1)})
+        best = smooth.x
+        if not smooth.success or not smooth.fun < loss(begin):  # a flat or broken slope: a simplex needs none
+            options = {"xatol": 1e-8, "fatol": 1e-9, "maxiter": 2000}
             best = minimize(loss, best, method="Nelder-Mead", options=options).x
     aic = 2 * len(begin) + 2 * (loss(best) + float(weight.sum()) * math.log(scale))
     return Hazard(family, tuple(map(float, best)), scale, aic)
@@ -153,7 +156,7 @@ def fitted(
     return Tail(chosen[0], chosen[1], fits)
 
 
-def constant(cif: CIF, days_per_cycle: float, last: int = LAST) -> Tail:
+def constant(cif: CIF, days_per_cycle: int | float, last: int = LAST) -> Tail:
     """The mean hazards of the last whole cycles of the data: events over the time that patients spent in them."""
     cycles = int(cif.followed * DAYS[cif.unit] / days_per_cycle * (1 + 1e-9))
     if cycles < 1 or last < 1:
@@ -173,7 +176,7 @@ def constant(cif: CIF, days_per_cycle: float, last: int = LAST) -> Tail:
 
 
 def extend(
-    cif: CIF, tail: Tail, cycles: int, days_per_cycle: float
+    cif: CIF, tail: Tail, cycles: int, days_per_cycle: int | float
 ) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, " edge"]]:
     """Progression and death at the ends of cycles 0 to `cycles`: the data's while they last, then the tail's.
 

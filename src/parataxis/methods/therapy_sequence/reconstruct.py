@@ -20,7 +20,7 @@ UNITS = {"years and days": 365.25, "weeks and days": 7, "months and days": 30.43
 UNITS |= {"months and weeks": 4.348, "years and weeks": 52.18}
 SLACK = 0.1  # how far a reported number of events may be off; 3 events are always allowed
 
-Table = Shaped[np.ndarray, "row 2"] | Sequence[Sequence[float]]
+Table = Shaped[np.ndarray, "row 2"] | Sequence[Sequence[int | float]]
 
 
 @dataclass
