@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr
 
 from parataxis.errors import BadInput
-from parataxis.methods.therapy_sequence.incidence import CIF, DAYS
+from parataxis.methods.therapy_sequence.incidence import CIF, DAYS, cycle_edges
 
 LAST = 10  # cycles whose mean hazard a constant tail goes on with
 FEWEST = 3.0  # events of a cause below which only a constant hazard is fitted
@@ -182,7 +182,7 @@ def extend(
 
     In a cycle 1 - exp(-dH) of those left leave, dH the sum of both causes, split as their parts of it.
     """
-    days = np.arange(cycles + 1) * days_per_cycle
+    days = cycle_edges(cycles, days_per_cycle)
     known = int((days <= cif.followed * DAYS[cif.unit] * (1 + 1e-9)).sum())
     progression, death = (np.r_[each, np.zeros(cycles + 1 - known)] for each in cif.at(days[:known]))
     time = days / DAYS[cif.unit]

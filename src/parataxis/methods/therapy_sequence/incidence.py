@@ -100,10 +100,10 @@ class CIF:
         self, cycles: int, days_per_cycle: int | float
     ) -> tuple[Float[np.ndarray, " edge"], Float[np.ndarray, " edge"]]:
         """Progression and death at the ends of cycles 0, 1, ..., `cycles`: arrays of cycles + 1, the first 0."""
-        return self.at(_edges(cycles, days_per_cycle))
+        return self.at(cycle_edges(cycles, days_per_cycle))
 
 
-def _edges(cycles: int, days_per_cycle: int | float) -> Float[np.ndarray, " edge"]:
+def cycle_edges(cycles: int, days_per_cycle: int | float) -> Float[np.ndarray, " edge"]:
     if cycles < 1 or not days_per_cycle > 0:
         raise BadInput(f"cycles={cycles}, days_per_cycle={days_per_cycle:g}: expected 1 or more, and above 0")
-    return np.arange(cycles + 1) * days_per_cycle
+    return np.arange(cycles + 1.0) * days_per_cycle

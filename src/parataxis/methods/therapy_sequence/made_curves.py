@@ -28,7 +28,7 @@ def made_patients(rng: np.random.Generator, n: int, rates: Rates | None = None) 
     """
     rates = rates or Rates()
     progression = rng.exponential(1 / rates.progression, n)
-    death = rng.exponential(1 / rates.death, n)
+    death = rng.exponential(1 / rates.death, n) if rates.death else np.full(n, np.inf)
     after = progression + rng.exponential(1 / rates.later_death, n)
     watched = rng.uniform(12, 60, n)
     alive = np.where(death < progression, death, after)
