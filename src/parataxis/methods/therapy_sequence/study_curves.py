@@ -33,7 +33,7 @@ def study(ctx: Any) -> Iterator[Found]:
                 yield replace(found, real=inputs.real) if isinstance(found, Measurement) else found
 
 
-def exact(claim: str, value: float, n: int, null: float | None = None, **more: Any) -> Measurement:
+def exact(claim: str, value: int | float, n: int, null: int | float | None = None, **more: Any) -> Measurement:
     """Nothing was drawn: the interval is the value."""
     value = float(value)
     return Measurement(claim, value, value, value, n, null=None if null is None else float(null), **more)
