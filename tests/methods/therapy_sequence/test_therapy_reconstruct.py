@@ -82,6 +82,13 @@ def test_a_flat_tail_where_all_leave_has_no_deaths():
     assert (found[found.time > 2].event == 0).all()
 
 
+def test_a_table_that_goes_on_after_the_curve_leaves_it_flat_with_a_word():
+    found = rebuilt(curve_of(*SMALL), [*TABLE, [6, 2]])
+    assert found.attrs["notes"] == ["numbers at risk go on to time 6, the curve was taken as flat after 4"]
+    assert (found.time == 6).sum() == 2
+    assert not found[found.time > 4].event.any()
+
+
 def test_an_interval_without_a_point_has_no_event():
     found = rebuilt(curve_of([1, 9], [0.9, 0.8]), [[0, 50], [3, 44], [6, 40], [9, 38]])
     assert not found[(found.time > 1) & (found.time < 9)].event.any()

@@ -46,6 +46,10 @@ def reconstruct(curve: KMCurve, at_risk: Table, events: int | None = None) -> pd
     """
     times, numbers = _checked(curve, at_risk)
     notes = list(curve.notes)
+    if times[-1] > curve.time[-1] and numbers[-1]:
+        notes.append(
+            f"numbers at risk go on to time {times[-1]:g}, the curve was taken as flat after {curve.time[-1]:g}"
+        )
     if events is not None and not 0 <= events <= numbers[0]:
         raise BadInput(f"events={events}: expected 0 to {numbers[0]}, the number at risk at time 0")
     clicks = list(zip(curve.time.tolist(), curve.survival.tolist(), strict=True))
