@@ -95,9 +95,34 @@ def test_patients_in_any_order_get_their_own_labels(seed):
     assert moved.share == pytest.approx(given_.share, abs=1e-12)
 
 
+def test_the_density_around_an_event_by_hand():
+    """An axis of 80: windows of 2 each side, cut off at its ends; deaths within a pixel of 1 are left out."""
+    from parataxis.methods.therapy_sequence.events import likelihood_ratio, local_density
+
+    when, deaths = np.array([0.0, 10.0, 80.0]), np.array([0.5, 1.5, 8.5, 9.5, 10.0, 11.5, 13.5, 79.0])
+    density = local_density(when, deaths, 0.6, 80.0)
+    assert density == pytest.approx([1.5 / (2 - 0.6), 2.5 / (4 - 1.2), 1.5 / (2 - 0.6)])
+    ratio = likelihood_ratio(when, deaths, 0.6, density)
+    triangle = np.array([1 - 0.5 / 0.6, (1 - 0.5 / 0.6) + 1, 0.0]) / 0.6
+    assert ratio == pytest.approx(triangle / density)
+
+
+@given(st.permutations(range(9)))
+def test_events_at_one_time_share_one_label_wherever_the_thirds_end(order):
+    from parataxis.methods.therapy_sequence.events import mixture
+
+    when, ratio = np.array([1.0, 2, 5, 5, 5, 5, 5, 8, 9]), np.array([9.0, 0, 4, 4, 4, 4, 4, 0, 2])
+    found = np.empty(9)
+    found[list(order)] = mixture(when[list(order)], ratio[list(order)])
+    assert np.ptp(found[2:7]) < 1e-12
+    assert found == pytest.approx(mixture(when, ratio), abs=1e-12)
+
+
 def test_the_interval_is_where_the_profile_has_fallen_by_half_chi_squared():
     """Against all shares of the three parts on a grid."""
-    from parataxis.methods.therapy_sequence.events import HALF_CHI2, interval
+    from scipy.stats import chi2
+
+    from parataxis.methods.therapy_sequence.events import interval
 
     rng = np.random.default_rng(5)
     when, ratio = np.arange(30.0), np.where(rng.random(30) < 0.4, rng.exponential(6, 30), 0.05)
@@ -107,7 +132,7 @@ def test_the_interval_is_where_the_profile_has_fallen_by_half_chi_squared():
     logs = [np.log1p(np.clip(grid, 0, 1 - 1e-9)[:, None] * (part - 1)).sum(1) for part in parts]
     total = sum(np.meshgrid(*logs, indexing="ij"))
     share = sum(np.meshgrid(grid, grid, grid, indexing="ij")) / 3
-    inside = share[total >= total.max() - HALF_CHI2]
+    inside = share[total >= total.max() - chi2.ppf(0.95, 1) / 2]
     assert low == pytest.approx(inside.min(), abs=0.011)
     assert high == pytest.approx(inside.max(), abs=0.011)
 
