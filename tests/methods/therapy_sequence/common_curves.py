@@ -1,9 +1,9 @@
-"""The curves' part of common.py: files, examples and bad inputs of `example`, `reconstruct`, `events`, `fit`."""
+"""The curves' part of common.py: files, examples and bad inputs of `made-curves`, `reconstruct`, `events`, `fit`."""
 
 RECONSTRUCT = ["therapy", "reconstruct", "pfs.csv", "--at-risk", "pfs_at_risk.csv", "--out", "pfs_patients.csv"]
 EVENTS = ["therapy", "events", "pfs_patients.csv", "os_patients.csv", "--pixel", "0.048", "--out", "events.csv"]
 FIT = ["therapy", "fit", "events.csv", "--cycles", "87", "--tail", "aic", "--out", "incidence.csv"]
-EXAMPLE = ["therapy", "example", "curves"]
+MADE = ["therapy", "made-curves", "curves"]
 
 FILES = {
     "rising.csv": "0, 1\n1, 0.5\n2, 0.8\n",
@@ -24,7 +24,7 @@ FILES = {
 
 
 def prepare_curves(folder):
-    """Made curves as `therapy example` writes them, their rebuilt patients and event types, and files that are bad."""
+    """Made curves as `therapy made-curves` writes them, their rebuilt patients and event types, and bad files."""
     import numpy as np
 
     from parataxis.methods.therapy_sequence.curves import KMCurve
@@ -62,7 +62,7 @@ def _fitted(value, text):
 
 
 CURVES_HELP = [
-    (EXAMPLE, lambda value, text: value["files"] == text.split() and len(value["files"]) == 5),
+    (MADE, lambda value, text: value["files"] == text.split() and len(value["files"]) == 5),
     (RECONSTRUCT, _rebuilt),
     (EVENTS, _told),
     (FIT, _fitted),

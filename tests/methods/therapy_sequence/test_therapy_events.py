@@ -78,7 +78,8 @@ def test_labels_are_drawn_as_often_as_believed(infer):
     mean = np.mean([found.draw(rng) for _ in range(400)], axis=0)
     assert np.abs(mean - found.death).max() < 0.12
     assert mean.sum() == pytest.approx(found.death.sum(), rel=0.05)
-    assert list(found.to_frame()) == ["time", "event", "death"]
+    assert list(found.to_frame()) == ["time", "event", "progression", "death"]
+    assert (found.to_frame()[["progression", "death"]].sum(axis=1) == pfs.event).all()
 
 
 @pytest.mark.parametrize("seed", range(2))

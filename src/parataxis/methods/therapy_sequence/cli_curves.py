@@ -49,20 +49,20 @@ class UnitName(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Attach the commands of this file."""
-    app.command("example")(example_command)
+    app.command("made-curves")(made_command)
     app.command("reconstruct")(reconstruct_command)
     app.command("events")(events_command)
     app.command("fit")(fit_command)
 
 
-def example_command(
+def made_command(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files go.")],
     seed: Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write made curves to try the commands on: points and numbers at risk of 300 patients, and the truth of each.
 
-    Example: parataxis therapy example curves
+    Example: parataxis therapy made-curves curves
     """
     import numpy as np
 
@@ -94,7 +94,7 @@ def reconstruct_command(
 
     read, table = KMCurve.read(curve, name), read_at_risk(at_risk)
     made = reconstruct(read, table, events)
-    write_atomic(out, made.round(6).to_csv(index=False))
+    write_atomic(out, made.to_csv(index=False, float_format="%.10g"))
     if plot:
         from parataxis.methods.therapy_sequence.plot_curves import overlay
 
@@ -144,11 +144,13 @@ def events_command(
     pixel: Annotated[float, typer.Option(help="Time that a pixel shows: length of the axis over its pixels.")],
     method: Annotated[MethodName, typer.Option(help="How deaths are told.")] = MethodName.mixture,
     unit: Annotated[UnitName, typer.Option(help="Of time in both files.")] = UnitName.months,
-    out: Annotated[Path, typer.Option(help="A CSV with columns time, event, death.")] = Path("events.csv"),
+    out: Annotated[Path, typer.Option(help="A CSV with columns time, event, progression, death.")] = Path("events.csv"),
     plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell which events of a progression-free curve are deaths, as probabilities.
+
+    A model names what is written for its bootstrap: patients = { file = "events.csv", unit_days = 30.4 }.
 
     Example: parataxis therapy events pfs_patients.csv os_patients.csv --pixel 0.048 --out events.csv
     """
@@ -159,7 +161,7 @@ def events_command(
 
     types = infer_events(read_patients(pfs), read_patients(os), pixel=pixel, method=method.value)
     cif = CIF.of(types.time, types.event, types.death, unit.value)
-    write_atomic(out, types.to_frame().round(6).to_csv(index=False))
+    write_atomic(out, types.to_frame().to_csv(index=False, float_format="%.10g"))
     if plot:
         from parataxis.methods.therapy_sequence.plot_curves import kinds
 
@@ -206,6 +208,8 @@ def fit_command(
 ) -> None:
     """Cumulative incidences by cycle, beyond the data only by a tail that is asked for.
 
+    A model names what is written: progression = { file = "incidence.csv", column = "progression" }.
+
     Example: parataxis therapy fit events.csv --cycles 87 --tail aic --out incidence.csv
     """
     import numpy as np
@@ -228,8 +232,8 @@ def fit_command(
     known = np.arange(cycles + 1) * days_per_cycle <= cif.followed * DAYS[unit.value] * (1 + 1e-9)
     incidence = pd.DataFrame(
         {"cycle": range(cycles + 1), "progression": progression, "death": dead, "from": np.where(known, "data", "tail")}
-    )
-    write_atomic(out, incidence.round(9).to_csv(index=False))
+    )[1:]
+    write_atomic(out, incidence.to_csv(index=False, float_format="%.10g"))
     if plot:
         from parataxis.methods.therapy_sequence.plot_curves import tails
 

@@ -47,7 +47,8 @@ class EventTypes:
         return (rng.random(len(self.death)) < self.death).astype(float)
 
     def to_frame(self) -> pd.DataFrame:
-        return pd.DataFrame({"time": self.time, "event": self.event, "death": self.death})
+        progression = self.event * (1 - self.death)
+        return pd.DataFrame({"time": self.time, "event": self.event, "progression": progression, "death": self.death})
 
 
 def infer_events(pfs: pd.DataFrame, os: pd.DataFrame, *, pixel: int | float, method: str = "mixture") -> EventTypes:

@@ -64,7 +64,9 @@ def tails(incidence: pd.DataFrame) -> str:
     for name, colour in (("progression", INK), ("death", RED)):
         for source, style in (("data", "-"), ("tail", "--")):
             chosen = incidence[incidence["from"] == source]
-            if source == "tail" and len(chosen):
+            if not len(chosen):
+                continue
+            if source == "tail":
                 chosen = incidence.loc[chosen.index[0] - 1 :]
             ax.plot(chosen["cycle"], chosen[name], style, color=colour, linewidth=1, label=f"{name}, {source}")
     ax.set_xlabel("cycle", fontsize=8)
