@@ -53,3 +53,15 @@ def test_order_does_not_matter_and_the_twin_is_caught(name):
         turned, twin_turned = turned[::-1], twin_turned[::-1]
     assert turned == same
     assert twin_turned != twin
+
+
+def test_pictures_show_every_group_and_trial():
+    from parataxis.methods.therapy_sequence import plot_study
+
+    drawn = plot_study.event_types(
+        {"first group": (0.1, 0.12, 0.05, 0.2, 0.4), "second group": (0.0, 0.01, 0.0, 0.1, 0.3)}
+    )
+    assert b"first group" in drawn.image
+    assert b"second group" in drawn.image
+    ratios = plot_study.ratios(np.array([0.5, 0.8, 2.1]), np.array([0.52, 0.79, 2.0]))
+    assert b"published hazard ratio" in ratios.image
