@@ -123,11 +123,11 @@ def test_the_interval_is_where_the_profile_has_fallen_by_half_chi_squared():
     """Against all shares of the three parts on a grid."""
     from scipy.stats import chi2
 
-    from parataxis.methods.therapy_sequence.events import interval
+    from parataxis.methods.therapy_sequence.events import interval, profile
 
     rng = np.random.default_rng(5)
     when, ratio = np.arange(30.0), np.where(rng.random(30) < 0.4, rng.exponential(6, 30), 0.05)
-    low, high = interval(when, ratio)
+    low, high = profile([ratio[:10], ratio[10:20], ratio[20:]])
     grid = np.linspace(0, 1, 101)
     parts = ratio.reshape(3, 10)
     logs = [np.log1p(np.clip(grid, 0, 1 - 1e-9)[:, None] * (part - 1)).sum(1) for part in parts]
@@ -136,6 +136,11 @@ def test_the_interval_is_where_the_profile_has_fallen_by_half_chi_squared():
     inside = share[total >= total.max() - chi2.ppf(0.95, 1) / 2]
     assert low == pytest.approx(inside.min(), abs=0.011)
     assert high == pytest.approx(inside.max(), abs=0.011)
+    one = np.log1p(np.clip(grid, 0, 1 - 1e-9)[:, None] * (ratio - 1)).sum(1)
+    inside = grid[one >= one.max() - chi2.ppf(0.95, 1) / 2]
+    both = interval(when, ratio)
+    assert both[0] == pytest.approx(min(low, inside.min()), abs=0.011)
+    assert both[1] == pytest.approx(max(high, inside.max()), abs=0.011)
 
 
 @settings(max_examples=40)

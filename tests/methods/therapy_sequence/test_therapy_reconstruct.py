@@ -111,6 +111,23 @@ def test_points_in_any_order_and_any_size_give_as_many_patients(order, n):
     assert len(first) == n
 
 
+@settings(max_examples=60)
+@given(st.integers(0, 100_000))
+def test_any_curve_and_table_end_in_as_many_patients_or_one_line(seed):
+    rng = np.random.default_rng(seed)
+    points, rows, n = rng.integers(2, 30), rng.integers(1, 9), int(10 ** rng.uniform(0, 3))
+    time, survival = np.sort(rng.random(points)) * 30, np.sort(rng.random(points).round(rng.integers(1, 4)))[::-1]
+    at_risk = np.column_stack([np.arange(rows + 1) * 30.0 / 4, np.r_[n, np.sort(rng.integers(0, n + 1, rows))[::-1]]])
+    try:
+        found = rebuilt(curve_of(time, survival), at_risk, int(rng.integers(0, n + 1)) if rng.random() < 0.4 else None)
+    except BadInput as refused:
+        assert "\n" not in str(refused)
+        return
+    assert len(found) == n
+    assert found.time.between(0, max(time[-1], at_risk[-1, 0]) + 1e-9).all()
+    assert found.time.is_monotonic_increasing
+
+
 BAD = {
     "no beginning": ([[1, 10]], None, "the first time is 1: expected 0"),
     "nobody": ([[0, 0]], None, r"at_risk\[0\]: n=0: nobody is at risk"),

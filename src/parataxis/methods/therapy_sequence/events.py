@@ -125,17 +125,28 @@ def mixture(when: Float[np.ndarray, " event"], ratio: Float[np.ndarray, " event"
 
 
 def interval(when: Float[np.ndarray, " event"], ratio: Float[np.ndarray, " event"]) -> tuple[float, float]:
-    """The 95 % likelihood interval of the share of deaths among all events, the shares of the parts profiled out.
+    """A 95 % interval of the share of deaths among all events.
+
+    Two likelihood intervals in one: with a share for each third, and with one for all. Where there are no deaths, three
+    shares that can't be below 0 find some too often: the first holds 0 in 80 % of made sets, both together in 95 %.
+    """
+    if not len(when):
+        return 0.0, 0.0
+    ends = [profile([ratio[part] for part in _parts(when)]), profile([ratio])]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def profile(parts: list[Float[np.ndarray, " part"]]) -> tuple[float, float]:
+    """The likelihood interval of the total share, the shares of the parts profiled out.
 
     Along the profile the score of each part is mu times its size; the total falls as mu rises.
     """
-    parts = [ratio[part] - 1 for part in _parts(when)]
-    if not parts:
-        return 0.0, 0.0
+    parts = [part - 1 for part in parts]
+    size = sum(map(len, parts))
 
     def at(mu: float) -> tuple[float, float]:
         shares = [_root(each, mu * len(each)) for each in parts]
-        total = sum(share * len(each) for share, each in zip(shares, parts, strict=True)) / len(when)
+        total = sum(share * len(each) for share, each in zip(shares, parts, strict=True)) / size
         return total, sum(float(np.log1p(share * each).sum()) for share, each in zip(shares, parts, strict=True))
 
     best = at(0.0)

@@ -16,11 +16,12 @@ from parataxis.methods.therapy_sequence.digitise import PIXELS, digitise
 from parataxis.methods.therapy_sequence.events import EventTypes, infer_events
 from parataxis.methods.therapy_sequence.incidence import CIF
 from parataxis.methods.therapy_sequence.reconstruct import reconstruct
-from parataxis.methods.therapy_sequence.study_curves_inputs import Group, Inputs, Trial, load, toy
+from parataxis.methods.therapy_sequence.study_curves_inputs import Group, Inputs, Trial, load, made_group, toy
 
 Found = Measurement | Figure | Table
 Draw = Callable[..., np.random.Generator]
 WITHIN = np.log(1.1)  # ten per cent of a hazard ratio
+MADE, DEATHS = 300, (0.0, 0.006, 0.02)  # made patients of a set, and deaths a month without progression
 WHOLE = 0.1  # events counted from an incidence lie on average no farther from whole ones; by chance 1/4
 
 
@@ -30,7 +31,7 @@ def study(ctx: Any) -> Iterator[Found]:
     for claims, part in PARTS.items():
         if not all(map(ctx.done, claims)):
             for found in part(inputs, ctx.rng):
-                yield replace(found, real=inputs.real) if isinstance(found, Measurement) else found
+                yield replace(found, real=found.real and inputs.real) if isinstance(found, Measurement) else found
 
 
 def exact(claim: str, value: int | float, n: int, null: int | float | None = None, **more: Any) -> Measurement:
@@ -214,6 +215,18 @@ def event_types(inputs: Inputs, rng: Draw) -> Iterator[Found]:
     yield Measurement("mixture-interval", inside / n, float(low), float(high), n)
 
 
+def coverage(inputs: Inputs, rng: Draw) -> Iterator[Found]:
+    """Made patients, drawn anew again and again, at three rates of death without progression: none, some, many."""
+    inside, touched = 0, 0
+    for place in range(inputs.sets):
+        told = tell(made_group(rng("coverage", place), MADE, DEATHS[place % len(DEATHS)]))
+        inside += told.mixture.low <= told.truth <= told.mixture.high
+        touched += told.match.low <= told.truth <= told.match.high
+    low, high = clopper_pearson(inside, inputs.sets)
+    share, null = inside / inputs.sets, touched / inputs.sets
+    yield Measurement("mixture-coverage", share, float(low), float(high), inputs.sets, null=null, real=False)
+
+
 def released_deaths(inputs: Inputs, rng: Draw) -> Iterator[Found]:
     """Events counted from the incidences: each step is a whole number of them, and the steps grow as patients leave."""
     shares, of_events, notes = [], [], []
@@ -306,6 +319,7 @@ PARTS: dict[tuple[str, ...], Callable[[Inputs, Draw], Iterator[Found]]] = {
     ("guyot-lung",): golden,
     ("clicked-survival",): clicked,
     ("mixture-beats-matching", "mixture-share", "mixture-incidence", "mixture-interval"): event_types,
+    ("mixture-coverage",): coverage,
     ("deaths-among-pfs",): released_deaths,
     ("hr-median", "hr-share", "hr-round-share", "hr-round"): hazard_ratios,
 }

@@ -12,11 +12,12 @@ from parataxis.methods.therapy_sequence.curves import KMCurve
 from parataxis.methods.therapy_sequence.digitise import digitise
 from parataxis.methods.therapy_sequence.exports import read_at_risk
 from parataxis.methods.therapy_sequence.incidence import aalen_johansen
-from parataxis.methods.therapy_sequence.made_curves import Rates, made_patients
+from parataxis.methods.therapy_sequence.made_curves import AXIS, Rates, made_patients
 
 IPD, LUNG, CLICKED = "ipd_pfs_os.csv.gz", "lung.csv", "checkmate067_nivolumab_curve.csv"
 AT_RISK, TRIALS, KEY = "checkmate067_at_risk.csv", "kmdata_ipd.csv.gz", "kmdata_key.csv"
 RELEASED, ARMS = "transition_probs_prog_death.csv", {"DCTL1": "DCT_OS_inferred.csv", "ABL1": "AB_OS_inferred.csv"}
+SETS = {"quick": 60, "full": 300, "paper": 300}
 EVERY, MARKS = 100.0, np.arange(100.0, 501, 100)  # lung: numbers at risk; where its golden survival is told
 LUNG_GOLDEN = np.array([0.864, 0.681, 0.531, 0.379, 0.290])
 
@@ -60,13 +61,15 @@ class Lung:
 @dataclass(frozen=True)
 class Inputs:
     """Each part is read when it is asked for. increments: of the incidences of progression and death by cycle, and
-    how many patients there were, by arm."""
+    how many patients there were, by arm. sets: how many made ones are drawn beside them.
+    """
 
     groups: Callable[[], dict[str, Group]]
     trials: Callable[[], list[Trial]]
     lung: Callable[[], Lung]
     clicked: Callable[[], tuple[KMCurve, Float[np.ndarray, "row 2"]]]
     increments: Callable[[], dict[str, tuple[Float[np.ndarray, "cycle cause"], int]]]
+    sets: int
     real: bool
 
 
@@ -77,14 +80,14 @@ def load(ctx: Any) -> Inputs:
         lambda: read_lung(ctx.data(LUNG)),
         lambda: (KMCurve.read(ctx.data(CLICKED)), read_at_risk(ctx.data(AT_RISK))),
         lambda: read_increments(ctx.data(RELEASED), {arm: ctx.data(file) for arm, file in ARMS.items()}),
+        SETS[ctx.scale],
         True,
     )
 
 
 def toy(rng: np.random.Generator) -> Inputs:
     """Two groups, four trials, one curve: small, and dense enough that matching by time alone is fooled."""
-    draws = [made_patients(rng, 200, Rates(death=death)) for death in (0.004, 0.01)]
-    groups = {f"made {place}": _group(each, 48.0) for place, each in enumerate(draws, 1)}
+    groups = {f"made {place}": made_group(rng, 200, death) for place, death in enumerate((0.004, 0.01), 1)}
     first = groups["made 1"]
     marks = np.array([6.0, 12, 18, 24, 30])
     lung = Lung(first.time, first.kind > 0, 6.0, marks, KMCurve.of(first.time, first.kind > 0).at(marks))
@@ -96,8 +99,14 @@ def toy(rng: np.random.Generator) -> Inputs:
         lambda: lung,
         lambda: digitise(*first.curve("os"), first.end),
         lambda: {"made": (_made_increments(sparse), len(sparse))},
+        2,
         False,
     )
+
+
+def made_group(rng: np.random.Generator, n: int, death: float) -> Group:
+    """Made patients whose deaths without progression have this rate a month."""
+    return _group(made_patients(rng, n, Rates(death=death)), AXIS)
 
 
 def _group(table: pd.DataFrame, end: float) -> Group:
