@@ -136,7 +136,7 @@ def interval(when: Float[np.ndarray, " event"], ratio: Float[np.ndarray, " event
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-def profile(parts: list[Float[np.ndarray, " part"]]) -> tuple[float, float]:
+def profile(parts: list[Float[np.ndarray, " _"]]) -> tuple[float, float]:
     """The likelihood interval of the total share, the shares of the parts profiled out.
 
     Along the profile the score of each part is mu times its size; the total falls as mu rises.
@@ -188,7 +188,7 @@ def matched(
     return found
 
 
-def _parts(when: Float[np.ndarray, " event"]) -> list[Int[np.ndarray, " part"]]:
+def _parts(when: Float[np.ndarray, " event"]) -> list[Int[np.ndarray, " _"]]:
     """Thirds of the events in time order; those at one time stay together, so that no order of them matters."""
     rank = np.searchsorted(np.sort(when), when, side="left")
     part = rank * PARTS // max(len(when), 1)
