@@ -126,12 +126,13 @@ def _rebuilt(curve: "KMCurve", table: "np.ndarray", made: "pd.DataFrame") -> dic
 
 def _told_rebuilt(report: dict[str, Any]) -> str:
     median = "not reached" if report["median"] is None else f"{report['median']:.4g}"
-    off = sum(row["told"] != row["rebuilt"] for row in report["at_risk"])
+    off = [row for row in report["at_risk"] if row["told"] != row["rebuilt"]]
+    others = "".join(f", {row['rebuilt']} for {row['told']} at time {row['time']:g}" for row in off)
     lines = [
         f"{report['curve']}: {report['points']} points, {report['patients']} patients, {report['events']} events",
         f"median {median}, restricted mean {report['restricted_mean']:.4g} until {report['until']:.4g}",
         f"survival is given again within {report['worst_survival_error']:.4f} at every point; numbers at risk: "
-        f"{len(report['at_risk']) - off} of {len(report['at_risk'])} as told",
+        f"{len(report['at_risk']) - len(off)} of {len(report['at_risk'])} as told{others}",
         *(f"note: {each}" for each in report["notes"]),
         f"patients: {report['patients_file']}",
     ]

@@ -90,8 +90,8 @@ class CIF:
         end = self.followed * DAYS[self.unit]
         if len(days) and days.max() > end * (1 + 1e-9):
             raise BadInput(
-                f"day {days.max():g} lies beyond day {end:g}, the end of the data; shorten the horizon, or extrapolate "
-                "with `extrapolate.extend` (on the command line --tail)"
+                f"day {days.max():g} lies beyond day {end:g}, the end of the data; shorten the horizon, or "
+                "extrapolate: --tail, in Python `extrapolate.extend`"
             )
         place = np.searchsorted(self.time * DAYS[self.unit], days * (1 + 1e-12), side="right") - 1
         return self.progression[place], self.death[place]
