@@ -47,6 +47,18 @@ def test_the_total_of_events_tunes_the_last_interval():
     assert rebuilt(curve_of(*SMALL), TABLE, events=3).event.sum() == 3
 
 
+@pytest.mark.parametrize("events", range(90, 140, 7))
+def test_totals_that_can_be_are_met_or_nearly(events):
+    """200 patients, of whom 115 have an event if all leave at the rate until the last of four numbers at risk."""
+    from parataxis.methods.therapy_sequence.digitise import digitise
+
+    patients = made(3)
+    curve, table = digitise(patients.os_time.to_numpy(), patients.os_event.to_numpy(), 48.0)
+    found = rebuilt(curve, table[:4], events)
+    assert abs(found.event.sum() - events) <= 1
+    assert len(found) == 200
+
+
 def test_a_table_that_ends_with_nobody_leaves_nobody():
     found = rebuilt(curve_of(*SMALL), [*TABLE, [5, 0], [6, 0]])
     assert len(found) == 10

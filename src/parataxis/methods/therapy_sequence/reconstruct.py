@@ -2,8 +2,10 @@
 
 Between two numbers at risk the curve tells deaths if the censored are known, and the numbers tell the censored if the
 deaths are known: the two are taken in turn until they agree. Events at the same time stay at the same time.
+One thing is not as published: a number at risk counts at its own time, not at the next point.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -128,12 +130,26 @@ def _last(
     lost = len(patients.events) - before
     censored = min(patients.alive, round(lost / followed * (span[1] - span[0]))) if followed > 0 else 0
     if events is not None:
-        deaths = {each: before + sum(_walk(patients, clicks, span, each)[0]) for each in range(patients.alive + 1)}
-        censored = min(deaths, key=lambda each: (abs(deaths[each] - events), abs(each - censored)))
-        _agree(deaths[censored], events, span[0], notes)
+        censored = _tuned(patients, clicks, span, events - before, censored)
+        _agree(before + sum(_walk(patients, clicks, span, censored)[0]), events, span[0], notes)
     _take(patients, clicks, span, censored)
     patients.add([span[1]] * patients.alive, 0)
     patients.alive = 0
+
+
+def _tuned(
+    patients: _Patients, clicks: list[tuple[float, float]], span: tuple[float, float], events: int, guess: int
+) -> int:
+    """How many must be censored for so many events, or nearly: the more, the fewer. Of equals, nearest the guess."""
+
+    def fewer(censored: int) -> int:
+        return -sum(_walk(patients, clicks, span, censored)[0])
+
+    every = range(patients.alive + 1)
+    first, after = bisect_left(every, -events, key=fewer), bisect_right(every, -events, key=fewer)
+    if first < after:
+        return min(max(guess, first), after - 1)
+    return min(max(first - 1, 0), min(first, patients.alive), key=lambda each: abs(fewer(each) + events))
 
 
 def _agree(deaths: int, events: int, since: float, notes: list[str]) -> None:
