@@ -1,8 +1,12 @@
 """What the common tests need to know of this method."""
 
 import json
+import runpy
+from pathlib import Path
 
 import numpy as np
+
+CURVES = runpy.run_path(str(Path(__file__).with_name("common_curves.py")))  # the commands before a model
 
 TEMPLATE = ["therapy", "template", "example.toml"]
 CHECK = ["therapy", "check", "model.toml"]
@@ -39,6 +43,7 @@ WRONG = {  # name: (what stands in the example, what stands there instead)
 
 
 def prepare(folder):
+    CURVES["prepare_curves"](folder)
     text = _example()
     (folder / "model.toml").write_text(text)
     for name, (good, bad) in WRONG.items():
@@ -88,6 +93,7 @@ def _drawn(value, text):
 
 
 HELP_EXAMPLES = [
+    *CURVES["CURVES_HELP"],
     (CHECK, lambda value, text: f"{len(value['strategies'])} strategies" in text and "nothing is wrong" in text),
     (RUN, _words),
     (PSA, _drawn),
@@ -105,6 +111,7 @@ def _bad(name, fragment, command="check", *more):
 
 
 BAD_INPUTS = [
+    *CURVES["CURVES_BAD"],
     _bad("absent", "absent.toml: can't be read: No such file"),
     _bad("no", "no.toml: is not TOML"),
     (["therapy", "check", "no.xlsx"], "no.xlsx: is no Excel workbook"),

@@ -117,7 +117,10 @@ def test_clayton_without_dependence_is_the_curve():
         (lambda: HazardRatio(2.0, 0.0), "until=0.0: expected cycles above 0"),
         (lambda: Clayton(-1.0), "theta=-1.0: expected a number from 0"),
         (lambda: TransitionTable(np.array([0.7]), np.array([0.7])), "cycle 1: progression + death=1.4"),
-        (lambda: Clayton(1.0).tables(TransitionTable(DEATH, DEATH, "subdistribution"), np.ones(4)), "theta=1.0: a copula"),
+        (
+            lambda: Clayton(1.0).tables(TransitionTable(DEATH, DEATH, "subdistribution"), np.ones(4)),
+            "theta=1.0: a copula",
+        ),
     ],
 )
 def test_bad_numbers(make, told):

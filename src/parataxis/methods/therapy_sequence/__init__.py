@@ -17,10 +17,13 @@ from typing import Any
 
 _HOME = {
     "Behaviour": "behaviour",
+    "CIF": "incidence",
     "Clayton": "dependence",
     "HazardRatio": "dependence",
+    "KMCurve": "curves",
     "SequenceModel": "sequence",
     "TransitionTable": "tables",
+    "infer_events": "events",
 }
 __all__ = sorted(_HOME)
 

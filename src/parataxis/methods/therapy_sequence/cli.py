@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parataxis.methods.therapy_sequence import cli_curves
 from parataxis.methods.therapy_sequence.cli_options import (
     AsJson,
     Calibrated,
@@ -272,4 +273,4 @@ def audit_command(
         raise typer.Exit(1)
 
 
-# The commands before a model (reconstruct, events, fit) stand in cli_curves: cli_curves.register(app) goes here.
+cli_curves.register(app)  # the commands before a model: from curves to incidences

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from parataxis.claims import Figure, Measurement, System, Table
 from parataxis.methods.therapy_sequence import (
     study_calibration,
     study_corrections,
+    study_curves,
+    study_curves_orders,
     study_golden,
     study_orders,
     study_uncertainty,
@@ -19,18 +23,17 @@ PARTS = (study_golden, study_corrections, study_calibration, study_uncertainty)
 
 
 def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
-    """Model first, then the symmetries."""
+    """The model, what comes before it (from curves to incidences), then the symmetries."""
     inputs = toy(ctx.rng("toy")) if ctx.scale == "toy" else load(ctx)
     for part in PARTS:
         if not all(map(ctx.done, part.CLAIMS)):
             yield from part.measure(inputs, ctx.done)
-    # what comes before a model, from curves to incidences: yield from study_curves.study(ctx) goes here
+    yield from study_curves.study(ctx)
     for symmetry, system in systems(inputs).items():
         if not ctx.done(symmetry):
             yield replace(ctx.audit(symmetry, system, system.items), real=False)
 
 
 def systems(inputs: Inputs) -> dict[str, System]:
-    import numpy as np
-
-    return study_orders.systems(lambda name: np.random.default_rng([inputs.seed, len(name)]))
+    before = study_curves_orders.systems(np.random.default_rng([inputs.seed, 0]))
+    return study_orders.systems(lambda name: np.random.default_rng([inputs.seed, len(name)])) | before
