@@ -70,7 +70,7 @@ def prepare(folder):
     for name, rows in {
         "alive": "time,event\n3,0\n",
         "negative": "time,event\n-3,1\n",
-        "kinds": "time,event\n3,2\n",
+        "kind": "time,event\n3,2\n",
         "columns": "t,e\n3,1\n",
     }.items():
         (folder / f"{name}.csv").write_text(rows)
@@ -151,7 +151,7 @@ BAD_INPUTS = [
     _bad("target_absent", "absent.csv is missing; put it at", "calibrate"),
     _bad("target_alive", "alive.csv: nobody dies; there is nothing to match", "calibrate"),
     _bad("target_negative", "negative.csv:2: time=-3.0: expected a time from 0", "calibrate"),
-    _bad("target_kinds", "kinds.csv:2: event=2.0: expected 0 (alive) or 1 (dead)", "calibrate"),
+    _bad("target_kind", "kind.csv:2: event=2.0: expected 0 (alive) or 1 (dead)", "calibrate"),
     _bad("target_columns", "columns.csv: no column 'time'; there: t, e", "calibrate"),
     (["therapy", "template", "model.toml"], "model.toml: is there already"),
     (["therapy", "template", "model.json"], "model.json: expected a name that ends in .toml or .xlsx"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pandas as pd
@@ -36,9 +37,7 @@ def call(folder, monkeypatch, capsys):
 
 
 def declared():
-    values = {"__name__": "common"}
-    exec(compile(COMMON.read_text(), str(COMMON), "exec"), values)
-    return values["IN_ONE_PROCESS"]
+    return runpy.run_path(str(COMMON))["IN_ONE_PROCESS"]
 
 
 def shown(call, argv):
