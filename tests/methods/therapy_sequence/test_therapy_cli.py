@@ -110,3 +110,24 @@ def test_released_and_corrected_stand_side_by_side(call):
     assert len({row["d_qaly"] for row in value}) >= 4
     told = call("therapy", "run", "model.toml", "--corrections")
     assert all(row["corrected"] in told for row in value)
+
+
+def test_from_pictures_of_curves_to_a_sensitivity_analysis(call, folder):
+    """What `events` and `fit` write, a model reads: incidences by cycle, and patients to draw again."""
+    runpy.run_path(str(COMMON.with_name("common_curves.py")))["prepare_curves"](folder)
+    call(
+        "therapy", "fit", "events.csv", "--cycles", "40", "--days-per-cycle", "28", "--tail", "aic", "--out", "inc.csv"
+    )
+    lines = (folder / "model.toml").read_text().splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("progression"))
+    lines[place] = 'progression = { file = "inc.csv", column = "progression" }'
+    lines[place + 1] = 'death = { file = "inc.csv", column = "death" }'
+    lines.insert(place, 'patients = { file = "events.csv", unit_days = 30.4 }')
+    (folder / "own.toml").write_text("\n".join(lines))
+    value = json.loads(call("therapy", "psa", "own.toml", "--draws", "4", "--json"))
+    assert value["curves"] == ["A, line 1"]
+    late = (folder / "inc.csv").read_text().replace("\n1,", "\n0,", 1)
+    (folder / "inc.csv").write_text(late)
+    with pytest.raises(SystemExit) as ended:
+        main(["therapy", "check", "own.toml"])
+    assert ended.value.code == 2

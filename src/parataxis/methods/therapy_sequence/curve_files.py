@@ -42,3 +42,14 @@ class Folder:
             return table[column].to_numpy(float)
         except ValueError:
             raise BadInput(f"{file}: column {column!r} is not of numbers") from None
+
+    def by_cycle(self, file: str, column: str) -> Float[np.ndarray, " cycle"]:
+        """A column whose first row is cycle 1; a column `cycle`, if there is one, must say so."""
+        table = self.table(file)
+        values = self.column(file, column)
+        if "cycle" in table and not np.array_equal(table["cycle"], np.arange(1, len(table) + 1)):
+            place = int(np.argmax(table["cycle"].to_numpy() != np.arange(1, len(table) + 1)))
+            raise BadInput(
+                f"{file}:{place + 2}: cycle={table['cycle'].iloc[place]}: expected {place + 1}, a row a cycle"
+            )
+        return values

@@ -215,7 +215,7 @@ class Model:
 
     def _incidence(self, curve: Curve, name: str) -> Float[np.ndarray, " known"]:
         """At the end of cycle 1, 2, ..., as far as the data go."""
-        values = self.folder.column(curve.file, curve.column) if curve.file else np.array(curve.values)
+        values = self.folder.by_cycle(curve.file, curve.column) if curve.file else np.array(curve.values)
         if curve.kind == "probability":
             if bad := np.flatnonzero(~((values >= 0) & (values <= 1))).tolist():
                 raise BadInput(f"{name}, cycle {bad[0] + 1}: probability={values[bad[0]]:.6g}: expected 0 to 1")
