@@ -60,13 +60,15 @@ def test_a_draw_depends_on_seed_and_number_alone():
     turned = psa(model.with_parts(strategies=model.strategies[::-1]), 4, 5).draws
     assert (turned.cost[:, ::-1] == few.cost).all()
     assert not (psa(model, 4, 6).draws.cost == few.cost).any()
+    swapped = psa(model.with_parts(drugs=model.parts.drugs[::-1]), 4, 5).draws
+    assert (swapped.cost == few.cost).all()  # nor on the order of the drugs in the file
 
 
 def test_reused_occupancies_give_what_a_whole_run_gives():
     model = short(12)
     known = parameters(model.parts)
     rng = np.random.default_rng([7, 0])
-    values = {each: each.draw(rng) for each in known}
+    values = {each: each.draw(rng) for each in sorted(known, key=lambda each: (each.name, each.mean))}
     parts = with_values(model.parts, values)
     whole = [
         Expected.of(model.with_parts(drugs=parts.drugs, extensive=parts.extensive).plan(each))
@@ -82,6 +84,8 @@ def test_a_cut_off_run_goes_on(tmp_path):
     whole = psa(model, 60, 2).draws
     psa(model, 55, 2, log=log)
     kept = log.read_text()
+    log.write_text(kept.splitlines(keepends=True)[0])  # killed before the first draws were written
+    assert (psa(model, 3, 2, log=log).draws.cost == whole.cost[:3]).all()
     log.write_text(kept[:-40])  # a kill in the middle of the last line
     again = psa(model, 60, 2, log=log).draws
     assert (again.cost == whole.cost).all()
@@ -136,6 +140,8 @@ def test_recalibrated_in_each_draw():
     found = psa(model, 2, trials=trials)
     assert found.recalibrated
     assert not (found.draws.qaly == psa(model, 2).draws.qaly).any()
+    turned = psa(model.with_parts(strategies=model.strategies[::-1]), 2, trials=trials).draws
+    assert (turned.qaly[:, ::-1] == found.draws.qaly).all()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class Patients:
 
     @classmethod
     def read(cls, given: PatientFile, folder: Folder, cycle_days: float) -> "Patients":
+        """Of the file that a model's line names; BadInput says which row is wrong."""
         columns = [folder.column(given.file, each) for each in (given.time, given.progression, given.death)]
         time, progression, death = columns
         both = progression + death

@@ -70,6 +70,7 @@ def read_target(model: Model, target: Target) -> tuple[Float[np.ndarray, " patie
 
 
 def target_of(model: Model, strategy: str) -> Target:
+    """The strategy's target trial in the model's file."""
     for each in model.parts.targets:
         if each.strategy == strategy:
             return each

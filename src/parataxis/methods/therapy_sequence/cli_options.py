@@ -68,6 +68,7 @@ def opened(
     cycle_correction: CorrectionName = CorrectionName.none,
     calibrated: bool = False,
 ) -> "SequenceModel":
+    """The model as the options ask for it."""
     from dataclasses import replace
 
     from parataxis.methods.therapy_sequence.behaviour import COMPAT

@@ -20,6 +20,7 @@ class Folder:
     path: Path
 
     def find(self, file: str) -> Path:
+        """Beside the model, else in the data folder; BadInput says where to put it."""
         shared = os.environ.get("PARATAXIS_DATA")
         places = [self.path / file] + ([Path(shared) / DATA_FOLDER / file] if shared else [])
         for each in places:
@@ -28,6 +29,7 @@ class Folder:
         raise BadInput(f"{file} is missing; put it at {places[0]}, or in $PARATAXIS_DATA/{DATA_FOLDER}")
 
     def table(self, file: str) -> pd.DataFrame:
+        """A CSV file whole."""
         path = self.find(file)
         try:
             return pd.read_csv(path)
@@ -35,6 +37,7 @@ class Folder:
             raise BadInput(f"{file}: is no CSV table: {str(error).splitlines()[0]}") from None
 
     def column(self, file: str, column: str) -> Float[np.ndarray, " row"]:
+        """One column of numbers."""
         table = self.table(file)
         if column not in table:
             raise BadInput(f"{file}: no column {column!r}; there: {', '.join(map(str, table.columns))}")

@@ -35,11 +35,13 @@ class HazardRatio:
         return f"hazard ratio {self.hazard_ratio:.3g}, falling to 1 by cycle {self.until:.3g}"
 
     def ratios(self, cycles: int) -> Float[np.ndarray, " leaving"]:
+        """By the cycle of leaving the first line."""
         first = np.arange(cycles)
         ratio = self.hazard_ratio - first * (self.hazard_ratio - 1) / self.until
         return np.where(first <= self.until, ratio, 1.0)
 
     def tables(self, table: TransitionTable, first: Float[np.ndarray, " time"]) -> Tables:
+        """As the head of this file tells."""
         ratio = self.ratios(len(first) - 1)[:, None]
         if table.form == "subdistribution":  # each cause by itself, as in the code
             return 1 - (1 - table.progression) ** ratio, 1 - (1 - table.death) ** ratio
@@ -65,6 +67,7 @@ class Clayton:
         return f"Clayton copula, theta {self.theta:.3g}"
 
     def tables(self, table: TransitionTable, first: Float[np.ndarray, " time"]) -> Tables:
+        """As the head of this file tells."""
         if table.form != "cause_specific":
             raise BadInput(f"theta={self.theta}: a copula needs cause-specific probabilities; drop compat='released'")
         given = conditional_survival(table.survival(), 0.5 * (first[:-1] + first[1:]), self.theta)

@@ -36,6 +36,7 @@ class Occupancy:
 
     @property
     def dead(self) -> Float[np.ndarray, " time"]:
+        """Share at time 0, 1, ..."""
         return 1 - self.lines.sum((0, 2)) - self.after
 
     def trace(self, plan: Plan) -> pd.DataFrame:
@@ -76,6 +77,7 @@ class Expected:
 
     @classmethod
     def of(cls, plan: Plan, occupancy: Occupancy | None = None) -> "Expected":
+        """occupancy: the plan's, if it is known already."""
         found = occupancy or Occupancy.of(plan)
         cost = found.total(plan.costs, plan.after_cost, plan.weights_cost)
         qaly = found.total(plan.utilities, plan.after_utility, plan.weights_qaly)

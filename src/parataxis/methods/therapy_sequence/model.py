@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from parataxis.methods.therapy_sequence.tables import TransitionTable, check_inc
 KEYS = {"drug": "drugs", "line": "lines", "strategy": "strategies", "target": "targets"}
 EVERY = "every"  # in a setting: all strategies
 DAYS = 365.0
+AFTER = ("", 0)  # among the tables of drugs and lines: after all lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +131,7 @@ class Model:
         return cls(build(ModelFile, table, f"{path.name}: ", KEYS), Folder(folder or path.parent), compat)
 
     def with_behaviour(self, compat: str | Behaviour) -> "Model":
+        """The same file, read otherwise."""
         return Model(self.parts, self.folder, compat)
 
     def with_parts(self, **changes: Any) -> "Model":
@@ -150,12 +151,14 @@ class Model:
         return tuple(Strategy(name=" then ".join(order), drugs=order) for order in orders)
 
     def strategy(self, name: str) -> Strategy:
+        """The one of that name; BadInput lists those that there are."""
         for each in self.strategies:
             if each.name == name:
                 return each
         raise BadInput(f"strategy={name!r} is unknown; known: {', '.join(each.name for each in self.strategies)}")
 
     def drug(self, identity: str) -> Drug:
+        """The one of that id, which a strategy that was checked names."""
         return next(each for each in self.parts.drugs if each.id == identity)
 
     def line(self, drug: str, place: int) -> Line:
@@ -235,15 +238,16 @@ class Model:
             start = known + 1
         return start if start <= cycles else 0
 
-    @cached_property
+    @property
     def after(self) -> TransitionTable:
         """Deaths after all lines, by cycles since; nobody progresses."""
-        curve = self.parts.extensive.death
-        try:
+        if AFTER not in self.tables:
             nobody = Curve(values=(0.0,) * self.parts.cycles)
-            return self._table(nobody, curve)
-        except BadInput as error:
-            raise BadInput(f"extensive.{error}") from None
+            try:
+                self.tables[AFTER] = self._table(nobody, self.parts.extensive.death)
+            except BadInput as error:
+                raise BadInput(f"extensive.{error}") from None
+        return self.tables[AFTER]
 
     def plan(self, strategy: str | Strategy, dependence: Dependence | None = None) -> Plan:
         """A strategy ready to run. dependence: instead of the setting's."""
@@ -291,10 +295,12 @@ class Model:
         return replace(plan, **_later(later, after))
 
     def plans(self, strategies: Sequence[Strategy] | None = None) -> list[Plan]:
+        """Of these strategies, or of all in the file."""
         return [self.plan(each) for each in strategies or self.strategies]
 
     @property
     def cycle_years(self) -> float:
+        """The file's, or by days."""
         return self.parts.cycle_years or self.parts.cycle_days / DAYS
 
     def _weights(self, rate: float) -> Float[np.ndarray, " time"]:

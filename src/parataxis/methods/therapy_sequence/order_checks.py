@@ -27,6 +27,7 @@ class Check:
 
     @property
     def broken(self) -> bool:
+        """Whether something changed that must not."""
         return self.must and self.verdict != "invariant"
 
 

@@ -42,9 +42,11 @@ class Parameter:
         return self.mean * spread, (1 - self.mean) * spread
 
     def draw(self, rng: np.random.Generator) -> float:
+        """One value."""
         return float(rng.gamma(*self.shapes()) if self.kind == "cost" else rng.beta(*self.shapes()))
 
     def quantile(self, share: float) -> float:
+        """Below which this share of values lies."""
         from scipy import stats
 
         one, other = self.shapes()
@@ -59,8 +61,10 @@ def parameters(parts: ModelFile) -> list[Parameter]:
     found: dict[tuple[Any, ...], list[Any]] = {}
     for key, name, path, kind, mean, sd in _places(parts):
         if sd > 0 and mean > 0 and (kind == "cost" or mean < 1):
-            found.setdefault((*key, mean), [name, [], kind, mean, sd])[1].append(path)
-    return [Parameter(name, tuple(paths), kind, mean, sd) for name, paths, kind, mean, sd in found.values()]
+            group = found.setdefault((*key, mean), [[], [], kind, mean, sd])
+            group[0].append(name)
+            group[1].append(path)
+    return [Parameter(min(names), tuple(paths), kind, mean, sd) for names, paths, kind, mean, sd in found.values()]
 
 
 def _places(parts: ModelFile) -> Iterator[tuple[tuple[Any, ...], str, Path, str, float, float]]:

@@ -12,12 +12,14 @@ S = TypeVar("S", bound="Schedule")
 
 
 def nonnegative(part: Any, *names: str) -> None:
+    """ValueError unless these fields are finite numbers from 0."""
     for name in names:
         if not 0 <= getattr(part, name) < math.inf:
             raise ValueError(f"{name}={getattr(part, name)}: expected a number from 0")
 
 
 def share(part: Any, *names: str) -> None:
+    """ValueError unless these fields are within 0 to 1."""
     for name in names:
         if not 0 <= getattr(part, name) <= 1:
             raise ValueError(f"{name}={getattr(part, name)}: expected 0 to 1")
@@ -73,6 +75,7 @@ class Schedule:
         return self.each * self.cycles if len(self.each) == 1 and self.cycles else self.each
 
     def by_cycle(self, cycles: int) -> Float[np.ndarray, " cycle"]:
+        """As long as the horizon."""
         begin = self.begin()[:cycles]
         return np.array([*begin, *[self.then] * (cycles - len(begin))])
 
@@ -169,6 +172,8 @@ class Extensive:
 
 @dataclass(frozen=True, kw_only=True)
 class Strategy:
+    """drugs: by id, the first line's first."""
+
     name: str
     drugs: tuple[str, ...]
 

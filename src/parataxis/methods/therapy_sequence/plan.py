@@ -45,10 +45,12 @@ class Plan:
 
     @property
     def cycles(self) -> int:
+        """The horizon."""
         return len(self.progression)
 
     @property
     def lines(self) -> int:
+        """How many."""
         return len(self.skip)
 
     @property

@@ -80,6 +80,7 @@ def acceptability(table: pd.DataFrame, names: Sequence[str], currency: str) -> s
 
 
 def evpi(table: pd.DataFrame, currency: str) -> str:
+    """Value of perfect information by threshold, with a 95 % band over draws."""
     ax = _axes(height=2.8)
     ax.plot(table["threshold"], table["evpi"], color=COLOURS[2], linewidth=1.6)
     low, high = table["evpi"] - 1.96 * table["error"], table["evpi"] + 1.96 * table["error"]

@@ -4,18 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
 from parataxis.errors import BadInput
-from parataxis.files import JsonLines, read_json_lines
+from parataxis.files import JsonLines
 from parataxis.methods.therapy_sequence.bootstrap import Patients
 from parataxis.methods.therapy_sequence.calibrate import calibrate, deaths, read_target, target_of
 from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence
 from parataxis.methods.therapy_sequence.economics import Draws
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
-from parataxis.methods.therapy_sequence.model import Model
-from parataxis.methods.therapy_sequence.parameters import parameters, with_values
+from parataxis.methods.therapy_sequence.model import AFTER, Model
+from parataxis.methods.therapy_sequence.parameters import Parameter, parameters, with_values
 from parataxis.methods.therapy_sequence.parts import Strategy
 from parataxis.progress import Tell, untold
 
@@ -55,11 +56,8 @@ def psa(
     chosen = list(strategies or model.strategies)
     recalibrate = recalibrate or trials is not None
     study = _Study(model, chosen, seed, recalibrate, trials or {})
-    asked = study.asked(seed)
-    done = _kept(log, asked) if log else {}
+    done = _kept(log, study.asked()) if log else {}
     writer = JsonLines(log) if log else None
-    if writer and not done:
-        writer.append({"asked": asked})
     waiting: dict[int, Any] = {}
     for place in range(n):
         if place not in done:
@@ -79,13 +77,19 @@ def psa(
 
 
 def _kept(log: Path, asked: Any) -> dict[int, Any]:
-    """The draws of an earlier part of the same work."""
-    if not log.exists():
-        return {}
-    rows = list(read_json_lines(log))
+    """The draws of an earlier part of the same work; a log that is new begins with what is asked."""
+    with JsonLines(log) as opened:
+        rows = list(opened)
+        if not rows:
+            opened.append({"asked": asked})
     if rows and rows[0].get("asked") != asked:
         raise BadInput(f"{log.name}: holds draws of another model, seed or setting; delete it, or name another file")
     return {int(key): value for row in rows[1:] for key, value in row["draws"].items()}
+
+
+def _stream(*names: int | str) -> np.random.Generator:
+    """Its own for these names, in whatever order the file has them."""
+    return np.random.default_rng([each if isinstance(each, int) else crc32(each.encode()) for each in names])
 
 
 class _Study:
@@ -95,11 +99,13 @@ class _Study:
         self, model: Model, strategies: list[Strategy], seed: int, recalibrate: bool, trials: Mapping[str, Trial]
     ) -> None:
         self.model, self.strategies, self.seed, self.recalibrate = model, strategies, seed, recalibrate
-        self.known = parameters(model.parts)
+        self.known = sorted(parameters(model.parts), key=lambda each: (each.name, each.mean))
         self.dependence = {each.name: model.dependence(each.name) for each in strategies}
         self.plans = [model.plan(each, self.dependence[each.name]) for each in strategies]
         self.occupancies = [Occupancy.of(each) for each in self.plans]
         self.patients = dict(self._patients())
+        moved = [key for key in model.tables if self._is_drawn(key)]
+        self.tables = {key: table for key, table in model.tables.items() if key not in moved}
         self.targets = dict(trials)
         for each in (each for each in strategies if recalibrate and each.name not in trials):
             target = target_of(model, each.name)
@@ -112,32 +118,38 @@ class _Study:
             if given := self.model.line(drug, line).patients:
                 yield (drug, line), Patients.read(given, self.model.folder, self.model.parts.cycle_days)
 
-    def asked(self, seed: int) -> dict[str, Any]:
-        """What a draw depends on."""
-        model = self.model
+    def _is_drawn(self, key: tuple[str, int]) -> bool:
+        """Whether a table hangs on patients that are drawn."""
+        if key == AFTER:
+            return False
+        return key in self.patients or (self.model.line(*key).deaths_of, key[1]) in self.patients
+
+    def asked(self) -> dict[str, Any]:
+        """What a draw depends on; of the curves, by what they give."""
+        exact = [Expected.of(*each) for each in zip(self.plans, self.occupancies, strict=True)]
         return {
-            "model": repr(model.parts),
-            "behaviour": repr(model.behaviour),
-            "strategies": [each.name for each in self.strategies],
+            "model": repr(self.model.parts),
+            "behaviour": repr(self.model.behaviour),
+            "expected": [[each.name, each.cost, each.qaly] for each in exact],
             "dependence": {name: repr(each) for name, each in self.dependence.items()},
-            "seed": seed,
+            "seed": self.seed,
             "trials": {name: [len(time), float(np.sum(time))] for name, (time, *_) in self.targets.items()},
         }
 
     def draw(self, place: int) -> list[list[float]]:
         """Cost and QALYs of each strategy."""
-        rng = np.random.default_rng([self.seed, place])
+        rng = _stream(self.seed, place)
         values = {each: each.draw(rng) for each in self.known}
-        model = self.model.with_parts(**_changed(self.model, values))
-        for key, patients in self.patients.items():
-            model.curves[key] = patients.drawn(rng).incidences(model.parts.cycles)
-        if not self.patients:
-            model.tables |= self.model.tables
+        model = self.model.with_parts(**changed_parts(self.model, values))
+        model.tables |= self.tables
+        for (drug, line), patients in self.patients.items():
+            drawn = patients.drawn(_stream(self.seed, place, drug, line))
+            model.curves[drug, line] = drawn.incidences(model.parts.cycles)
         found = []
         for strategy, plan, occupancy in zip(self.strategies, self.plans, self.occupancies, strict=True):
             if self.patients or self.recalibrate:
                 name = strategy.name
-                depends = self._recalibrated(model, strategy, rng) if self.recalibrate else self.dependence[name]
+                depends = self._recalibrated(model, strategy, place) if self.recalibrate else self.dependence[name]
                 result = Expected.of(model.plan(strategy, depends))
             else:
                 new = model.repaid(plan)
@@ -145,14 +157,16 @@ class _Study:
             found.append([result.cost, result.qaly])
         return found
 
-    def _recalibrated(self, model: Model, strategy: Strategy, rng: np.random.Generator) -> Dependence:
+    def _recalibrated(self, model: Model, strategy: Strategy, place: int) -> Dependence:
         time, event, cycles = self.targets[strategy.name]
+        rng = _stream(self.seed, place, strategy.name)
         chosen = rng.integers(len(time), size=len(time))
         trial = deaths(time[chosen], event[chosen], min(cycles, model.parts.cycles))
         form = "clayton" if isinstance(self.dependence[strategy.name], Clayton) else "hazard_ratio"
         return calibrate(model, strategy.name, form, trial, ridge=False).dependence
 
 
-def _changed(model: Model, values: Any) -> dict[str, Any]:
+def changed_parts(model: Model, values: Mapping[Parameter, float]) -> dict[str, Any]:
+    """Those fields of the model's file that hold parameters, with these values."""
     parts = with_values(model.parts, values)
     return {"drugs": parts.drugs, "extensive": parts.extensive}

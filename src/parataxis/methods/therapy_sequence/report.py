@@ -26,6 +26,7 @@ def thresholds(model: SequenceModel) -> list[float]:
 
 
 def report(model: SequenceModel, analysis: Analysis, calibrations: Sequence[Calibration] = ()) -> str:
+    """The whole page as HTML. calibrations: shown with their ridges, and their trials over the survival."""
     parts, comparison = model.model.parts, model.compare()
     body = [
         f"<h1>{escape(parts.title or parts.name)}</h1>",

@@ -14,10 +14,10 @@ from parataxis.methods.therapy_sequence.calibrate import Calibration, calibrate
 from parataxis.methods.therapy_sequence.economics import icer_table, in_words, net_benefit
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
 from parataxis.methods.therapy_sequence.model import Model, settings_of
-from parataxis.methods.therapy_sequence.parameters import parameters, with_values
+from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.parts import Strategy
 from parataxis.methods.therapy_sequence.plan import Plan
-from parataxis.methods.therapy_sequence.psa import Analysis, psa
+from parataxis.methods.therapy_sequence.psa import Analysis, changed_parts, psa
 from parataxis.methods.therapy_sequence.simulate import MonteCarlo, Simulated, patients_needed, simulate
 
 TAILS = (0.025, 0.975)
@@ -56,13 +56,16 @@ class SequenceModel:
     def from_file(
         cls, path: Path | str, compat: str | Behaviour = CORRECTED, setting: str | None = None
     ) -> "SequenceModel":
+        """Of a .toml file or an .xlsx workbook (`Model.from_file`)."""
         return cls(Model.from_file(path, compat), setting)
 
     @property
     def strategies(self) -> list[str]:
+        """Their names."""
         return [each.name for each in self.model.strategies]
 
     def plans(self, orders: bool = False) -> list[Plan]:
+        """What the engines are given, a strategy each."""
         return self.model.plans(self._chosen(orders))
 
     def _chosen(self, orders: bool) -> Sequence[Strategy]:
@@ -147,7 +150,7 @@ class SequenceModel:
         held = [Occupancy.of(each) for each in plans]
 
         def difference(values: dict[Any, float]) -> float:
-            model = self.model.with_parts(**_payoff_parts(self.model, values))
+            model = self.model.with_parts(**changed_parts(self.model, values))
             made = [model.repaid(each) for each in plans]
             found = [Expected.of(new, each.split_as(new)) for new, each in zip(made, held, strict=True)]
             one, other = (net_benefit(each.cost, each.qaly, level) for each in found)
@@ -162,8 +165,3 @@ class SequenceModel:
         table = pd.DataFrame(rows, columns=["parameter", "mean", "low", "high", "base", "at_low", "at_high"])
         order = np.argsort(-np.abs(table["at_high"] - table["at_low"]), kind="stable")
         return table.iloc[order].reset_index(drop=True)
-
-
-def _payoff_parts(model: Model, values: dict[Any, float]) -> dict[str, Any]:
-    parts = with_values(model.parts, values)
-    return {"drugs": parts.drugs, "extensive": parts.extensive}

@@ -24,6 +24,7 @@ class MonteCarlo:
 
     @classmethod
     def of(cls, values: Float[np.ndarray, " patient"]) -> "MonteCarlo":
+        """Of independent patients."""
         return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
@@ -43,9 +44,11 @@ class Simulated:
 
     @property
     def n(self) -> int:
+        """Patients."""
         return len(self.cost)
 
     def trace(self) -> pd.DataFrame:
+        """Share in each state at time 0, 1, ...; a column a state."""
         return pd.DataFrame(
             self.counts / self.n, columns=list(self.states), index=pd.RangeIndex(len(self.counts), name="cycle")
         )
@@ -57,6 +60,7 @@ class Simulated:
         return means | {"cost_error": cost.error, "qaly_error": qaly.error}
 
     def patients(self) -> pd.DataFrame:
+        """A row a patient."""
         return pd.DataFrame({each: getattr(self, each) for each in ("cost", "qaly", "left_first", "died")})
 
 
