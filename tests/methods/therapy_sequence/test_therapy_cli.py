@@ -82,12 +82,17 @@ def test_the_checklist_has_its_28_items_in_order():
 def test_results_as_a_workbook_and_as_csv(call, folder):
     call("therapy", "run", "model.toml", "--patients", "20", "--out", "out.xlsx")
     sheets = pd.read_excel(folder / "out.xlsx", sheet_name=None)
-    assert list(sheets) == ["results", "trace A first", "trace B first", "patients A first", "patients B first"]
+    traces = ["trace A first", "trace B first", "patients A first", "patients B first"]
+    assert list(sheets) == ["results", *traces, "inputs"]
+    inputs = sheets["inputs"].set_index("input")["value"]
+    assert inputs["drugs[1].lines[1].cost"] == 2500
+    assert inputs["drugs[2].id"] == "B"
     assert len(sheets["trace A first"]) == 41
     call("therapy", "psa", "model.toml", "--draws", "5", "--out", "draws")
     draws = pd.read_csv(folder / "draws" / "draws.csv")
     assert len(draws) == 10
     assert list(draws) == ["draw", "strategy", "cost", "qaly"]
+    assert len(pd.read_csv(folder / "draws" / "CHEERS 2022.csv")) == 28
 
 
 def test_a_calibrated_run_and_single_corrections(call):

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +27,11 @@ from parataxis.methods.therapy_sequence.cli_options import (
     records,
     write_tables,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from parataxis.methods.therapy_sequence.psa import Analysis
 
 app = typer.Typer(no_args_is_help=True, help="Which drug first? Costs, QALYs and survival of drugs in either order.")
 
@@ -100,6 +105,8 @@ def run_command(
 
     Example: parataxis therapy run model.toml
     """
+    from parataxis.methods.therapy_sequence.workbook import inputs_table
+
     found = opened(model, setting, compat, correct, cycle_correction, calibrated)
     comparison = found.compare(orders=orders)
     simulated = found.simulate(patients, seed, rng.value) if patients else []
@@ -107,7 +114,7 @@ def run_command(
     if out:
         traces = {f"trace {each}": found.trace(each).reset_index() for each in found.strategies}
         more = {f"patients {each.name}": each.patients() for each in simulated}
-        write_tables(out, {"results": comparison.table, **traces, **more})
+        write_tables(out, {"results": comparison.table, **traces, **more, "inputs": inputs_table(found.model.parts)})
     value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words}
     told = f"{aligned(comparison.table)}\n\n{comparison}"
     if walked:
@@ -186,35 +193,32 @@ def psa_command(
 
     Example: parataxis therapy psa model.toml --draws 200
     """
+    from parataxis.methods.therapy_sequence.cheers import cheers
     from parataxis.progress import watching
 
     found = opened(model, setting, compat, calibrated=calibrated)
     with watching("draws") as tell:
         analysis = found.psa(draws, seed, orders, recalibrate=recalibrate, log=log, tell=tell)
     levels = found.model.parts.thresholds
-    ranked, accepted, evpi = (
-        analysis.draws.ranking(levels[0]),
-        analysis.draws.acceptability(levels),
-        analysis.draws.evpi(levels),
-    )
-    if out:
-        tables = {"ranking": ranked, "acceptability": accepted, "evpi": evpi, "draws": analysis.draws.table()}
-        write_tables(out, tables)
-    value = {
-        "draws": draws,
-        "varied": analysis.varied,
-        "curves": analysis.curves,
-        "ranking": records(ranked),
-        "acceptability": records(accepted),
-        "evpi": records(evpi),
+    tables = {
+        "ranking": analysis.draws.ranking(levels[0]),
+        "acceptability": analysis.draws.acceptability(levels),
+        "evpi": analysis.draws.evpi(levels),
     }
+    if out:
+        more = {"draws": analysis.draws.table(), "CHEERS 2022": cheers(found, found.compare(), analysis)}
+        write_tables(out, tables | more)
+    value = {"draws": draws, "varied": analysis.varied, "curves": analysis.curves}
+    value |= {name: records(table) for name, table in tables.items()}
+    print(json.dumps(value, indent=1) if as_json else _drawn(analysis, levels[0], tables))
+
+
+def _drawn(analysis: "Analysis", threshold: float, tables: dict[str, "pd.DataFrame"]) -> str:
     curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
-    told = (
-        f"{draws:,} draws of {len(analysis.varied)} parameters; {curves}\n\nby net benefit at {levels[0]:,.0f} a QALY\n"
-        f"{aligned(ranked)}\n\nprobability to be best\n{aligned(accepted)}\n\n"
-        f"value of perfect information\n{aligned(evpi)}"
-    )
-    print(json.dumps(value, indent=1) if as_json else told)
+    heads = (f"by net benefit at {threshold:,.0f} a QALY", "probability to be best", "value of perfect information")
+    shown = [f"{head}\n{aligned(table)}" for head, table in zip(heads, tables.values(), strict=True)]
+    n = len(analysis.draws.cost)
+    return "\n\n".join([f"{n:,} draws of {len(analysis.varied)} parameters; {curves}", *shown])
 
 
 @app.command("report")
@@ -260,14 +264,14 @@ def audit_command(
 
     Example: parataxis therapy audit model.toml
     """
-    import pandas as pd
+    from pandas import DataFrame
 
     from parataxis.methods.therapy_sequence.order_checks import order_checks
 
     checks = order_checks(opened(model, setting, compat).model, seed)
     rows = [{"what": each.what, "must not matter": each.must, "verdict": each.verdict} for each in checks]
     changes = [{"d_qaly": each.d_qaly, "d_cost": each.d_cost} for each in checks]
-    table = pd.DataFrame([row | change for row, change in zip(rows, changes, strict=True)])
+    table = DataFrame([row | change for row, change in zip(rows, changes, strict=True)])
     print(json.dumps(records(table), indent=1) if as_json else aligned(table))
     if any(each.broken for each in checks):
         raise typer.Exit(1)

@@ -5,7 +5,8 @@ Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strat
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,20 @@ def _flat(table: Mapping[str, Any], prefix: str, curves: dict[str, list[float]],
         else:
             found[path + key] = "; ".join(map(str, value)) if isinstance(value, list) else value
     return found
+
+
+def inputs_table(parts: Any) -> pd.DataFrame:
+    """All that a model holds, for the record of its results: columns input, value."""
+    return pd.DataFrame(list(_leaves(asdict(parts), "")), columns=["input", "value"])
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Tables by name, lists of tables by number from 1, lists of numbers in one cell."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list | tuple) and any(isinstance(each, Mapping) for each in node):
+        for place, each in enumerate(node, 1):
+            yield from _leaves(each, f"{path}[{place}]")
+    elif node is not None and node != ():
+        yield path, "; ".join(map(str, node)) if isinstance(node, list | tuple) else node
