@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import typer
-from common_curves import CURVES_BAD, CURVES_HELP, EVENTS, FIT, MADE, RECONSTRUCT, prepare_curves
+from common_curves import CURVES_BAD, CURVES_HELP, EVENTS, FIT, MADE, MORE_BAD, RECONSTRUCT, prepare_curves
 from typer.testing import CliRunner
 
 from parataxis.errors import BadInput
@@ -44,9 +44,7 @@ def test_examples_stand_in_the_help_and_agree_with_their_json(argv, agrees, call
     assert agrees(json.loads(call(*argv[1:], "--json")), text)
 
 
-@pytest.mark.parametrize(
-    ("argv", "fragment"), CURVES_BAD, ids=lambda each: " ".join(each[1:3]) if isinstance(each, list) else ""
-)
+@pytest.mark.parametrize(("argv", "fragment"), [*CURVES_BAD, *MORE_BAD])
 def test_bad_inputs_are_named_in_one_line(argv, fragment, call):
     said = call(*argv[1:])
     assert fragment in " ".join(said.replace("│", " ").split())
