@@ -36,8 +36,26 @@ def call(folder, monkeypatch, capsys):
     return run
 
 
-def declared():
-    return runpy.run_path(str(COMMON))["IN_ONE_PROCESS"]
+def declared(name="IN_ONE_PROCESS"):
+    return runpy.run_path(str(COMMON))[name]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    declared("prepare")(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("argv", "fragment"), declared("MORE_BAD"), ids=lambda each: str(each)[:40])
+def test_bad_inputs(prepared, monkeypatch, capsys, argv, fragment):
+    monkeypatch.chdir(prepared)
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    said = capsys.readouterr().err.strip().splitlines()
+    assert ended.value.code == 2
+    assert len(said) == 1
+    assert fragment in said[0]
 
 
 def shown(call, argv):

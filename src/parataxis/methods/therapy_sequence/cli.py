@@ -109,7 +109,7 @@ def run_command(
 
     found = opened(model, setting, compat, correct, cycle_correction, calibrated)
     comparison = found.compare(orders=orders)
-    simulated = found.simulate(patients, seed, rng.value) if patients else []
+    simulated = found.simulate(patients, seed, rng.value, orders) if patients else []
     walked = found.compare(simulated) if simulated else None
     if out:
         traces = {f"trace {each}": found.trace(each).reset_index() for each in found.strategies}

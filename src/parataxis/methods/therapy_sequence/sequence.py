@@ -84,9 +84,9 @@ class SequenceModel:
         plan = self.model.plan(strategy)
         return Occupancy.of(plan).trace(plan)
 
-    def simulate(self, n: int, seed: int = 0, rng: str = "philox") -> list[Simulated]:
+    def simulate(self, n: int, seed: int = 0, rng: str = "philox", orders: bool = False) -> list[Simulated]:
         """n patients through each strategy, each with the same luck in all of them."""
-        return [simulate(each, n, seed, rng) for each in self.plans()]
+        return [simulate(each, n, seed, rng) for each in self.plans(orders)]
 
     def calibrate(self, strategy: str, dependence: str = "hazard_ratio") -> Calibration:
         """The dependence that makes the strategy's deaths match its target trial's."""
