@@ -25,7 +25,7 @@ from parataxis.methods.flaky_tests.suite import find_suite
 ALPHA_TWO_WAYS = 0.0005
 LEAST, MOST = 8, 160  # failures and passes to see without intervention, and runs for that
 GIVE_UP = 60  # runs that all came out the same
-BATCH = 6
+BATCH, FIRST = 6, 2  # runs at a time; most plans change nothing, which few runs show
 SCAN, CANDIDATES = 30, 3  # values to try
 REPAIRS = 1.5  # times the runs without intervention: eight failures in those, none in these, has p < 0.002
 WAITS = 8  # places whose waits are made longer, one at a time
@@ -91,22 +91,21 @@ class _Lab:
 
     # -- experiments -----------------------------------------------------------------------------------------------
 
-    def constant(self, plan: dict[str, Any], failing: bool = False) -> float:
-        """The exact p of so constant an outcome under the plan; 1 if it is not constant."""
-        runs = Runs()
-        for _ in range(0, int(REPAIRS * len(self.base.failed)) + BATCH, BATCH):
-            self.run(plan, BATCH, runs)
+    def constant(self, plan: dict[str, Any], failing: bool = False) -> float | None:
+        """The exact p of so constant an outcome under the plan; None if it is not constant, or not rare enough."""
+        runs, most = Runs(), int(REPAIRS * len(self.base.failed)) + BATCH
+        while len(runs.failed) < most:
+            self.run(plan, BATCH if runs.failed else FIRST, runs)
             if (runs.passes if failing else runs.failures) or not runs.failed:
-                return 1.0
+                return None
             table = [[self.base.failures, self.base.passes], [runs.failures, runs.passes]]
             p = float(fisher_exact(table, "less" if failing else "greater").pvalue)
             if p < ALPHA:
                 return p
-        return p
+        return None
 
     def repaired(self, plan: dict[str, Any]) -> float | None:
-        p = self.constant(plan)
-        return p if p < ALPHA else None
+        return self.constant(plan)
 
     def replayed(
         self, plans: Callable[[int], tuple[dict[str, Any], str | None]]
@@ -138,8 +137,12 @@ class _Lab:
 
 
 NOTHING_SEEN: dict[str, Any] = {
-    "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [], "unjoined": 0,
+    "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [], "unjoined": 0, "followed": [],
 }  # fmt: skip
+
+
+MAYBE = 0.05
+LOST = ("Empty", "no slot is free")
 
 
 def _always_passes(says: str) -> str:
@@ -147,12 +150,14 @@ def _always_passes(says: str) -> str:
 
 
 def _limits(lab: _Lab) -> Hint | None:
-    if not any(lab.base.marked("leak")):
+    if lab.base.goes_with("leak") > MAYBE:
         return None
     p = lab.repaired({"limits": True})
-    says = _always_passes("it may open as many files as the system allows")
-    where = lab.base.trouble("leak")[1] or failing_line(lab.base)
-    return Hint("resource leak", True, p, says, where, FIXES["limits"]) if p else None
+    name, where = lab.base.trouble("leak")
+    fix = "slots" if name in LOST else "limits"
+    words = "what was taken and never given back is there again", "it may open as many files as the system allows"
+    says = _always_passes(words[fix == "limits"])
+    return Hint("resource leak", True, p, says, where or failing_line(lab.base), FIXES[fix]) if p else None
 
 
 NETWORK = (
@@ -176,20 +181,20 @@ def _network(lab: _Lab) -> Hint | None:
 
 
 FILES = (
-    ("listing", "listing", "name", "folders are listed by name"),
-    ("listing", "listing", "name backward", "folders are listed by name, backward"),
-    ("listing", "listing", "creation", "folders are listed in the order in which files were made"),
-    ("listing", "listing", "creation backward", "folders are listed from the file made last to the first"),
-    ("stamp", "write", True, "each file written has a time stamp of its own"),
-    ("flush", "write", True, "what is written is in the file at once"),
-    ("read", "pipe", True, "what is on its way arrives before it is read"),
+    ("listing", ("listing",), "name", "folders are listed by name"),
+    ("listing", ("listing",), "name backward", "folders are listed by name, backward"),
+    ("listing", ("listing",), "creation", "folders are listed in the order in which files were made"),
+    ("listing", ("listing",), "creation backward", "folders are listed from the file made last to the first"),
+    ("stamp", ("write",), True, "each file written has a time stamp of its own"),
+    ("flush", ("write", "pipe"), True, "nothing is held in a buffer on its way"),
+    ("read", ("pipe",), True, "what is on its way arrives before it is read"),
 )
 
 
 def _files(lab: _Lab) -> Hint | None:
     for name, needs, value, says in FILES:
-        if lab.saw(needs) and (p := lab.repaired({name: value})):
-            return Hint("I/O", True, p, _always_passes(says), lab.base.first(needs), FIXES[name])
+        if lab.saw(*needs) and (p := lab.repaired({name: value})):
+            return Hint("I/O", True, p, _always_passes(says), lab.base.first(*needs), FIXES[name])
     return None
 
 
@@ -216,8 +221,19 @@ def _waits(lab: _Lab, kind: str = "wait") -> Hint | None:
     for site, _ in lab.base.sites(kind).most_common(WAITS):
         if p := lab.repaired({"wait": site}):
             says = _always_passes("the wait here is ten times as long")
-            return Hint("async wait", True, p, says, site, FIXES["wait"])
+            if lab.base.goes_with("network") < ALPHA:
+                where = lab.base.trouble("network")[1] or site
+                return Hint("network", True, p, says, where, FIXES["network"])
+            return _in_turn(lab, site) or Hint("async wait", True, p, says, site, FIXES["wait"])
     return None
+
+
+def _in_turn(lab: _Lab, site: str) -> Hint | None:
+    """A wait after which more is started, and all of it waited for: it was to keep one from running into the other."""
+    if not all(site in seen["followed"] and not seen["unjoined"] for seen in lab.base.seen):
+        return None
+    hint = _threads(lab)
+    return hint if hint is not None and hint.kind == "concurrency" else None
 
 
 def _waits_aside(lab: _Lab) -> Hint | None:
@@ -225,20 +241,34 @@ def _waits_aside(lab: _Lab) -> Hint | None:
     return _waits(lab, "wait aside")
 
 
+ONE_BY_ONE = "threads, processes and tasks run one after the other"
+
+
 def _threads(lab: _Lab) -> Hint | None:
     if not lab.saw("thread", "process", "task"):
         return None
-    where = lab.base.first("thread", "process", "task")
     for plan, says in (
-        ({"serial": True}, "threads, processes and tasks run one after the other"),
+        ({"serial": True}, ONE_BY_ONE),
         ({"switch": 100.0}, "threads take turns only where they wait"),
     ):
         if p := lab.repaired(plan):
             if any(seen["unjoined"] for seen in lab.base.seen):
                 says = _always_passes("what is started has ended before the test goes on")
-                return Hint("async wait", True, p, says, where, FIXES["unjoined"])
-            return Hint("concurrency", True, p, _always_passes(says), where, FIXES["serial"])
-    return None
+                return Hint("async wait", True, p, says, _work(lab), FIXES["unjoined"])
+            return Hint("concurrency", True, p, _always_passes(says), _work(lab), FIXES["serial"])
+    return _backward(lab)
+
+
+def _work(lab: _Lab) -> str:
+    return lab.base.first("thread", "process", "task")
+
+
+def _backward(lab: _Lab) -> Hint | None:
+    """Where it always fails if they run one after the other, another order may be what it needs."""
+    if lab.run({"serial": True}, BATCH).passes or not (p := lab.repaired({"serial": "backward"})):
+        return None
+    says = f"{_always_passes(ONE_BY_ONE)}, the last one first, and fails with the first one first"
+    return Hint("concurrency", True, p, says, _work(lab), FIXES["serial"])
 
 
 def _randomness(lab: _Lab) -> Hint | None:

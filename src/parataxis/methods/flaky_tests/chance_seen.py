@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import fisher_exact, mannwhitneyu
 
 from parataxis.methods.flaky_tests.diagnosis import Hint
@@ -15,6 +16,7 @@ ALPHA = 0.002  # several experiments are made
 
 FIXES = {
     "limits": "close what is opened: `with open(...) as stream:`, `contextlib.closing`, or a fixture that yields",
+    "slots": "give back what was taken whatever happens: `with lock:`, `try: ... finally: pool.put(...)`",
     "garbage": "give it back at once, not when the collector comes round: a `with` block, `close()`, or weakref.ref "
     "in place of the cycle",
     "connect": "wait until the server listens before connecting: call listen() before the thread starts, or retry "
@@ -71,6 +73,10 @@ class Runs:
         failures = [any(family == kind for _, family in chain) for chain in chains]
         return [had or failed for had, failed in zip(self.troubled(kind), failures, strict=True)]
 
+    def goes_with(self, kind: str) -> float:
+        """The exact p of such trouble falling on failures."""
+        return together(self.failed, self.marked(kind))
+
     def trouble(self, kind: str) -> tuple[str, str]:
         """The most frequent trouble of the failing runs, and where it was."""
         both = zip(self.failed, self.seen, strict=True)
@@ -90,15 +96,14 @@ def _troubles(runs: Runs) -> Iterator[Hint]:
         ("I/O", "file", "file"),
         ("resource leak", "leak", "limits"),
     ):
-        troubled = runs.marked(family)
         name, where = runs.trouble(family)
-        p = _together(runs.failed, troubled)
+        p = runs.goes_with(family)
         yield Hint(
             kind, False, p, f"{name or 'such an error'} in failing runs", where or failing_line(runs), FIXES[fix]
         )
 
 
-def _together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
+def together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
     """The exact p of marks falling on failures."""
     pairs = Counter(zip(failed, marked, strict=True))
     table = [[pairs[True, True], pairs[True, False]], [pairs[False, True], pairs[False, False]]]
@@ -106,18 +111,35 @@ def _together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
 
 
 # What a failing test leaves only because it was cut short is less than that.
-LEFT = {"descriptors": 3, "threads": 3, "kilobytes": 1000}
+LEFT = {"descriptors": 3, "threads": 3, "processes": 3, "slots": 3, "kilobytes": 1000}
+# What work in the background leaves only because it is not done yet is none of these.
+AT_ITS_END = ("descriptors", "slots", "files")
+# Left by what did end, and well.
+NOT_CUT_SHORT = {"tasks": "pending tasks", "unclosed": "things thrown away open"}
+# The amount varies in passing runs, too, and those with the most fail: what is one of them, and a difference.
+BY_AMOUNT = {"descriptors": 1, "threads": 1, "processes": 1, "slots": 1, "files": 2, "blocks": 50}
+ABOVE, VARIES = 0.95, 0.5  # of pairs, failing above passing; of the difference, in passing runs
 
 
 def _left(runs: Runs) -> Iterator[Hint]:
-    for name, least in LEFT.items():
+    failed = np.array(runs.failed)
+    last = all((seen["failure"] or {}).get("last") for seen in runs.seen if seen["failure"])
+    for name in dict.fromkeys((*NOT_CUT_SHORT, *LEFT, *BY_AMOUNT)):
         left = np.array([seen["left"].get(name, 0) for seen in runs.seen])
-        failed = np.array(runs.failed)
-        if np.median(left[failed]) - np.median(left[~failed]) < least:
+        bad, good = left[failed], left[~failed]
+        more = float(np.median(bad) - np.median(good))
+        least = 1 if name in NOT_CUT_SHORT or (last and name in AT_ITS_END) else LEFT.get(name, np.inf)
+        if more < least and not _by_amount(bad, good, more, BY_AMOUNT.get(name, np.inf)):
             continue
-        says = f"failing runs leave {np.median(left[failed]):.0f} {name}, passing runs {np.median(left[~failed]):.0f}"
-        p = float(mannwhitneyu(left[failed], left[~failed], alternative="greater").pvalue)
+        words = NOT_CUT_SHORT.get(name, f"{name} of memory" if name in ("blocks", "kilobytes") else name)
+        says = f"failing runs leave {np.median(bad):.0f} {words}, passing runs {np.median(good):.0f}"
+        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue)
         yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
+
+
+def _by_amount(bad: NDArray[np.int_], good: NDArray[np.int_], more: float, least: float) -> bool:
+    above = np.mean(bad[:, None] >= good)
+    return bool(more >= least and above >= ABOVE and np.ptp(good) >= max(VARIES * more, least))
 
 
 def failing_line(runs: Runs) -> str:
