@@ -74,14 +74,19 @@ class Runs:
         return [had or failed for had, failed in zip(self.troubled(kind), failures, strict=True)]
 
     def goes_with(self, kind: str) -> float:
-        """The exact p of such trouble falling on failures."""
-        return together(self.failed, self.marked(kind))
+        """The exact p of such trouble, or of one sort of it, falling on failures."""
+        names = {name for seen in self.seen for k, name, _ in seen["troubles"] if k == kind}
+        marks = [self.marked(kind), *(self.troubled(kind, name) for name in names)]
+        return min(together(self.failed, marked) for marked in marks)
 
     def trouble(self, kind: str) -> tuple[str, str]:
-        """The most frequent trouble of the failing runs, and where it was."""
+        """The trouble that most sets failing runs apart, and where it was."""
         both = zip(self.failed, self.seen, strict=True)
-        found = Counter((n, s) for failed, seen in both if failed for k, n, s in seen["troubles"] if k == kind)
-        return found.most_common(1)[0][0] if found else ("", "")
+        found: Counter[tuple[str, str]] = Counter()
+        for failed, seen in both:
+            for each in {(name, site) for k, name, site in seen["troubles"] if k == kind}:
+                found[each] += 1 if failed else -1
+        return found.most_common(1)[0][0] if max(found.values(), default=0) > 0 else ("", "")
 
 
 def seen_along(runs: Runs) -> list[Hint]:

@@ -192,6 +192,7 @@ class Watch:
             "drawn": self.drawn,
             "unjoined": len(self.unjoined),
             "followed": sorted(self.followed),
+            "started": self.work.count,
         }
 
     # -- hooks -----------------------------------------------------------------------------------------------------

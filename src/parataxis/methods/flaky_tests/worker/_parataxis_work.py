@@ -28,6 +28,7 @@ class Work:
         self.serial = watch.plan.get("serial")
         self.forward, self.backward = self.serial is True, self.serial == "backward"
         self.started: list[Callable[[float], bool]] = []
+        self.count = 0  # of threads, jobs of a pool, and tasks, which can go backward
         self.blocked: set[int] = set()
         self._released: dict[int, Any] = {}
 
@@ -104,6 +105,7 @@ def _threads(work: Work) -> None:
             self.run = work.others_first(self.run, ended)
         start(self)
         if watch.note("thread", frame) is not None and mine:
+            work.count += 1
             watch.unjoined.add(self)
             if work.forward:
                 work.let_run(ended, self)
@@ -126,8 +128,10 @@ def _executors(work: Work, kind: Any) -> None:
             act = work.others_first(act, ended)
         future = submit(self, act, *args, **kwargs)
         made.append(future)
-        if work.watch.note("thread", sys._getframe(1)) is not None and work.forward:
-            work.let_run(ended)
+        if work.watch.note("thread", sys._getframe(1)) is not None:
+            work.count += 1
+            if work.forward:
+                work.let_run(ended)
         return future
 
     kind.submit = submit_and_wait
@@ -225,6 +229,7 @@ def _tasks(work: Work) -> None:
         callers = _callers(frame)
         if not callers & MAKE_TASKS or callers & NO_TASKS or not watch.note("task", frame):
             return make(self, coroutine, **kwargs)
+        work.count += 1
         if work.serial:
             coroutine = alone(coroutine) if work.forward else after_later(coroutine, len(made))
         task = make(self, coroutine, **kwargs)
