@@ -17,7 +17,7 @@ _nested = threading.local()
 
 def install(watch: Any, table: Any) -> None:
     _sleeps(watch, table)
-    _timeouts(watch)
+    _timeouts(watch, table)
 
 
 # -- waits ---------------------------------------------------------------------------------------------------------
@@ -59,6 +59,7 @@ TIMEOUTS = (
     ("threading", "Thread", "join", 1),
     ("queue", "Queue", "get", 2),
     ("queue", "Queue", "put", 3),
+    ("queue", "Queue", "join", 99),
     ("subprocess", "Popen", "wait", 1),
     ("subprocess", "Popen", "communicate", 2),
     ("subprocess", "", "run", 99),
@@ -74,7 +75,7 @@ TIMEOUTS = (
 )
 
 
-def _timeouts(watch: Any) -> None:
+def _timeouts(watch: Any, table: Any) -> None:
     for module, kind, name, place in TIMEOUTS:
         holder = sys.modules.get(module)
         holder = getattr(holder, kind, None) if kind else holder
@@ -83,6 +84,8 @@ def _timeouts(watch: Any) -> None:
             continue
         wrapper = _timed(watch, real, place, kind, name)
         setattr(holder, name, wrapper)
+        if not kind:
+            table.add(real, wrapper)
         if module == "asyncio":  # it is known by two names
             for other in ("asyncio.tasks", "asyncio.timeouts"):
                 if getattr(sys.modules.get(other), name, None) is real:
@@ -94,7 +97,7 @@ SIGNALS = (("Event", "wait"), ("Condition", "wait"), ("Condition", "wait_for"), 
 
 
 def _timed(watch: Any, real: Callable[..., Any], place: int, kind: str, name: str) -> Callable[..., Any]:
-    signal, joins = (kind, name) in SIGNALS, name == "join"
+    signal, encloses = (kind, name) in SIGNALS, not kind
 
     @functools.wraps(real)
     def wait(*args: Any, **kwargs: Any) -> Any:
@@ -103,20 +106,19 @@ def _timed(watch: Any, real: Callable[..., Any], place: int, kind: str, name: st
             kwargs["timeout"] = _longer(watch, kwargs["timeout"], frame)
         elif len(args) > place:
             args = (*args[:place], _longer(watch, args[place], frame), *args[place + 1 :])
+        if encloses:
+            watch.enclosing.add(watch.own.site(frame))
         before, _nested.on = getattr(_nested, "on", False), True
         outermost = signal and not before
         if outermost:
             watch.work.blocks()
         try:
-            result = real(*args, **kwargs)
+            return real(*args, **kwargs)
         finally:
             _nested.on = before
-            if joins and not args[0].is_alive():
-                watch.unjoined.discard(args[0])
+            if name == "join":
+                watch.work.joined(args[0])
             if outermost:
                 watch.work.goes_on()
-        if outermost:
-            watch.work.released(args[0], result if kind == "Barrier" else None)
-        return result
 
     return wait

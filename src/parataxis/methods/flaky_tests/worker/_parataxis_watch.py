@@ -103,6 +103,7 @@ class Watch:
         self.unjoined: set[Any] = set()
         self.aside: Any = weakref.WeakSet()  # tasks that the suite's code has made
         self.followed: set[str] = set()  # waits after which work was started
+        self.enclosing: set[str | None] = set()  # waits that start it themselves
         self.kept = left.Kept()
         self.work = work.Work(self)
         self.created: dict[str, int] = {}  # names of files, in which order
@@ -117,8 +118,8 @@ class Watch:
         if site is not None:
             if kind == "wait" and self._is_aside():
                 kind = "wait aside"
-            elif kind in WORK and "wait" in self.sites:
-                self.followed.update(self.sites["wait"])
+            elif kind in WORK and "wait" in self.sites and not self._is_aside():
+                self.followed.update(set(self.sites["wait"]) - self.enclosing)
             counts = self.sites.setdefault(kind, {})
             if site in counts or len(counts) < MOST_SITES:
                 counts[site] = counts.get(site, 0) + 1

@@ -17,7 +17,7 @@ from typing import Any, Callable
 HEAD_START, PATIENCE, STEP, APART = 0.3, 0.01, 0.01, 0.05  # seconds
 STUCK = 3  # steps after which one who waits for a signal is let go
 LIBRARIES = ("concurrent.", "multiprocessing.", "asyncio")  # their workers run as long as there may be work
-_sleep, _ident = time.sleep, threading.get_ident
+_sleep, _now, _ident = time.sleep, time.monotonic, threading.get_ident
 
 
 class Work:
@@ -30,7 +30,7 @@ class Work:
         self.started: list[Callable[[float], bool]] = []
         self.count = 0  # of threads, jobs of a pool, and tasks, which can go backward
         self.blocked: set[int] = set()
-        self._released: dict[int, Any] = {}
+        self._turn, self._turns = 0.0, threading.Lock()
 
     def install(self) -> None:
         _threads(self)
@@ -76,15 +76,22 @@ class Work:
     def blocks(self) -> None:
         self.blocked.add(_ident())
 
-    def goes_on(self) -> None:
-        self.blocked.discard(_ident())
+    def joined(self, thing: Any) -> None:
+        """It was waited for to its end: a thread or process; or a queue, and so whoever works for it."""
+        if not hasattr(thing, "is_alive"):
+            self.watch.unjoined.clear()
+        elif not thing.is_alive():
+            self.watch.unjoined.discard(thing)
 
-    def released(self, signal: Any, place: int | None) -> None:
-        """Those who were waiting for the same signal go on one after the other."""
-        if self.forward and _ident() != self.watch.main and not hasattr(signal, "get"):
-            count, _ = self._released.get(id(signal), (0, None))
-            self._released[id(signal)] = (count + 1, signal)
-            _sleep(self.watch.spend(APART * (count if place is None else place)))
+    def goes_on(self) -> None:
+        """Whoever has waited for a signal goes on some time after the one before."""
+        self.blocked.discard(_ident())
+        if self.forward and _ident() != self.watch.main:
+            with self._turns:
+                now = _now()
+                begin = max(now, self._turn)
+                self._turn = begin + APART
+            _sleep(self.watch.spend(begin - now))
 
 
 def _module_of(frame: Any) -> str:
@@ -183,7 +190,7 @@ def _in_order(work: Work) -> None:
             return iter(things) if all(f.done() for f in things) else completed(things, *args, **kwargs)
 
         futures.as_completed = as_completed
-        work.watch.table.add(completed, as_completed)
+        work.watch.table.add(completed.__wrapped__, as_completed)  # as it was before its time-out was watched
     if asyncio is not None:
         first_come = asyncio.as_completed
 
