@@ -31,7 +31,6 @@ import pytest
 # What a process may run into that is neither network nor file: not even an attempt failed.
 NO_TROUBLE = (errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK, errno.EALREADY, errno.EISCONN)
 MOST_SITES = 40  # of one kind
-WORK = ("thread", "process", "task")
 LISTINGS = ("os.listdir", "os.scandir")
 PROCESSES = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system")
 THREADS = ("_thread.start_new_thread", "_thread.start_joinable_thread")
@@ -116,16 +115,14 @@ class Watch:
         """Count an event; returns its place in the suite's own code, None if that has no part in it."""
         site = self.own.site(frame) if self._on else None
         if site is not None:
-            if kind == "wait" and self._is_aside():
+            if kind == "wait" and self.is_aside():
                 kind = "wait aside"
-            elif kind in WORK and "wait" in self.sites and not self._is_aside():
-                self.followed.update(set(self.sites["wait"]) - self.enclosing)
             counts = self.sites.setdefault(kind, {})
             if site in counts or len(counts) < MOST_SITES:
                 counts[site] = counts.get(site, 0) + 1
         return site
 
-    def _is_aside(self) -> bool:
+    def is_aside(self) -> bool:
         """In another thread, or in a task that was made of a coroutine to go on meanwhile."""
         if threading.get_ident() != self.main:
             return True

@@ -47,6 +47,12 @@ class Work:
         if self.forward:
             _in_order(self)
 
+    def begins(self, can_go_backward: bool = True) -> None:
+        """Something is started, that is, after the waits so far."""
+        self.count += can_go_backward
+        if not self.watch.is_aside():
+            self.watch.followed.update(set(self.watch.sites.get("wait", ())) - self.watch.enclosing)
+
     def let_run(self, ended: Callable[[float], bool], thread: Any = None) -> None:
         """Until it has ended, waits for a signal, or had its time."""
         stuck = 0
@@ -112,7 +118,7 @@ def _threads(work: Work) -> None:
             self.run = work.others_first(self.run, ended)
         start(self)
         if watch.note("thread", frame) is not None and mine:
-            work.count += 1
+            work.begins()
             watch.unjoined.add(self)
             if work.forward:
                 work.let_run(ended, self)
@@ -135,8 +141,10 @@ def _executors(work: Work, kind: Any) -> None:
             act = work.others_first(act, ended)
         future = submit(self, act, *args, **kwargs)
         made.append(future)
-        if work.watch.note("thread", sys._getframe(1)) is not None:
-            work.count += 1
+        frame = sys._getframe(1)
+        if work.watch.note("thread", frame) is not None:
+            if not _module_of(frame).startswith("asyncio"):
+                work.begins()
             if work.forward:
                 work.let_run(ended)
         return future
@@ -236,7 +244,7 @@ def _tasks(work: Work) -> None:
         callers = _callers(frame)
         if not callers & MAKE_TASKS or callers & NO_TASKS or not watch.note("task", frame):
             return make(self, coroutine, **kwargs)
-        work.count += 1
+        work.begins()
         if work.serial:
             coroutine = alone(coroutine) if work.forward else after_later(coroutine, len(made))
         task = make(self, coroutine, **kwargs)
@@ -275,6 +283,7 @@ def _processes(work: Work) -> None:
         frame = sys._getframe(1)
         if work.watch.note("process", frame) is None or _module_of(frame).startswith(LIBRARIES):
             return
+        work.begins(can_go_backward=False)
         work.watch.unjoined.add(self)
         if work.forward:
             work.let_run(lambda seconds: join(self, seconds) or not self.is_alive())
@@ -289,7 +298,10 @@ def _popen(work: Work) -> None:
     def start_process(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         frame = sys._getframe(1)
-        if work.forward and work.watch.own.site(frame) and not _module_of(frame).startswith("asyncio"):
+        if work.watch.own.site(frame) is None or _module_of(frame).startswith("asyncio"):
+            return
+        work.begins(can_go_backward=False)
+        if work.forward:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 wait(self, work.watch.spend(HEAD_START))
 
