@@ -37,7 +37,7 @@ def _family(error: BaseException, sites: dict[str, Any]) -> str:
     That the other end is gone may be said of a connection and of a pipe: of a pipe, if there was no connection.
     """
     number = getattr(error, "errno", None)
-    if number in EXHAUSTED or isinstance(error, (MemoryError, ResourceWarning)):
+    if number in EXHAUSTED or isinstance(error, (MemoryError, ResourceWarning)) or _is_empty(error):
         return "leak"
     names = {"%s.%s" % (kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__}
     if number in UNREACHABLE or any(name.startswith(LIBRARIES) for name in names):
@@ -52,6 +52,11 @@ def _family(error: BaseException, sites: dict[str, Any]) -> str:
         return "file"
     cut = isinstance(error, (UnicodeDecodeError, EOFError)) and "network" not in sites
     return "file" if cut and ("read" in sites or "pipe" in sites) else ""
+
+
+def _is_empty(error: BaseException) -> bool:
+    """A list, deque or set from which one is taken holds none: Python says it in these words."""
+    return isinstance(error, (IndexError, KeyError)) and str(*error.args[:1]).startswith("pop from ")
 
 
 @functools.lru_cache(maxsize=None)

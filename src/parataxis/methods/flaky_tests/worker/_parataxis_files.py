@@ -16,7 +16,7 @@ from typing import Any
 
 import _parataxis_pipes as pipes
 
-_stat, _open, _pread = os.stat, os.open, getattr(os, "pread", None)
+_stat, _open, _pread = os.stat, os.open, os.pread
 
 
 def install(watch: Any, table: Any) -> None:

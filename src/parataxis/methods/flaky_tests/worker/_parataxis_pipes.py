@@ -43,7 +43,7 @@ class _Read:
 
     def __call__(self, handle: int, size: int) -> bytes:
         arrive(self.watch, sys._getframe(1))
-        return self.real(handle, size)  # type: ignore[no-any-return]
+        return self.real(handle, size)
 
 
 class _Write:
@@ -57,10 +57,10 @@ class _Write:
     def __call__(self, handle: int, data: Any) -> int:
         frame = sys._getframe(1)
         if self.watch.own.path(frame.f_code.co_filename) is None or not is_pipe(handle):
-            return self.real(handle, data)  # type: ignore[no-any-return]
+            return self.real(handle, data)
         self.watch.note("pipe", frame)
         if "read" not in self.watch.plan:
-            return self.real(handle, data)  # type: ignore[no-any-return]
+            return self.real(handle, data)
         rest, blocks = memoryview(data).cast("B"), os.get_blocking(handle)
         total = len(rest)
         while rest:
@@ -152,7 +152,8 @@ class _Whole(io.FileIO):
     def read(self, size: int | None = -1) -> bytes | None:  # type: ignore[override]
         if size is None or size < 0:
             return super().readall()
-        parts, rest = [], size
+        parts: list[bytes] = []
+        rest = size
         while rest:
             part = super().read(rest)
             if not part:

@@ -20,9 +20,10 @@ def install(watch: Any, table: Any) -> None:
         _pools(watch, sys.modules["queue"])
     for kind in (threading.Semaphore, threading.BoundedSemaphore):
         _semaphores(watch, kind)
-    for kind in ("Semaphore", "BoundedSemaphore", "Lock"):
-        if hasattr(sys.modules.get("asyncio"), kind):
-            _count_in_loop(watch, getattr(sys.modules["asyncio"], kind))
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None:
+        for each in (asyncio.Semaphore, asyncio.BoundedSemaphore, asyncio.Lock):
+            _count_in_loop(watch, each)
     table.add(_new_lock, _Locks(watch))
 
 
@@ -56,7 +57,7 @@ def _holders(watch: Any, thing: Any) -> _Holders:
     found = thing.__dict__.get("_parataxis")
     if found is None:
         found = thing.__dict__["_parataxis"] = _Holders(watch)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _semaphores(watch: Any, kind: Any) -> None:
@@ -122,7 +123,7 @@ def _pools(watch: Any, module: Any) -> None:
     alone = threading.active_count()
 
     def pool_of(queue: Any) -> _Pool:
-        return queue.__dict__.setdefault("_parataxis", _Pool())  # type: ignore[no-any-return]
+        return queue.__dict__.setdefault("_parataxis", _Pool())
 
     @functools.wraps(get)
     def take(self: Any, *args: Any, **kwargs: Any) -> Any:

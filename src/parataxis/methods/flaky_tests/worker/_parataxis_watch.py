@@ -9,7 +9,6 @@ Nothing is put back: the watch ends with the forked child that it ran in.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import os
