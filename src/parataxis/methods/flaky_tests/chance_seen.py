@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int
 from scipy.stats import fisher_exact, mannwhitneyu
 
 from parataxis.methods.flaky_tests.diagnosis import Hint
@@ -122,7 +122,7 @@ AT_ITS_END = ("descriptors", "slots", "files")
 # Left by what did end, and well.
 NOT_CUT_SHORT = {"tasks": "pending tasks", "unclosed": "things thrown away open"}
 # The amount varies in passing runs, too, and those with the most fail: what is one of them, and a difference.
-BY_AMOUNT = {"descriptors": 1, "threads": 1, "processes": 1, "slots": 1, "files": 2, "blocks": 50}
+BY_AMOUNT = {"descriptors": 1.0, "threads": 1.0, "processes": 1.0, "slots": 1.0, "files": 2.0, "blocks": 50.0}
 ABOVE, VARIES = 0.95, 0.5  # of pairs, failing above passing; of the difference, in passing runs
 
 
@@ -142,7 +142,7 @@ def _left(runs: Runs) -> Iterator[Hint]:
         yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
 
 
-def _by_amount(bad: NDArray[np.int_], good: NDArray[np.int_], more: float, least: float) -> bool:
+def _by_amount(bad: Int[np.ndarray, " failure"], good: Int[np.ndarray, " pass"], more: float, least: float) -> bool:
     above = np.mean(bad[:, None] >= good)
     return bool(more >= least and above >= ABOVE and np.ptp(good) >= max(VARIES * more, least))
 
