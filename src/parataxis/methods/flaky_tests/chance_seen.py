@@ -116,13 +116,20 @@ def together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
 
 
 # What a failing test leaves only because it was cut short is less than that.
-LEFT = {"descriptors": 3, "threads": 3, "processes": 3, "slots": 3, "kilobytes": 1000}
+LEFT = {"held": 3, "threads": 3, "processes": 3, "slots": 3, "kilobytes": 1000}
 # What work in the background leaves only because it is not done yet is none of these.
 AT_ITS_END = ("descriptors", "slots", "files")
 # Left by what did end, and well.
-NOT_CUT_SHORT = {"tasks": "pending tasks", "unclosed": "things thrown away open"}
+NOT_CUT_SHORT = ("tasks", "unclosed")
 # The amount varies in passing runs, too, and those with the most fail: what is one of them, and a difference.
 BY_AMOUNT = {"descriptors": 1.0, "threads": 1.0, "processes": 1.0, "slots": 1.0, "files": 2.0, "blocks": 50.0}
+WORDS = {
+    "held": "descriptors",
+    "tasks": "pending tasks",
+    "unclosed": "things thrown away open",
+    "blocks": "blocks of memory",
+    "kilobytes": "kilobytes of memory",
+}
 ABOVE, VARIES = 0.95, 0.5  # of pairs, failing above passing; of the difference, in passing runs
 
 
@@ -136,8 +143,7 @@ def _left(runs: Runs) -> Iterator[Hint]:
         least = 1 if name in NOT_CUT_SHORT or (last and name in AT_ITS_END) else LEFT.get(name, np.inf)
         if more < least and not _by_amount(bad, good, more, BY_AMOUNT.get(name, np.inf)):
             continue
-        words = NOT_CUT_SHORT.get(name, f"{name} of memory" if name in ("blocks", "kilobytes") else name)
-        says = f"failing runs leave {np.median(bad):.0f} {words}, passing runs {np.median(good):.0f}"
+        says = f"failing runs leave {np.median(bad):.0f} {WORDS.get(name, name)}, passing runs {np.median(good):.0f}"
         p = float(mannwhitneyu(bad, good, alternative="greater").pvalue)
         yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
 

@@ -1,7 +1,7 @@
 """What a test holds where its function ends: what it took and has not given back.
 
 Counted before fixtures are torn down and before a failure is told at length, and without the variables of functions
-that the failure cut short: those would be gone if it had passed.
+that the failure cut short: those would be gone if it had passed. `held` counts descriptors with them.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Kept:
     def end(self, error: BaseException | None) -> dict[str, int]:
         gc.collect(1)  # whatever is in a circle is thrown away by now
         self.calling = False
+        held = holdings().get("descriptors", 0) - self.before.get("descriptors", 0)
         _forget_variables(error)
         until = _steady() + GRACE
         while process.threads() > self.before["threads"] and _steady() < until:
@@ -67,7 +68,7 @@ class Kept:
         after = holdings()
         kept = {name: after[name] - self.before[name] for name in after if name in self.before}
         kept["files"] = sum(map(_exists, self.files))
-        return dict(kept, slots=self.slots, tasks=self.tasks, unclosed=self.unclosed)
+        return dict(kept, held=held, slots=self.slots, tasks=self.tasks, unclosed=self.unclosed)
 
     def made(self, path: str) -> None:
         if len(self.files) < MOST_FILES:
@@ -79,6 +80,8 @@ def _forget_variables(error: BaseException | None) -> None:
     while error is not None and id(error) not in known:
         known.add(id(error))
         traceback.clear_frames(error.__traceback__)
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            frame.f_locals.__len__()  # asked for again: before 3.13, it is a copy that clear leaves as it was
         error = error.__cause__ or error.__context__
 
 
