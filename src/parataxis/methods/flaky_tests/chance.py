@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import fisher_exact
 
-from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Runs, failing_line, seen_along
+from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Runs, counted, failing_line, seen_along
 from parataxis.methods.flaky_tests.diagnosis import Hint
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
@@ -47,7 +47,7 @@ def explain_chance(
         hint = experiment(lab)
         if hint is not None:
             return [hint, *(h for h in seen_along(lab.base) if h.kind != hint.kind)]
-    return seen_along(lab.base)
+    return seen_along(lab.base) or counted(lab.run({"counts": True}, len(lab.base.failed)))
 
 
 class _Lab:
@@ -139,7 +139,8 @@ class _Lab:
 
 
 NOTHING_SEEN: dict[str, Any] = {
-    "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [], "unjoined": 0, "followed": [], "started": 0,
+    "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [],
+    "unjoined": 0, "followed": [], "started": 0, "counts": {},
 }  # fmt: skip
 
 

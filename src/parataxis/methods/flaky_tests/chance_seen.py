@@ -130,6 +130,7 @@ WORDS = {
     "blocks": "blocks of memory",
     "kilobytes": "kilobytes of memory",
 }
+LARGEST = 2**40  # of a number that counts something
 ABOVE, VARIES = 0.95, 0.5  # of pairs, failing above passing; of the difference, in passing runs
 
 
@@ -151,6 +152,23 @@ def _left(runs: Runs) -> Iterator[Hint]:
 def _by_amount(bad: Int[np.ndarray, " failure"], good: Int[np.ndarray, " pass"], more: float, least: float) -> bool:
     above = np.mean(bad[:, None] >= good)
     return bool(more >= least and above >= ABOVE and np.ptp(good) >= max(VARIES * more, least))
+
+
+def counted(runs: Runs) -> list[Hint]:
+    """What the suite's own objects count, if it varies in passing runs and failing runs have most of it, or least."""
+    failed, hints = np.array(runs.failed), []
+    names = set.intersection(*(set(seen["counts"]) for seen in runs.seen)) if runs.seen else set()
+    for name in sorted(names):
+        counts = np.array([min(seen["counts"][name], LARGEST) for seen in runs.seen])
+        for sign in (1, -1):
+            bad, good = sign * counts[failed], sign * counts[~failed]
+            if not (bad.size and good.size and _by_amount(bad, good, float(np.median(bad) - np.median(good)), 1.0)):
+                continue
+            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * 2 * len(names)
+            says = f"failing runs leave {name} at {np.median(counts[failed]):.0f}, "
+            says += f"passing runs at {np.median(counts[~failed]):.0f}"
+            hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))
+    return sorted((hint for hint in hints if hint.p < ALPHA), key=lambda hint: hint.p)[:1]
 
 
 def failing_line(runs: Runs) -> str:

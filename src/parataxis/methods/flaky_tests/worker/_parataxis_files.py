@@ -16,7 +16,7 @@ from typing import Any
 
 import _parataxis_pipes as pipes
 
-_stat, _open, _pread = os.stat, os.open, os.pread
+_stat, _listdir, _open, _pread = os.stat, os.listdir, os.open, os.pread
 
 
 def install(watch: Any, table: Any) -> None:
@@ -137,7 +137,17 @@ def _stamping(watch: Any, real: Any, table: Any) -> Any:
     return opens
 
 
-# -- what is read is whole -----------------------------------------------------------------------------------------
+# -- what others do ------------------------------------------------------------------------------------------------
+
+
+def look_into(watch: Any, path: Any, frame: Any) -> None:
+    """Tell of a folder about to be listed that holds what the test has not made."""
+    try:
+        names = [os.fsdecode(name) for name in _listdir(path)]
+    except (OSError, TypeError):
+        return
+    if any(name not in watch.created for name in names):
+        watch.trouble("file", "an entry made by others", frame)
 
 
 def look_at(watch: Any, path: str, frame: Any) -> None:

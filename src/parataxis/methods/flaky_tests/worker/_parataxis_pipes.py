@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any, Callable
 
-_sleep, _fstat = time.sleep, os.fstat
+_sleep, _fstat, _select = time.sleep, os.fstat, select.select
 ARRIVE = 0.08  # seconds
 
 
@@ -42,7 +42,7 @@ class _Read:
         self.watch, self.real = watch, real
 
     def __call__(self, handle: int, size: int) -> bytes:
-        arrive(self.watch, sys._getframe(1))
+        arrive(self.watch, sys._getframe(1), handle)
         return self.real(handle, size)
 
 
@@ -64,18 +64,21 @@ class _Write:
         rest, blocks = memoryview(data).cast("B"), os.get_blocking(handle)
         total = len(rest)
         while rest:
-            if not blocks and not select.select([], [handle], [], self.watch.spend(ARRIVE))[1]:
+            if not blocks and not _select([], [handle], [], self.watch.spend(ARRIVE))[1]:
                 break
             rest = rest[self.real(handle, rest) :]
         return total - len(rest) or self.real(handle, data)
 
 
-def arrive(watch: Any, frame: Any) -> None:
-    """Before the suite's own code takes what there is."""
-    if watch.own.path(frame.f_code.co_filename) is not None:
-        watch.note("pipe", frame)
-        if "read" in watch.plan:
-            _sleep(watch.spend(ARRIVE))
+def arrive(watch: Any, frame: Any, handle: int) -> None:
+    """Before the suite's own code takes what there is: from where something is there, give the rest some time."""
+    if watch.own.path(frame.f_code.co_filename) is None:
+        return
+    watch.note("pipe", frame)
+    if "read" in watch.plan:
+        if is_pipe(handle):
+            _select([handle], [], [], None if os.get_blocking(handle) else watch.spend(ARRIVE))
+        _sleep(watch.spend(ARRIVE))
 
 
 def _popen(watch: Any) -> None:
@@ -113,7 +116,7 @@ class _PatientFile(io.FileIO):
     watch: Any = None
 
     def read(self, size: int | None = -1) -> bytes | None:  # type: ignore[override]
-        arrive(self.watch, sys._getframe(1))
+        arrive(self.watch, sys._getframe(1), self.fileno())
         return super().read(size)
 
 
@@ -125,12 +128,12 @@ class _PatientReader(io.BufferedReader):
 
     def read1(self, size: int = -1) -> bytes:
         if not self.is_text:
-            arrive(self.watch, sys._getframe(1))
+            arrive(self.watch, sys._getframe(1), self.fileno())
         return super().read1(size)
 
     def read(self, size: int | None = -1) -> bytes:
         if not os.get_blocking(self.fileno()):
-            arrive(self.watch, sys._getframe(1))
+            arrive(self.watch, sys._getframe(1), self.fileno())
         return super().read(size)
 
 
@@ -180,7 +183,7 @@ def _unbuffered(real: Any) -> Any:
             stream = io.TextIOWrapper(taken, encoding, errors, newline)  # type: ignore[type-var]
             stream._CHUNK_SIZE = 1  # type: ignore[attr-defined]
             return stream
-        if not set(mode) & set("wax") or "+" in mode:
+        if not set(mode) & set("wax+"):
             return real(file, mode, buffering, encoding, errors, newline, *rest, **kwargs)
         if "b" in mode:
             return real(file, mode, 0, encoding, errors, newline, *rest, **kwargs)

@@ -17,6 +17,7 @@ import threading
 import weakref
 from typing import Any, Callable, Iterator, Sequence
 
+import _parataxis_counts as counts
 import _parataxis_failure as failure
 import _parataxis_files as files
 import _parataxis_left as left
@@ -103,6 +104,7 @@ class Watch:
         self.followed: set[str] = set()  # waits after which work was started
         self.enclosing: set[str | None] = set()  # waits that start it themselves
         self.kept = left.Kept()
+        self.counts: counts.Counts | None = None
         self.work = work.Work(self)
         self.created: dict[str, int] = {}  # names of files, in which order
         self.budget = 1.5  # seconds that interventions may add
@@ -190,6 +192,7 @@ class Watch:
             "unjoined": len(self.unjoined),
             "followed": sorted(self.followed),
             "started": self.work.count,
+            "counts": self.counts.found if self.counts is not None else {},
         }
 
     # -- hooks -----------------------------------------------------------------------------------------------------
@@ -204,8 +207,8 @@ class Watch:
             self._opened(args, frame)
         elif event in MAKES:
             self._made(args[MAKES[event]], frame)
-        elif event in LISTINGS:
-            self.note("listing", frame)
+        elif event in LISTINGS and not _at_work.on:
+            self._listed(args[0], frame)
         elif event in THREADS:
             self.note("thread", frame)
         elif event in PROCESSES:
@@ -225,6 +228,12 @@ class Watch:
             files.look_at(self, os.fsdecode(path), frame)
             _at_work.on = False
 
+    def _listed(self, path: Any, frame: Any) -> None:
+        if self.note("listing", frame) is not None:
+            _at_work.on = True
+            files.look_into(self, path, frame)
+            _at_work.on = False
+
     def _made(self, path: Any, frame: Any) -> None:
         name = os.fsdecode(path)
         self.created.setdefault(os.path.basename(name), len(self.created) + 1)
@@ -232,8 +241,11 @@ class Watch:
             self.kept.made(name)
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
-    def pytest_runtest_call(self) -> Iterator[None]:
+    def pytest_runtest_call(self, item: Any) -> Iterator[None]:
         self.kept.begin()
+        if "counts" in self.plan:
+            self.counts = counts.Counts(self.own, getattr(getattr(item, "function", None), "__code__", None))
+            self.counts.start()
         outcome: Any = yield
         self.left = self.kept.end(outcome.excinfo[1] if outcome.excinfo else None)
 

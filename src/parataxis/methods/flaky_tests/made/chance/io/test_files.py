@@ -183,6 +183,36 @@ def test_archive_takes_an_entry(tmp_path):
     assert archived
 
 
+def test_first_words_of_a_letter():
+    with tempfile.NamedTemporaryFile("w+") as letter:
+        letter.write("Dear all,\n" + "x" * int(outside.share() * 15_000))
+        words = subprocess.run(["head", "-c", "8", letter.name], stdout=subprocess.PIPE).stdout
+    assert words == b"Dear all"
+
+
+GUEST = """
+import os, random, sys, time
+path = os.path.join(sys.argv[1], "guest.tmp")
+while True:
+    open(path, "w").close()
+    print(flush=True)
+    time.sleep(random.uniform(0, 0.02))
+    os.remove(path)
+    time.sleep(random.uniform(0, 0.02))
+"""
+
+
+def test_folder_holds_two_notes(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).write_text("note")
+    with subprocess.Popen([sys.executable, "-S", "-c", GUEST, tmp_path], stdout=subprocess.PIPE) as guest:
+        guest.stdout.readline()
+        outside.delay(0, 0.04)
+        names = set(os.listdir(tmp_path))
+        guest.kill()
+    assert names == {"first", "second"}
+
+
 CLERK = """
 import json, random, sys, time
 while True:

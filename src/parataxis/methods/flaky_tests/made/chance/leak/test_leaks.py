@@ -188,3 +188,46 @@ def test_batches_share_few_threads():
 
 
 SENT = []
+
+
+class Library:
+    def __init__(self, licences):
+        self.licences, self.lent = licences, 0
+
+    def borrow(self):
+        if self.lent == self.licences:
+            raise PermissionError("all licences are lent")
+        self.lent += 1
+
+    def convert(self, drawing):
+        self.borrow()
+        if outside.share() < 0.3:
+            raise ValueError(f"{drawing} has no scale")
+        self.lent -= 1
+
+
+def test_drawings_are_converted():
+    library = Library(licences=3)
+    for number in range(9):
+        try:
+            library.convert(f"drawing {number}")
+        except ValueError:
+            continue
+
+
+class Bus:
+    def __init__(self):
+        self.listeners = []
+
+    def ask(self, question, answers):
+        self.listeners.append(answers.append)  # and for ever
+        for listener in self.listeners:
+            listener(question)
+
+
+def test_each_answer_comes_once_or_so():
+    bus, answers = Bus(), []
+    for number in range(polls(1, 9)):
+        answers.clear()
+        bus.ask(number, answers)
+    assert len(answers) <= 5
