@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from parataxis.methods.flaky_tests.chance import Scored, explain_chance, score, tally
-from parataxis.methods.flaky_tests.chance_seen import KINDS, Hint, Runs, seen_along
+from parataxis.methods.flaky_tests.chance_seen import KINDS, Hint, Runs, counted, seen_along
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
 from parataxis.methods.flaky_tests.study_inputs import MADE
 
@@ -96,8 +96,14 @@ def test_what_is_only_touched_or_cut_short_is_no_cause(written):
     suite = written(
         test_all=ALL
         + """
+    class Journal:
+        pages, closed = 0, 0
+
     def test_all(tmp_path):
         touch(tmp_path)
+        journal = Journal()
+        with open("/dev/urandom", "rb", buffering=0) as stream:
+            journal.pages += stream.read(1)[0] % 9
         log, lock, stop = open(tmp_path / "log"), threading.Lock(), threading.Event()
         lock.acquire()
         thread = threading.Thread(target=stop.wait)
@@ -108,6 +114,7 @@ def test_what_is_only_touched_or_cut_short_is_no_cause(written):
         thread.join()
         lock.release()
         log.close()
+        journal.closed += 1
     """
     )
     with Session(suite, 0, seed=1) as session:
@@ -276,6 +283,14 @@ OTHERWISE = """
         os.close(pipe[0])
         os.write(pipe[1], b"text")
 
+    class Pool:
+        def __init__(self):
+            self.taken, self.names = 4, ["a", "b"]
+
+    def test_counts():
+        pools = [Pool()]
+        pools[0].taken += 1
+
     def test_left_in_the_loop():
         async def main():
             asyncio.create_task(asyncio.sleep(9))
@@ -300,20 +315,20 @@ def test_what_is_given_back_whole_or_in_another_order(written):
     with Session(written(test_otherwise=OTHERWISE), 0, seed=1) as session:
         ids = [nodeid.partition("::test_")[2] for nodeid in session.collected().ids]
         plans = {
-            "slot_that_is_lost": ("F", [{}, {"limits": True}]),
-            "slot_that_is_in_use": ("F", [{"limits": True}, {}]),
-            "part_in_a_pipe": ("F", [{}, {"read": True}]),
-            "last_one_first": ("F", [{"serial": True}, {"serial": "backward"}]),
-            **dict.fromkeys(("nobody_reads", "left_in_the_loop", "cut_short_in_the_loop"), ("", [{}])),
+            "slot_that_is_lost": [{}, {"limits": True}],
+            "slot_that_is_in_use": [{"limits": True}, {}],
+            "part_in_a_pipe": [{}, {"read": True}],
+            "last_one_first": [{"serial": True}, {"serial": "backward"}],
+            "counts": [{"counts": True}],
+            **{test: [{}] for test in ("nobody_reads", "left_in_the_loop", "cut_short_in_the_loop")},
         }
-        orders = [
-            Order("chance/1", 0, (ids.index(test),), watch=plan) for test, (_, each) in plans.items() for plan in each
-        ]
+        orders = [Order("chance/1", 0, (ids.index(test),), watch=plan) for test, each in plans.items() for plan in each]
         done = list(session.run(orders, LIMITS, seeded=[], isolate=False))
-    lost, *_, nobody, left, cut_short = (each.seen for each in done)
-    assert "".join(each.outcomes for each in done) == "F.FFF.F.F.F"
+    lost, *_, counts, nobody, left, cut_short = (each.seen for each in done)
+    assert "".join(each.outcomes for each in done) == "F.FFF.F..F.F"
     assert [trouble[:2] for trouble in lost["troubles"]] == [["leak", "no slot is free"]]
     assert done[3].seen["troubles"] == []
+    assert counts["counts"] == {"Pool.taken": 5, "Pool.names": 2}
     assert nobody["failure"]["chain"] == [["BrokenPipeError", "file"]]
     assert (left["left"]["tasks"], left["left"]["unclosed"]) == (1, 1)
     assert (cut_short["left"]["tasks"], cut_short["left"]["unclosed"], cut_short["left"]["descriptors"]) == (0, 0, 0)
@@ -367,6 +382,18 @@ def test_an_amount_that_varies_decides_and_one_that_is_constant_does_not():
     assert kept([{"blocks": 480 + 30 * n} for n in range(10)], good) == ["resource leak"]
     assert kept([{"blocks": 400}] * 10, [{"blocks": 100}] * 10) == []  # what telling of a failure takes
     assert kept([{"blocks": 120 + 40 * n} for n in range(10)], good) == []
+
+
+@pytest.mark.parametrize(("bad", "good", "says"), [
+    (range(9, 20), range(11), ["failing runs leave Pool.taken at 14, passing runs at 5"]),
+    (range(9), range(8, 19), ["failing runs leave Pool.taken at 4, passing runs at 13"]),
+    ([0] * 9, [1] * 9, []),  # the test was cut short
+    (range(5, 15), range(3, 13), []),
+])  # fmt: skip
+def test_a_count_decides_if_it_varies_without_a_failure_too(bad, good, says):
+    runs = [{"counts": {"Pool.taken": n, "Pool.size": 9}, "failure": None} for n in (*bad, *good)]
+    hints = counted(Runs([True] * len(bad) + [False] * len(good), runs))
+    assert [hint.says for hint in hints] == says
 
 
 def test_tally_counts_first_hints():

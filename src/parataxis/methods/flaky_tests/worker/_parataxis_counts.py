@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import collections
 import sys
-import threading
 from typing import Any
 
 DEEPEST, MOST = 3, 2000  # steps from a variable of the test; things
@@ -23,7 +22,6 @@ class Counts:
         self.found: dict[str, int] = {}
 
     def start(self) -> None:
-        threading.settrace(None)  # type: ignore[arg-type]
         sys.settrace(self)
 
     def __call__(self, frame: Any, event: str, arg: Any) -> Any:
