@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("lean")
 SUITES = MADE / "chance"
 TRUTH = json.loads((SUITES / "truth.json").read_text())
 LIMITS = Limits(10.0, {}, 60.0)
-QUICK = {  # one of each kind, and decoys
+QUICK = {  # one of each kind, and a decoy
     "network": ["test_port_is_free"],
     "randomness": ["test_jury_has_no_duplicates"],
     "io": ["test_parts_are_joined_in_order"],
@@ -25,7 +25,7 @@ QUICK = {  # one of each kind, and decoys
     "async_wait": ["test_engine_starts_in_time"],
     "concurrency": ["test_one_instance_is_made"],
     "leak": ["test_log_is_read_until_ready"],
-    "decoys": ["test_draw_over_a_connection", "test_listing_with_threads"],
+    "decoys": ["test_listing_with_threads"],
 }
 SAYS = {
     "network": "taken",
