@@ -10,11 +10,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact
 
 from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Runs, counted, failing_line, seen_along
 from parataxis.methods.flaky_tests.diagnosis import Hint
@@ -92,17 +92,17 @@ class _Lab:
     # -- experiments -----------------------------------------------------------------------------------------------
 
     def constant(self, plan: dict[str, Any], failing: bool = False) -> float | None:
-        """The exact p of so constant an outcome under the plan; None if it is not constant, or not rare enough."""
-        runs, most = Runs(), int(REPAIRS * len(self.base.failed)) + BATCH
-        while len(runs.failed) < most:
-            self.run(plan, BATCH if runs.failed else FIRST, runs)
+        """The exact p of so constant an outcome under the plan, by Fisher; None if it is not, or can't be rare enough."""
+        total, others = len(self.base.failed), self.base.passes if failing else self.base.failures
+        most = int(REPAIRS * total) + BATCH
+        rare = ((n, comb(total, others) / comb(total + n, others)) for n in range(1, most + 1))
+        needed, p = next(((n, p) for n, p in rare if p < ALPHA), (0, 1.0))
+        runs = Runs()
+        while len(runs.failed) < needed:
+            self.run(plan, min(BATCH if runs.failed else FIRST, needed - len(runs.failed)), runs)
             if (runs.passes if failing else runs.failures) or not runs.failed:
                 return None
-            table = [[self.base.failures, self.base.passes], [runs.failures, runs.passes]]
-            p = float(fisher_exact(table, "less" if failing else "greater").pvalue)
-            if p < ALPHA:
-                return p
-        return None
+        return p if needed else None
 
     def repaired(self, plan: dict[str, Any]) -> float | None:
         return self.constant(plan)
