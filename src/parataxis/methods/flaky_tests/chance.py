@@ -92,7 +92,7 @@ class _Lab:
     # -- experiments -----------------------------------------------------------------------------------------------
 
     def constant(self, plan: dict[str, Any], failing: bool = False) -> float | None:
-        """The exact p of so constant an outcome under the plan, by Fisher; None if it is not, or can't be rare enough."""
+        """The exact p (Fisher) of so constant an outcome under the plan; None if it is not, or not rare enough."""
         total, others = len(self.base.failed), self.base.passes if failing else self.base.failures
         most = int(REPAIRS * total) + BATCH
         rare = ((n, comb(total, others) / comb(total + n, others)) for n in range(1, most + 1))
