@@ -55,6 +55,15 @@ def test_a_relative_path_is_a_folder_too(folder, monkeypatch):
     assert load("./tiny").name == "./tiny"
 
 
+def test_weights_that_were_trained_on_are_another_version(folder, tmp_path):
+    place = tmp_path / "trained"
+    shutil.copytree(folder, place)
+    before = load(place)
+    assert load(place).version == before.version != ""
+    before.model.save_pretrained(place)
+    assert load(place).version != before.version
+
+
 def test_bars_and_reports_are_as_before(folder):
     from transformers.utils import logging
 

@@ -70,6 +70,7 @@ def test_hif_as_its_schema_has_it(tmp_path):
     assert found.isolated.tolist() == [False, False, True, False]
     moved = Hypergraph.from_hif(path, vertices=["bob", "alone", "ann", 7])
     assert lists(moved) == [[2, 3], [0], [0, 2]]
+    assert lists(Hypergraph.from_hif(path, vertices=["bob", "alone", "ann", "7"])) == lists(moved)  # as tables have it
 
 
 def test_hif_is_written_for_whom_reads_weights_where(tmp_path):
@@ -186,6 +187,8 @@ def test_files_that_are_none(tmp_path):
         "list": [],
         "directed": {"incidences": [], "network-type": "directed"},
         "half": {"incidences": [{"edge": 1}]},
+        "nested": {"incidences": [{"edge": [1], "node": 1}]},
+        "no_list": {"incidences": [], "edges": None},
         "heavy": {"incidences": [{"edge": 1, "node": 1}], "edges": [{"edge": 1, "weight": "much"}]},
     }.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(value))
@@ -203,6 +206,8 @@ def test_files_that_are_none(tmp_path):
         "list.json": "list.json: is not HIF",
         "directed.json": "only undirected",
         "half.json": "half.json: incidences[0]={'edge': 1}: expected an object with",
+        "nested.json": "nested.json: incidences[0]={'edge': [1], 'node': 1}: expected an object with 'edge' and 'node'",
+        "no_list.json": "no_list.json: edges=None: expected a list",
         "heavy.json": "heavy.json: hyperedge 1: weight='much' must be a number above 0",
         "twice.json": "twice.json: hyperedge 1: vertex 1 stands in it twice",
     }.items():

@@ -6,6 +6,7 @@ converted once and kept, so that every later start takes a second.
 
 import contextlib
 import fcntl
+import hashlib
 import importlib.util
 import io
 import os
@@ -29,11 +30,15 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A causal model in evaluation mode, and its tokenizer. name: what it was asked for by."""
+    """A causal model in evaluation mode, and its tokenizer.
+
+    name: what it was asked for by. version: of its weights, another after any change of their files; "" if unknown.
+    """
 
     model: Any
     tokenizer: Any
     name: str
+    version: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -74,7 +79,7 @@ def load(
         model = model.to(device)
     except (RuntimeError, AssertionError) as error:
         raise BadInput(f"device={device!r}: {_short(error)}") from None
-    return LanguageModel(model.eval(), tokenizer, str(name))
+    return LanguageModel(model.eval(), tokenizer, str(name), _version(Path(place), model, options))
 
 
 @contextlib.contextmanager
@@ -112,6 +117,16 @@ def _source(name: str) -> tuple[str, dict[str, str]]:
     return name, {}
 
 
+def _version(place: Path, model: Any, options: dict[str, str]) -> str:
+    """The commit at the hub; or a digest of the weights' files by name, size and time."""
+    if not place.is_dir():
+        return str(getattr(model.config, "_commit_hash", None) or "")
+    own = options.get("gguf_file")
+    files = [place / own] if own else sorted([*place.glob("*.safetensors"), *place.glob("*.bin")])
+    facts = [(each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in files]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+
 def _short(error: Exception) -> str:
     return textwrap.shorten(str(error), 300) or type(error).__name__
 
@@ -140,7 +155,7 @@ def small() -> Path:
 
 def _convert(path: Path, folder: Path) -> None:
     """A GGUF file as a folder for `from_pretrained`. A model loaded from GGUF refuses to be saved: so a fresh one of
-    the same configuration takes over its weights, in bfloat16, which holds what four bits a weight had to say."""
+    the same configuration takes over its weights, in bfloat16: its rounding is finer than that of four bits."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:

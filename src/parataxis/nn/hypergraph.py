@@ -73,6 +73,8 @@ class Hypergraph:
         sizes = np.bincount(edge, minlength=edges)
         if len(empty := np.flatnonzero(sizes == 0)):
             raise BadInput(f"{shown.edge(empty[0])}: has no member; leave it out")
+        if weights is not None and np.asarray(weights).dtype.kind not in "biuf":
+            raise BadInput(f"weights: are {np.asarray(weights).dtype}; expected numbers above 0")
         given = np.ones(edges) if weights is None else np.asarray(weights, float)
         if len(given) != edges:
             raise BadInput(f"weights: {len(given)} given for {edges} hyperedges; give one each")
@@ -181,8 +183,9 @@ class Hypergraph:
         """From HIF, the JSON that XGI and HyperNetX exchange.
 
         vertices: names in the order of their numbers; by default those of `nodes`, then as they appear. XGI lists the
-        isolated ones only, and HyperNetX leaves these out: give the names where features go by number. Weights are
-        those of edges, also under `attrs`, where XGI has them; those of nodes and of incidences are left aside.
+        isolated ones only, and HyperNetX leaves these out: give the names where features go by number. Names that are
+        all text, as a table's, also mean the numbers that they write. Weights are those of
+        edges, also under `attrs`, where XGI has them; those of nodes and of incidences are left aside.
         """
         try:
             return cls._from_hif(json.loads(Path(path).read_text()), vertices)
@@ -199,18 +202,16 @@ class Hypergraph:
             raise BadInput("is not HIF: expected an object with a list 'incidences'")
         if value.get("network-type", "undirected") == "directed":
             raise BadInput("network-type='directed': only undirected hypergraphs are read")
-        memberships = []
-        for place, each in enumerate(value["incidences"]):
-            if not isinstance(each, dict) or not {"edge", "node"} <= each.keys():
-                raise BadInput(f"incidences[{place}]={each!r}: expected an object with 'edge' and 'node'")
-            memberships.append((each["node"], each["edge"]))
-        stated = [each for each in value.get("edges", []) if isinstance(each, dict) and "edge" in each]
-        weights = {each["edge"]: _hif_weight(each) for each in stated}
+        memberships = [(each["node"], each["edge"]) for each in _hif_rows(value, "incidences", "edge", "node")]
+        weights = {each["edge"]: _hif_weight(each) for each in _hif_rows(value, "edges", "edge")}
         edges = list(dict.fromkeys([*weights, *(edge for _, edge in memberships)]))
         if vertices is None:
-            listed = [each["node"] for each in value.get("nodes", []) if isinstance(each, dict) and "node" in each]
+            listed = [each["node"] for each in _hif_rows(value, "nodes", "node")]
             vertices = dict.fromkeys([*listed, *(node for node, _ in memberships)])
-        return cls._named(memberships, vertices, edges, np.array([weights.get(each, 1.0) for each in edges], float))
+        known = list(vertices)
+        if all(isinstance(each, str) for each in known):
+            memberships = [(str(node), edge) for node, edge in memberships]
+        return cls._named(memberships, known, edges, np.array([weights.get(each, 1.0) for each in edges], float))
 
     # -- what it is ----------------------------------------------------------------------------------------------
 
@@ -346,6 +347,18 @@ class Hypergraph:
 
 def _numbers(weights: Any) -> Float[np.ndarray, " edge"] | None:
     return None if weights is None else np.asarray(weights, float)
+
+
+def _hif_rows(value: dict[str, Any], name: str, *keys: str) -> list[dict[str, Any]]:
+    """The objects of one of HIF's lists, which names its vertices and hyperedges by text or whole numbers."""
+    rows = value.get(name, [])
+    if not isinstance(rows, list):
+        raise BadInput(f"{name}={rows!r}: expected a list")
+    for place, each in enumerate(rows):
+        if not isinstance(each, dict) or not all(isinstance(each.get(key), str | int) for key in keys):
+            wanted = " and ".join(map(repr, keys))
+            raise BadInput(f"{name}[{place}]={each!r}: expected an object with {wanted}, text or a whole number")
+    return rows
 
 
 def _hif_weight(edge: dict[str, Any]) -> float:

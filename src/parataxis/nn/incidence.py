@@ -43,15 +43,19 @@ def propagation(
     right: Float[np.ndarray, " vertex"] | None = None,
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
+    multiply: bool = True,
 ) -> Propagation:
-    """diag(left) H W diag(middle) D_e^-1 H' diag(right), the scalings folded into the two sparse factors."""
+    """diag(left) H W diag(middle) D_e^-1 H' diag(right), the scalings folded into the two sparse factors.
+
+    multiply: look for a small product; False for who takes the steps one by one.
+    """
     vertex, edge = hypergraph.pairs
     by_edge = hypergraph.weights if middle is None else hypergraph.weights * middle
     into = 1 / hypergraph.sizes[edge] if right is None else right[vertex] / hypergraph.sizes[edge]
     back = left[vertex] * by_edge[edge]
     shape = (len(hypergraph), hypergraph.n)
     gather, scatter = (Sparse.of(edge, vertex, each, shape, dtype, device) for each in (into, back))
-    product = _product(hypergraph, into, back)
+    product = _product(hypergraph, into, back) if multiply else None
     return Propagation(gather, scatter.T, None if product is None else Sparse(product, dtype, device))
 
 
@@ -84,7 +88,11 @@ def hgnn(hypergraph: Hypergraph, dtype: torch.dtype = torch.float32, device: str
 
 
 def hgnn_plus(
-    hypergraph: Hypergraph, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+    hypergraph: Hypergraph,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    multiply: bool = True,
 ) -> Propagation:
     """D_v^-1 H W D_e^-1 H', a mean to the hyperedges and a mean back: Gao et al., "HGNN+", TPAMI 2022, eq. 13."""
-    return propagation(hypergraph, left=1 / degrees(hypergraph), dtype=dtype, device=device)
+    left = 1 / degrees(hypergraph)
+    return propagation(hypergraph, left=left, dtype=dtype, device=device, multiply=multiply)

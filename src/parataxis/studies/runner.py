@@ -143,10 +143,12 @@ def measure_all(
     """
     inner = max(1, jobs // max(1, min(jobs, len(methods))))
     tasks = [Task(method, scale, seed, Path(store), inner, fresh) for method in methods]
-    with on(backend), Store(store) as opened:  # a store that can't be used is told before anything is started
+    with Store(store) as opened:  # one that can't be used is told before anything is started
         kept = {task: run for task in tasks if not fresh and (run := _finished(task, opened))}
         left = [task for task in tasks if task not in kept]
-        kept |= zip(left, _spread(left, jobs, backend) if left else (), strict=True)
+        if left:
+            with on(backend):
+                kept |= zip(left, _spread(left, jobs, backend), strict=True)
         return [opened.run(kept[task]) for task in tasks]
 
 

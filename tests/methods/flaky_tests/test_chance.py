@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from parataxis.methods.flaky_tests.chance import Scored, explain_chance, score, tally
-from parataxis.methods.flaky_tests.chance_seen import KINDS, Hint, Runs, seen_along
+from parataxis.methods.flaky_tests.chance_seen import KINDS, Hint, Runs, counted, seen_along
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
 from parataxis.methods.flaky_tests.study_inputs import MADE
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("lean")
 SUITES = MADE / "chance"
 TRUTH = json.loads((SUITES / "truth.json").read_text())
 LIMITS = Limits(10.0, {}, 60.0)
-QUICK = {  # one of each kind, and decoys
+QUICK = {  # one of each kind, and a decoy
     "network": ["test_port_is_free"],
     "randomness": ["test_jury_has_no_duplicates"],
     "io": ["test_parts_are_joined_in_order"],
@@ -25,7 +25,7 @@ QUICK = {  # one of each kind, and decoys
     "async_wait": ["test_engine_starts_in_time"],
     "concurrency": ["test_one_instance_is_made"],
     "leak": ["test_log_is_read_until_ready"],
-    "decoys": ["test_draw_over_a_connection", "test_listing_with_threads"],
+    "decoys": ["test_listing_with_threads"],
 }
 SAYS = {
     "network": "taken",
@@ -91,15 +91,30 @@ def test_cause_is_found_and_shown(copied, suite):
         assert each.hints[0].where.partition(":")[0] in {path.name for path in (copied / suite).iterdir()}
 
 
-def test_what_is_only_touched_is_no_cause(written):
+def test_what_is_only_touched_or_cut_short_is_no_cause(written):
     """Chance from outside, which no intervention holds: nothing is said, rather than something wrong."""
     suite = written(
         test_all=ALL
         + """
+    class Journal:
+        pages, closed = 0, 0
+
     def test_all(tmp_path):
         touch(tmp_path)
+        journal = Journal()
+        with open("/dev/urandom", "rb", buffering=0) as stream:
+            journal.pages += stream.read(1)[0] % 9
+        log, lock, stop = open(tmp_path / "log"), threading.Lock(), threading.Event()
+        lock.acquire()
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
         with open("/dev/urandom", "rb", buffering=0) as stream:
             assert stream.read(1)[0] > 90
+        stop.set()
+        thread.join()
+        lock.release()
+        log.close()
+        journal.closed += 1
     """
     )
     with Session(suite, 0, seed=1) as session:
@@ -122,6 +137,7 @@ PLANS = [
     *({"wait": "test_all.py:14"}, {"serial": True}, {"switch": 100.0}, {"connect": True}, {"port": True}),
     *({"receive": True}, {"patience": True}, {"listing": "name"}, {"listing": "creation backward"}, {"stamp": True}),
     *({"flush": True}, {"read": True}, {"limits": True}, {"garbage": "eager"}, {"garbage": "never"}, {"trace": True}),
+    {"serial": "backward"},
 ]
 
 
@@ -227,29 +243,157 @@ def test_what_a_test_left_is_counted_and_a_crash_tells_nothing(written):
     assert (crash.outcomes, crash.seen) == ("C", None)
 
 
+OTHERWISE = """
+    import asyncio, contextlib, os, threading, time
+    import pytest
+
+    @pytest.fixture
+    def pipe():
+        reader, writer = os.pipe()
+        yield reader, writer
+        for handle in (reader, writer):
+            with contextlib.suppress(OSError):
+                os.close(handle)
+
+    def test_slot_that_is_lost():
+        lock = threading.Lock()
+        lock.acquire()
+        assert lock.acquire(timeout=0.01)
+
+    def test_slot_that_is_in_use():
+        lock = threading.Lock()
+        threading.Thread(target=lambda: lock.acquire() and time.sleep(0.2)).start()
+        assert lock.acquire(timeout=0.05)
+
+    def test_part_in_a_pipe(pipe):
+        os.write(pipe[1], b"a")
+        threading.Timer(0.03, os.write, [pipe[1], b"b"]).start()
+        assert os.read(pipe[0], 9) == b"ab"
+
+    def test_last_one_first():
+        order = []
+        threads = [threading.Thread(target=order.append, args=(n,)) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert order == [2, 1, 0]
+
+    def test_nobody_reads(pipe):
+        os.close(pipe[0])
+        os.write(pipe[1], b"text")
+
+    class Pool:
+        def __init__(self):
+            self.taken, self.names = 4, ["a", "b"]
+
+    def test_counts():
+        pools = [Pool()]
+        pools[0].taken += 1
+
+    def test_left_in_the_loop():
+        async def main():
+            asyncio.create_task(asyncio.sleep(9))
+
+        asyncio.run(main())
+        open(os.devnull)
+
+    def test_cut_short_in_the_loop():
+        async def main():
+            task = asyncio.create_task(asyncio.sleep(9))
+            assert task.done()
+            await task
+
+        stream = open(os.devnull)
+        asyncio.run(main())
+        stream.close()
+"""
+
+
+def test_what_is_given_back_whole_or_in_another_order(written):
+    """Each plan mends what it is for, and not what only looks like it."""
+    with Session(written(test_otherwise=OTHERWISE), 0, seed=1) as session:
+        ids = [nodeid.partition("::test_")[2] for nodeid in session.collected().ids]
+        plans = {
+            "slot_that_is_lost": [{}, {"limits": True}],
+            "slot_that_is_in_use": [{"limits": True}, {}],
+            "part_in_a_pipe": [{}, {"read": True}],
+            "last_one_first": [{"serial": True}, {"serial": "backward"}],
+            "counts": [{"counts": True}],
+            **{test: [{}] for test in ("nobody_reads", "left_in_the_loop", "cut_short_in_the_loop")},
+        }
+        orders = [Order("chance/1", 0, (ids.index(test),), watch=plan) for test, each in plans.items() for plan in each]
+        done = list(session.run(orders, LIMITS, seeded=[], isolate=False))
+    lost, *_, counts, nobody, left, cut_short = (each.seen for each in done)
+    assert "".join(each.outcomes for each in done) == "F.FFF.F..F.F"
+    assert [trouble[:2] for trouble in lost["troubles"]] == [["leak", "no slot is free"]]
+    assert done[3].seen["troubles"] == []
+    assert counts["counts"] == {"Pool.taken": 5, "Pool.names": 2}
+    assert nobody["failure"]["chain"] == [["BrokenPipeError", "file"]]
+    assert (left["left"]["tasks"], left["left"]["unclosed"]) == (1, 1)
+    assert (cut_short["left"]["tasks"], cut_short["left"]["unclosed"], cut_short["left"]["descriptors"]) == (0, 0, 0)
+
+
 # -- what goes along with failures ---------------------------------------------------------------------------------
 
 
-def seen(failed, left=0, troubles=()):
-    failure = {"chain": [["AssertionError", ""]], "site": "test_a.py:3"} if failed else None
-    return {"sites": {}, "troubles": list(troubles), "failure": failure, "left": {"descriptors": left}, "drawn": []}
+def seen(failed, troubles=(), last=False, **left):
+    failure = {"chain": [["AssertionError", ""]], "site": "test_a.py:3", "last": last} if failed else None
+    return {"sites": {}, "troubles": list(troubles), "failure": failure, "left": left, "drawn": []}
+
+
+def kept(bad, good, last=False):
+    """The kinds that are said of runs that left so much, eight or more of each."""
+    runs = [seen(True, last=last, **left) for left in bad] + [seen(False, **left) for left in good]
+    return [hint.kind for hint in seen_along(Runs([True] * len(bad) + [False] * len(good), runs))]
 
 
 def test_trouble_is_a_cause_only_where_failures_are():
     refused = [["network", "ECONNREFUSED", "test_a.py:2"]]
-    with_failures = Runs([True] * 8 + [False] * 8, [seen(True, 0, refused)] * 8 + [seen(False)] * 8)
+    with_failures = Runs([True] * 8 + [False] * 8, [seen(True, refused)] * 8 + [seen(False)] * 8)
     (hint,) = seen_along(with_failures)
     assert (hint.kind, hint.shown, hint.where) == ("network", False, "test_a.py:2")
     assert hint.p == pytest.approx(1 / 12870)  # by hand: 8 of 16 marked, all 8 on the failures
-    always = Runs([True] * 8 + [False] * 8, [seen(True, 0, refused)] * 8 + [seen(False, 0, refused)] * 8)
+    always = Runs([True] * 8 + [False] * 8, [seen(True, refused)] * 8 + [seen(False, refused)] * 8)
     assert seen_along(always) == []
 
 
+def test_one_sort_of_trouble_is_told_from_another():
+    empty, cut = [["file", "an empty file", "test_a.py:2"]], [["file", "a file that ends within a line", "test_a.py:2"]]
+    (hint,) = seen_along(Runs([True] * 8 + [False] * 8, [seen(True, cut)] * 8 + [seen(False, empty)] * 8))
+    assert (hint.kind, hint.says) == ("I/O", "a file that ends within a line in failing runs")
+
+
 def test_more_left_behind_is_a_leak_unless_it_is_a_little():
-    assert [h.kind for h in seen_along(Runs([True] * 8 + [False] * 8, [seen(True, 9)] * 8 + [seen(False, 1)] * 8))] == [
-        "resource leak"
-    ]
-    assert seen_along(Runs([True] * 8 + [False] * 8, [seen(True, 2)] * 8 + [seen(False, 1)] * 8)) == []
+    assert kept([{"held": 9}] * 8, [{"held": 1}] * 8) == ["resource leak"]
+    assert kept([{"held": 2}] * 8, [{"held": 1}] * 8) == []
+    assert kept([{"tasks": 1}] * 8, [{}] * 8) == ["resource leak"]
+
+
+def test_a_little_more_is_a_leak_where_nothing_was_cut_short():
+    bad, good = [{"slots": 1}] * 8, [{"slots": 0}] * 8
+    assert kept(bad, good, last=True) == ["resource leak"]
+    assert kept(bad, good, last=False) == []
+    assert kept([{"threads": 1}] * 8, [{}] * 8, last=True) == []  # one that is late, perhaps
+
+
+def test_an_amount_that_varies_decides_and_one_that_is_constant_does_not():
+    good = [{"blocks": 100 + 40 * n} for n in range(10)]
+    assert kept([{"blocks": 480 + 30 * n} for n in range(10)], good) == ["resource leak"]
+    assert kept([{"blocks": 400}] * 10, [{"blocks": 100}] * 10) == []  # what telling of a failure takes
+    assert kept([{"blocks": 120 + 40 * n} for n in range(10)], good) == []
+
+
+@pytest.mark.parametrize(("bad", "good", "says"), [
+    (range(9, 20), range(11), ["failing runs leave Pool.taken at 14, passing runs at 5"]),
+    (range(9), range(8, 19), ["failing runs leave Pool.taken at 4, passing runs at 13"]),
+    ([0] * 9, [1] * 9, []),  # the test was cut short
+    (range(5, 15), range(3, 13), []),
+])  # fmt: skip
+def test_a_count_decides_if_it_varies_without_a_failure_too(bad, good, says):
+    runs = [{"counts": {"Pool.taken": n, "Pool.size": 9}, "failure": None} for n in (*bad, *good)]
+    hints = counted(Runs([True] * len(bad) + [False] * len(good), runs))
+    assert [hint.says for hint in hints] == says
 
 
 def test_tally_counts_first_hints():

@@ -50,6 +50,8 @@ def prepare(folder):
         "fewer.csv": "vertex,a,b\nv0,1,2\n",
         "unknown.csv": "vertex,edge\n" + "\n".join([*pairs, "v99,g0"]),
         "twice.csv": "vertex,edge\n" + "\n".join([*pairs, pairs[0]]),
+        "nameless.csv": head + "\n".join([lines[0], lines[1][2:], *lines[2:]]),
+        "same.csv": head + "\n".join([*lines, lines[0]]),
         "no_edge.csv": "vertex,group\nv0,g0\n",
         "weight.json": json.dumps({"incidences": [{"edge": "g", "node": "v0"}], "edges": [{"edge": "g", "weight": 0}]}),
     }
@@ -62,8 +64,11 @@ def prepare(folder):
         "empty": {"e_indptr": np.array([0, 4, 4])},
         "gap": {"y": np.array([0, 2, 0, 2])},
         "unlike": {"y": np.array([0, 1, 0])},
+        "halves": {"x_shape": np.array([4.0, 2.5])},
+        "heavy": {"e_weight": np.array(["much", "more"])},
     }.items():
         np.savez(folder / f"{name}.npz", **{**whole, **other})
+    np.savez(folder / "no_model.npz", meta="{")
     (folder / "model").mkdir()
     classifier().save(folder / "model" / "model.npz")
 
@@ -106,6 +111,8 @@ BAD_INPUTS = [
     _bad("vertices.csv", "class 'x': 8 vertices; expected more than 120", "--hyperedges", "groups.csv"),
     _bad("nan.csv", "nan.csv:3: b=nan must be finite", "--hyperedges", "groups.csv"),
     _bad("words.csv", "column 'b' is not of numbers; encode it or drop it", "--hyperedges", "groups.csv"),
+    _bad("nameless.csv", "nameless.csv: row 2: vertex is empty; name the vertex", "--hyperedges", "groups.csv"),
+    _bad("same.csv", "same.csv: row 17: vertex 'v0' stands twice; name each once", "--hyperedges", "groups.csv"),
     _bad("one_class.csv", "one_class.csv: 1 class in column 'label'", "--hyperedges", "groups.csv"),
     _bad("unlabelled.csv", "no column 'label'; there: vertex, a", "--hyperedges", "groups.csv"),
     _bad(
@@ -120,13 +127,18 @@ BAD_INPUTS = [
     _bad("empty.npz", "empty.npz: hyperedge 1: has no member; leave it out"),
     _bad("gap.npz", "gap.npz: y=2: labels must be 0 to 1 for 2 classes, or -1 for none"),
     _bad("unlike.npz", "unlike.npz: y has 3 vertices, the features 4"),
-    ([*EVALUATE, *SMALL, "--held-out", "1.5"], "held_out=1.5: expected a share of the test vertices"),
+    _bad("halves.npz", "halves.npz: x is no CSR matrix"),
+    _bad("heavy.npz", "heavy.npz: weights: are <U4; expected numbers above 0"),
+    _bad("far.npz", "--hyperedges=groups.csv: far.npz holds hyperedges of its own", "--hyperedges", "groups.csv"),
+    ([*EVALUATE, *SMALL, "--held-out", "1.5"], "held_out=1.5: expected a share of the 8 test vertices"),
+    ([*EVALUATE, *SMALL, "--held-out", "0.99"], "held_out=0.99: expected a share of the 8 test vertices"),
     ([*EVALUATE, "--teacher", "gcn"], "'gcn' is not one of 'hgnn', 'hgnn+', 'hnhn', 'unigcn'"),
     ([*EVALUATE, "--seeds", "1"], "--seeds"),
     ([*TRAIN, "--validation", "1"], "validation=1.0: expected a share, from 0 to below 1"),
     ([*BENCH[:-1], "0"], "seconds=0.0: must be above 0"),
     (["lighthgnn", "predict", "model", "fewer.csv"], "x has 2 features, the model was trained with 4"),
     (["lighthgnn", "predict", "far.npz", "vertices.csv"], "far.npz: is no model of `parataxis lighthgnn train`"),
+    (["lighthgnn", "predict", "no_model.npz", "vertices.csv"], "no_model.npz: is no model of"),
     (["lighthgnn", "export", "absent"], "absent: can't be read: No such file"),
 ]
 

@@ -89,11 +89,17 @@ def test_evaluate_names_seen_and_unseen(call, tmp_path):
     argv = [*COMMON["EVALUATE"], *COMMON["SMALL"], "--plus", "--merge-duplicates", "--out", "told"]
     _, text, _ = call(argv)
     head = next(line for line in text.splitlines() if line.startswith("accuracy"))
-    assert all(each in head for each in ("all seen: test", "some held out: test", "held-out vertices"))
+    assert all(each in head for each in ("all seen: test", "some held out: other test", "both"))
     assert "student less teacher on held-out vertices" in text
     assert "of the test vertices are in no hyperedge" in text
+    assert "1 hyperedges have the members of another, merged" in text
     report = json.loads((tmp_path / "told" / "report.json").read_text())
     assert set(report["accuracy"]) == {"MLP", "hgnn", "student"}
+    for found in report["accuracy"].values():
+        seen, unseen, both = (found[name]["value"] for name in ("seen", "unseen", "production"))
+        assert min(seen, unseen) <= both <= max(seen, unseen)
+    raw = json.loads(call([*COMMON["EVALUATE"], *COMMON["SMALL"], "--plus", "--raw", "--json"])[1])
+    assert raw["accuracy"]["student"] != report["accuracy"]["student"]
     assert (tmp_path / "told" / "confusion.svg").exists()
 
 

@@ -98,6 +98,8 @@ def test_all_equal_is_reliable_everywhere():
     x = torch.ones(3, 2)
     gather = hgnn_plus(Hypergraph.from_edges([[0, 1], [1, 2]], 3)).gather
     assert reliability(lambda each: each, x, x, gather).tolist() == [1.0, 1.0]
+    moved = x + torch.tensor([[1.0, 0.0]])  # all by the same: the formula calls none reliable
+    assert reliability(lambda each: each, x, moved, gather).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("sparse", [False, True])

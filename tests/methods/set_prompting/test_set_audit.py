@@ -1,9 +1,11 @@
+import copy
 import itertools
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import torch
 from families import model, tokenizer
 
 from parataxis.errors import BadInput
@@ -58,10 +60,26 @@ def test_side_by_side(report):
 
 
 def test_a_method_that_only_sorts_is_not_called_symmetric(report):
-    moved = replace(report, symmetry=Symmetry(5, 0.3, 1.0), twin=Estimate(0.3, 0.1, 0.5))
+    moved = replace(report, symmetry=Symmetry(5, 0.3, 1.0, 1e-4), twin=Estimate(0.3, 0.1, 0.5))
     assert moved.verdict(moved.of("set-based")) == "NOT symmetric: its scores move"
     assert moved.verdict(moved.of("sort")) == "invariant, not symmetric"
     assert replace(report, twin=Estimate(0.1, 0.0, 0.2)).verdict(report.of("sort")) == "invariant"
+
+
+def test_rounding_of_half_precision_is_not_called_dependence(lm):
+    half = LanguageModel(copy.deepcopy(lm.model).to(torch.bfloat16), lm.tokenizer, lm.name)
+    report = order_audit(QUESTIONS[:3], half, names=["set-based"], scoring="mean")
+    for share, verdict in ((0.02, "invariant and symmetric"), (0.2, "NOT symmetric: its scores move")):
+        moved = replace(report, symmetry=replace(report.symmetry, moved=share * report.symmetry.scale))
+        assert moved.verdict(moved.of("set-based")) == verdict
+
+
+def test_another_sample_of_pride_is_another_answer(lm, tmp_path):
+    """More questions, another sample: rows kept of the smaller one are not of this audit."""
+    kept = [order_audit(QUESTIONS[:n], lm, names=["pride"], journal=tmp_path / "rows.jsonl") for n in (3, 20)]
+    anew = order_audit(QUESTIONS, lm, names=["pride"])
+    assert [row.scores for row in kept[1].rows] == [row.scores for row in anew.rows]
+    assert [row.scores for row in kept[0].rows] != [row.scores for row in anew.rows[:3]]
 
 
 def test_the_text_says_what_was_found(report):

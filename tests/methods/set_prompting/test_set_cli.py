@@ -193,6 +193,22 @@ def test_a_model_that_is_not_there(call):
     assert "'./nowhere': there is no such folder" in err
 
 
+@pytest.mark.parametrize(
+    ("model", "options", "told"),
+    [
+        ("http://127.0.0.1:9", ["--scoring", "mean"], "--scoring: is not for an endpoint"),
+        ("http://127.0.0.1:9", ["--template", "mmlu"], "--template: is not for an endpoint"),
+        ("http://127.0.0.1:9", ["--dtype", "bfloat16"], "--dtype: is not for an endpoint"),
+        ("http://127.0.0.1:9", ["--threads", "1"], "--threads: is not for an endpoint"),
+        ("tiny", ["--served", "a"], "--served=a: is for an endpoint"),
+        ("tiny", ["--key", "MINE"], "--key=MINE: is for an endpoint"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(call, model, options, told):
+    status, _, err = call("audit", "q.jsonl", *options, model=model)
+    assert (status, told in err) == (2, True)
+
+
 def test_an_endpoint_that_is_for_whatever_stands_first(call):
     server = Server(lambda text: f"The answer is {text.splitlines()[1][2:]}.")
     status, out, _ = call("audit", "q.jsonl", model=server.url)

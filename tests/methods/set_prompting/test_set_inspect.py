@@ -36,6 +36,7 @@ class Answered:
 @dataclass
 class Log:
     samples: list
+    status: str = "success"
 
 
 GIVEN = Dataset(
@@ -55,6 +56,12 @@ def test_each_sample_stands_once_for_each_order():
         ("2/1", ["b", "a"], "B"),
     ]
     assert GIVEN[0].choices == ["w", "x", "y", "z"]
+
+
+@pytest.mark.parametrize("status", ["error", "cancelled", "started"])
+def test_a_log_that_was_cut_off_is_refused(status):
+    with pytest.raises(BadInput, match=f"log: status='{status}': expected an evaluation that ended in success"):
+        rows_of(Log([], status))
 
 
 def test_a_log_becomes_rows():

@@ -10,13 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact
 
-from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Runs, failing_line, seen_along
+from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Runs, counted, failing_line, seen_along
 from parataxis.methods.flaky_tests.diagnosis import Hint
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
@@ -25,7 +25,7 @@ from parataxis.methods.flaky_tests.suite import find_suite
 ALPHA_TWO_WAYS = 0.0005
 LEAST, MOST = 8, 160  # failures and passes to see without intervention, and runs for that
 GIVE_UP = 60  # runs that all came out the same
-BATCH = 6
+BATCH, FIRST = 6, 2  # runs at a time; most plans change nothing, which few runs show
 SCAN, CANDIDATES = 30, 3  # values to try
 REPAIRS = 1.5  # times the runs without intervention: eight failures in those, none in these, has p < 0.002
 WAITS = 8  # places whose waits are made longer, one at a time
@@ -47,7 +47,7 @@ def explain_chance(
         hint = experiment(lab)
         if hint is not None:
             return [hint, *(h for h in seen_along(lab.base) if h.kind != hint.kind)]
-    return seen_along(lab.base)
+    return seen_along(lab.base) or counted(lab.run({"counts": True}, len(lab.base.failed)))
 
 
 class _Lab:
@@ -91,22 +91,21 @@ class _Lab:
 
     # -- experiments -----------------------------------------------------------------------------------------------
 
-    def constant(self, plan: dict[str, Any], failing: bool = False) -> float:
-        """The exact p of so constant an outcome under the plan; 1 if it is not constant."""
+    def constant(self, plan: dict[str, Any], failing: bool = False) -> float | None:
+        """The exact p (Fisher) of so constant an outcome under the plan; None if it is not, or not rare enough."""
+        total, others = len(self.base.failed), self.base.passes if failing else self.base.failures
+        most = int(REPAIRS * total) + BATCH
+        rare = ((n, comb(total, others) / comb(total + n, others)) for n in range(1, most + 1))
+        needed, p = next(((n, p) for n, p in rare if p < ALPHA), (0, 1.0))
         runs = Runs()
-        for _ in range(0, int(REPAIRS * len(self.base.failed)) + BATCH, BATCH):
-            self.run(plan, BATCH, runs)
+        while len(runs.failed) < needed:
+            self.run(plan, min(BATCH if runs.failed else FIRST, needed - len(runs.failed)), runs)
             if (runs.passes if failing else runs.failures) or not runs.failed:
-                return 1.0
-            table = [[self.base.failures, self.base.passes], [runs.failures, runs.passes]]
-            p = float(fisher_exact(table, "less" if failing else "greater").pvalue)
-            if p < ALPHA:
-                return p
-        return p
+                return None
+        return p if needed else None
 
     def repaired(self, plan: dict[str, Any]) -> float | None:
-        p = self.constant(plan)
-        return p if p < ALPHA else None
+        return self.constant(plan)
 
     def replayed(
         self, plans: Callable[[int], tuple[dict[str, Any], str | None]]
@@ -126,7 +125,9 @@ class _Lab:
             if not runs.failed or outcome in found or tried[outcome] >= CANDIDATES:
                 continue
             tried[outcome] += 1
-            again = self.run(plan, times, name=name)
+            again = self.run(plan, FIRST, name=name)
+            if again.failed == [outcome] * FIRST:
+                self.run(plan, times - FIRST, again, name)
             if again.failed == [outcome] * times:
                 found[outcome] = plan | {"name": name}
             if len(found) == 2:
@@ -138,8 +139,13 @@ class _Lab:
 
 
 NOTHING_SEEN: dict[str, Any] = {
-    "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [], "unjoined": 0,
+    "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [],
+    "unjoined": 0, "followed": [], "started": 0, "counts": {},
 }  # fmt: skip
+
+
+MAYBE = 0.05
+LOST = ("Empty", "no slot is free")
 
 
 def _always_passes(says: str) -> str:
@@ -147,12 +153,14 @@ def _always_passes(says: str) -> str:
 
 
 def _limits(lab: _Lab) -> Hint | None:
-    if not any(lab.base.marked("leak")):
+    if lab.base.goes_with("leak") > MAYBE:
         return None
     p = lab.repaired({"limits": True})
-    says = _always_passes("it may open as many files as the system allows")
-    where = lab.base.trouble("leak")[1] or failing_line(lab.base)
-    return Hint("resource leak", True, p, says, where, FIXES["limits"]) if p else None
+    name, where = lab.base.trouble("leak")
+    fix = "slots" if name in LOST else "limits"
+    words = "what was taken and never given back is there again", "it may open as many files as the system allows"
+    says = _always_passes(words[fix == "limits"])
+    return Hint("resource leak", True, p, says, where or failing_line(lab.base), FIXES[fix]) if p else None
 
 
 NETWORK = (
@@ -176,20 +184,20 @@ def _network(lab: _Lab) -> Hint | None:
 
 
 FILES = (
-    ("listing", "listing", "name", "folders are listed by name"),
-    ("listing", "listing", "name backward", "folders are listed by name, backward"),
-    ("listing", "listing", "creation", "folders are listed in the order in which files were made"),
-    ("listing", "listing", "creation backward", "folders are listed from the file made last to the first"),
-    ("stamp", "write", True, "each file written has a time stamp of its own"),
-    ("flush", "write", True, "what is written is in the file at once"),
-    ("read", "pipe", True, "what is on its way arrives before it is read"),
+    ("listing", ("listing",), "name", "folders are listed by name"),
+    ("listing", ("listing",), "name backward", "folders are listed by name, backward"),
+    ("listing", ("listing",), "creation", "folders are listed in the order in which files were made"),
+    ("listing", ("listing",), "creation backward", "folders are listed from the file made last to the first"),
+    ("stamp", ("write",), True, "each file written has a time stamp of its own"),
+    ("flush", ("write", "pipe"), True, "nothing is held in a buffer on its way"),
+    ("read", ("pipe",), True, "what is on its way arrives before it is read"),
 )
 
 
 def _files(lab: _Lab) -> Hint | None:
     for name, needs, value, says in FILES:
-        if lab.saw(needs) and (p := lab.repaired({name: value})):
-            return Hint("I/O", True, p, _always_passes(says), lab.base.first(needs), FIXES[name])
+        if lab.saw(*needs) and (p := lab.repaired({name: value})):
+            return Hint("I/O", True, p, _always_passes(says), lab.base.first(*needs), FIXES[name])
     return None
 
 
@@ -216,8 +224,19 @@ def _waits(lab: _Lab, kind: str = "wait") -> Hint | None:
     for site, _ in lab.base.sites(kind).most_common(WAITS):
         if p := lab.repaired({"wait": site}):
             says = _always_passes("the wait here is ten times as long")
-            return Hint("async wait", True, p, says, site, FIXES["wait"])
+            if lab.base.goes_with("network") < ALPHA:
+                where = lab.base.trouble("network")[1] or site
+                return Hint("network", True, p, says, where, FIXES["network"])
+            return _in_turn(lab, site) or Hint("async wait", True, p, says, site, FIXES["wait"])
     return None
+
+
+def _in_turn(lab: _Lab, site: str) -> Hint | None:
+    """A wait after which more is started, and all of it waited for: it was to keep one from running into the other."""
+    if not all(site in seen["followed"] and not seen["unjoined"] for seen in lab.base.seen):
+        return None
+    hint = _threads(lab)
+    return hint if hint is not None and hint.kind == "concurrency" else None
 
 
 def _waits_aside(lab: _Lab) -> Hint | None:
@@ -225,14 +244,19 @@ def _waits_aside(lab: _Lab) -> Hint | None:
     return _waits(lab, "wait aside")
 
 
+ORDERS = (
+    ({"serial": True}, "threads, processes and tasks run one after the other"),
+    ({"switch": 100.0}, "threads take turns only where they wait"),
+    ({"serial": "backward"}, "threads and tasks run one after the other, the last one first"),
+)
+
+
 def _threads(lab: _Lab) -> Hint | None:
     if not lab.saw("thread", "process", "task"):
         return None
     where = lab.base.first("thread", "process", "task")
-    for plan, says in (
-        ({"serial": True}, "threads, processes and tasks run one after the other"),
-        ({"switch": 100.0}, "threads take turns only where they wait"),
-    ):
+    several = max(seen["started"] for seen in lab.base.seen) > 1
+    for plan, says in ORDERS if several else ORDERS[:2]:
         if p := lab.repaired(plan):
             if any(seen["unjoined"] for seen in lab.base.seen):
                 says = _always_passes("what is started has ended before the test goes on")

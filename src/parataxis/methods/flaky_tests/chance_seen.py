@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 from scipy.stats import fisher_exact, mannwhitneyu
 
 from parataxis.methods.flaky_tests.diagnosis import Hint
@@ -15,6 +16,7 @@ ALPHA = 0.002  # several experiments are made
 
 FIXES = {
     "limits": "close what is opened: `with open(...) as stream:`, `contextlib.closing`, or a fixture that yields",
+    "slots": "give back what was taken whatever happens: `with lock:`, `try: ... finally: pool.put(...)`",
     "garbage": "give it back at once, not when the collector comes round: a `with` block, `close()`, or weakref.ref "
     "in place of the cycle",
     "connect": "wait until the server listens before connecting: call listen() before the thread starts, or retry "
@@ -71,11 +73,20 @@ class Runs:
         failures = [any(family == kind for _, family in chain) for chain in chains]
         return [had or failed for had, failed in zip(self.troubled(kind), failures, strict=True)]
 
+    def goes_with(self, kind: str) -> float:
+        """The exact p of such trouble, or of one sort of it, falling on failures."""
+        names = {name for seen in self.seen for k, name, _ in seen["troubles"] if k == kind}
+        marks = [self.marked(kind), *(self.troubled(kind, name) for name in names)]
+        return min(together(self.failed, marked) for marked in marks)
+
     def trouble(self, kind: str) -> tuple[str, str]:
-        """The most frequent trouble of the failing runs, and where it was."""
+        """The trouble that most sets failing runs apart, and where it was."""
         both = zip(self.failed, self.seen, strict=True)
-        found = Counter((n, s) for failed, seen in both if failed for k, n, s in seen["troubles"] if k == kind)
-        return found.most_common(1)[0][0] if found else ("", "")
+        found: Counter[tuple[str, str]] = Counter()
+        for failed, seen in both:
+            for each in {(name, site) for k, name, site in seen["troubles"] if k == kind}:
+                found[each] += 1 if failed else -1
+        return found.most_common(1)[0][0] if max(found.values(), default=0) > 0 else ("", "")
 
 
 def seen_along(runs: Runs) -> list[Hint]:
@@ -90,15 +101,14 @@ def _troubles(runs: Runs) -> Iterator[Hint]:
         ("I/O", "file", "file"),
         ("resource leak", "leak", "limits"),
     ):
-        troubled = runs.marked(family)
         name, where = runs.trouble(family)
-        p = _together(runs.failed, troubled)
+        p = runs.goes_with(family)
         yield Hint(
             kind, False, p, f"{name or 'such an error'} in failing runs", where or failing_line(runs), FIXES[fix]
         )
 
 
-def _together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
+def together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
     """The exact p of marks falling on failures."""
     pairs = Counter(zip(failed, marked, strict=True))
     table = [[pairs[True, True], pairs[True, False]], [pairs[False, True], pairs[False, False]]]
@@ -106,18 +116,59 @@ def _together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
 
 
 # What a failing test leaves only because it was cut short is less than that.
-LEFT = {"descriptors": 3, "threads": 3, "kilobytes": 1000}
+LEFT = {"held": 3, "threads": 3, "processes": 3, "slots": 3, "kilobytes": 1000}
+# What work in the background leaves only because it is not done yet is none of these.
+AT_ITS_END = ("descriptors", "slots", "files")
+# Left by what did end, and well.
+NOT_CUT_SHORT = ("tasks", "unclosed")
+# The amount varies in passing runs, too, and those with the most fail: what is one of them, and a difference.
+BY_AMOUNT = {"descriptors": 1.0, "threads": 1.0, "processes": 1.0, "slots": 1.0, "files": 2.0, "blocks": 50.0}
+WORDS = {
+    "held": "descriptors",
+    "tasks": "pending tasks",
+    "unclosed": "things thrown away open",
+    "blocks": "blocks of memory",
+    "kilobytes": "kilobytes of memory",
+}
+LARGEST = 2**40  # of a number that counts something
+ABOVE, VARIES = 0.95, 0.5  # of pairs, failing above passing; of the difference, in passing runs
 
 
 def _left(runs: Runs) -> Iterator[Hint]:
-    for name, least in LEFT.items():
+    failed = np.array(runs.failed)
+    last = all((seen["failure"] or {}).get("last") for seen in runs.seen if seen["failure"])
+    for name in dict.fromkeys((*NOT_CUT_SHORT, *LEFT, *BY_AMOUNT)):
         left = np.array([seen["left"].get(name, 0) for seen in runs.seen])
-        failed = np.array(runs.failed)
-        if np.median(left[failed]) - np.median(left[~failed]) < least:
+        bad, good = left[failed], left[~failed]
+        more = float(np.median(bad) - np.median(good))
+        least = 1 if name in NOT_CUT_SHORT or (last and name in AT_ITS_END) else LEFT.get(name, np.inf)
+        if more < least and not _by_amount(bad, good, more, BY_AMOUNT.get(name, np.inf)):
             continue
-        says = f"failing runs leave {np.median(left[failed]):.0f} {name}, passing runs {np.median(left[~failed]):.0f}"
-        p = float(mannwhitneyu(left[failed], left[~failed], alternative="greater").pvalue)
+        says = f"failing runs leave {np.median(bad):.0f} {WORDS.get(name, name)}, passing runs {np.median(good):.0f}"
+        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue)
         yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
+
+
+def _by_amount(bad: Int[np.ndarray, " failure"], good: Int[np.ndarray, " pass"], more: float, least: float) -> bool:
+    above = np.mean(bad[:, None] >= good)
+    return bool(more >= least and above >= ABOVE and np.ptp(good) >= max(VARIES * more, least))
+
+
+def counted(runs: Runs) -> list[Hint]:
+    """What the suite's own objects count, if it varies in passing runs and failing runs have most of it, or least."""
+    failed, hints = np.array(runs.failed), []
+    names = set.intersection(*(set(seen["counts"]) for seen in runs.seen)) if runs.seen else set()
+    for name in sorted(names):
+        counts = np.array([min(seen["counts"][name], LARGEST) for seen in runs.seen])
+        for sign in (1, -1):
+            bad, good = sign * counts[failed], sign * counts[~failed]
+            if not (bad.size and good.size and _by_amount(bad, good, float(np.median(bad) - np.median(good)), 1.0)):
+                continue
+            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * 2 * len(names)
+            says = f"failing runs leave {name} at {np.median(counts[failed]):.0f}, "
+            says += f"passing runs at {np.median(counts[~failed]):.0f}"
+            hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))
+    return sorted((hint for hint in hints if hint.p < ALPHA), key=lambda hint: hint.p)[:1]
 
 
 def failing_line(runs: Runs) -> str:

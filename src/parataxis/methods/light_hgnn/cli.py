@@ -19,6 +19,7 @@ from parataxis.methods.light_hgnn.cli_options import (
     Merge,
     Model,
     Plus,
+    Raw,
     Seed,
     Teacher,
     TeacherName,
@@ -41,7 +42,7 @@ def train_command(
     hidden: Hidden = 128,
     epochs: Epochs = 200,
     validation: Annotated[float, typer.Option(help="Share of the labels of each class that choose the epoch.")] = 0.2,
-    raw: Annotated[bool, typer.Option("--raw", help="Leave the features unscaled; else rows sum to 1.")] = False,
+    raw: Raw = False,
     merge: Merge = False,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -103,6 +104,7 @@ def evaluate_command(
     validation: Annotated[int, typer.Option(min=1, help="Vertices of each class that choose the epoch.")] = 100,
     held_out: Annotated[float, typer.Option(help="Share of the test vertices that training does not see.")] = 0.2,
     seeds: Annotated[int, typer.Option(min=2, help="How often all is trained anew.")] = 3,
+    raw: Raw = False,
     merge: Merge = False,
     seed: Seed = 0,
     out: Annotated[
@@ -115,22 +117,24 @@ def evaluate_command(
     Example: parataxis lighthgnn evaluate vertices.csv --hyperedges groups.csv --train 2 --validation 2 --seeds 2
     --epochs 20
     """
+    from dataclasses import replace
+
     from parataxis.files import write_atomic
     from parataxis.methods.light_hgnn.dataset import read_dataset
     from parataxis.methods.light_hgnn.plot import confusion_matrix
     from parataxis.methods.light_hgnn.split import hold_out, split
     from parataxis.progress import watching
 
-    found = read_dataset(data, hyperedges)
+    found = replace(read_dataset(data, hyperedges), unit=not raw)
     parts = split(found.labels, found.ids, str(seed), train, validation, found.classes)
     hold_out(parts, found.ids, str(seed), held_out)
     from parataxis.methods.light_hgnn.evaluate import Protocol, evaluate
     from parataxis.methods.light_hgnn.teaching import Recipe  # torch: not before the input is known to be good
 
     recipe = Recipe(hidden=hidden, epochs=epochs, kl=kl.value)
-    protocol = Protocol(teacher.value, plus, train, validation, held_out, recipe, choose.value)
+    protocol = Protocol(teacher.value, plus, train, validation, held_out, recipe, choose.value, merge)
     with watching("seeds") as tell:
-        report = evaluate(found.merged() if merge else found, protocol, seeds, seed, tell)
+        report = evaluate(found, protocol, seeds, seed, tell)
     if out:
         write_atomic(out / "report.json", json.dumps(report.to_json(), indent=1))
         write_atomic(out / "confusion.svg", confusion_matrix(report.confusion, report.classes))
@@ -138,11 +142,16 @@ def evaluate_command(
 
 
 def _evaluated(report: Any) -> str:
-    rows = [["accuracy, %", "all seen: test", "some held out: test", "held-out vertices"]]
+    rows = [["accuracy, %", "all seen: test", "some held out: other test", "held out", "both"]]
     rows += [[model, *map(str, settings.values())] for model, settings in report.estimates().items()]
     mean = 100 * sum(report.agreement) / report.seeds
+    macro = ", ".join(f"{model} {100 * sum(each) / len(each):.1f}%" for model, each in report.macro.items())
+    merged = "merged" if report.merged else "kept; --merge-duplicates merges them"
     return (
-        f"{report.data}, {report.seeds} seeds; in brackets 95% intervals over seeds\n\n{aligned(rows)}\n\n"
+        f"{report.data}, {report.seeds} seeds; in brackets 95% intervals over seeds, by Student's t: of few seeds they "
+        f"may pass 0 or 100\n\n{aligned(rows)}\n\n"
+        f"macro-F1, all seen: {macro}; micro-F1 is the accuracy\n"
+        f"{report.duplicates} hyperedges have the members of another, {merged}\n"
         f"student less teacher on held-out vertices: {report.gap()} points\n"
         f"the student answers as the teacher does for {mean:.1f}% of all vertices\n"
         f"{100 * report.isolated[0]:.1f}% of the test vertices are in no hyperedge: there the teacher is an MLP as well"

@@ -19,7 +19,7 @@ VERTEX, LABEL, EDGE, WEIGHT = "vertex", "label", "edge", "weight"  # columns of 
 class Dataset:
     """x: CSR, vertex by feature, as given. labels: 0 to C - 1, or -1. ids: of the vertices. classes: their names.
 
-    columns: the names of the features, where these have any.
+    columns: the names of the features, where these have any. unit: whether each row is to be scaled to sum 1.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Dataset:
     ids: Sequence[Any]
     classes: tuple[Any, ...]
     columns: tuple[str, ...] = ()
+    unit: bool = True
 
     def __post_init__(self) -> None:
         n = self.x.shape[0]
@@ -36,6 +37,11 @@ class Dataset:
             if number != n:
                 raise BadInput(f"{self.name}: {what} has {number} vertices, the features {n}; give each both")
         check_features(self.x, self.ids)
+
+    @property
+    def features(self) -> Any:
+        """CSR, as models read them."""
+        return unit_rows(self.x) if self.unit else self.x
 
     def merged(self) -> "Dataset":
         """Without duplicate hyperedges, as DHG does."""
@@ -73,6 +79,8 @@ def read_dataset(path: Path | str, hyperedges: Path | str | None = None) -> Data
     """
     path = Path(path)
     if path.suffix == ".npz":
+        if hyperedges is not None:
+            raise BadInput(f"--hyperedges={hyperedges}: {path} holds hyperedges of its own; leave one of them out")
         return _from_arrays(path)
     if hyperedges is None:
         raise BadInput(f"{path}: holds vertices only; give their hyperedges with --hyperedges FILE")
@@ -98,7 +106,7 @@ def _csr(path: Path, arrays: dict[str, Any]) -> Any:
         parts = (arrays["x_data"].astype(float), arrays["x_indices"], arrays["x_indptr"])
         x = csr_array(parts, shape=tuple(arrays["x_shape"].tolist()))
         x.check_format()
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise BadInput(f"{path}: x is no CSR matrix: {error}") from None
     return x
 
@@ -123,11 +131,15 @@ def _frame(path: Path) -> Any:
 
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            frame = pd.read_parquet(path)
+            text = [name for name in (VERTEX, EDGE, LABEL) if name in frame.columns]
+            return frame.astype(dict.fromkeys(text, "str"))
         return pd.read_csv(path, dtype={VERTEX: str, EDGE: str, LABEL: str})
     except OSError as error:
         raise BadInput(f"{path}: can't be read: {error.strerror or error}") from None
-    except (ValueError, ImportError) as error:
+    except ImportError:
+        raise BadInput(f"{path}: no reader of .parquet is installed; pip install pyarrow, or give a .csv") from None
+    except ValueError as error:
         raise BadInput(f"{path}: is no table: {str(error).splitlines()[0]}") from None
 
 
@@ -136,6 +148,10 @@ def _vertices(path: Path) -> tuple[list[Any], Int[np.ndarray, " vertex"], tuple[
     for name in (VERTEX, LABEL):
         if name not in frame.columns:
             raise BadInput(f"{path}: no column {name!r}; there: {', '.join(map(str, frame.columns))}")
+    if len(gaps := np.flatnonzero(frame[VERTEX].isna())):
+        raise BadInput(f"{path}: row {gaps[0] + 1}: {VERTEX} is empty; name the vertex, or drop the row")
+    if len(twice := np.flatnonzero(frame[VERTEX].duplicated())):
+        raise BadInput(f"{path}: row {twice[0] + 1}: vertex {frame[VERTEX][twice[0]]!r} stands twice; name each once")
     classes = tuple(sorted(frame[LABEL].dropna().unique().tolist()))
     numbers = {name: place for place, name in enumerate(classes)}
     labels = np.array([numbers.get(each, -1) for each in frame[LABEL]], np.int64)

@@ -12,6 +12,7 @@ from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import TRAIN, VALIDATION, split
 from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import named
+from parataxis.nn.threads import one_thread
 
 MLP, STUDENT = "MLP", "student"
 
@@ -20,7 +21,7 @@ MLP, STUDENT = "MLP", "student"
 class Protocol:
     """teacher: its name. train, validation: vertices of each class. held_out: a share of the test vertices.
 
-    choose: the student's epoch, as in `distill`.
+    choose: the student's epoch, as in `distill`. merge: equal hyperedges count once.
     """
 
     teacher: str = "hgnn"
@@ -30,6 +31,7 @@ class Protocol:
     held_out: float = 0.2
     recipe: Recipe = field(default_factory=Recipe)
     choose: str = "accuracy"
+    merge: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Evaluation:
     isolated: list[float]
     confusion: Any
     classes: Sequence[Any]
+    duplicates: int
+    merged: bool
 
     def estimates(self) -> dict[str, dict[str, Estimate]]:
         """In points."""
@@ -72,12 +76,15 @@ class Evaluation:
             "test_vertices_in_no_hyperedge": self.isolated,
             "confusion": self.confusion.tolist(),
             "classes": list(self.classes),
+            "duplicates": self.duplicates,
+            "merged": self.merged,
         }
 
 
-SETTINGS = ("test", "seen", "unseen")
+SETTINGS = ("test", "seen", "unseen", "production")  # the last: seen and unseen together
 
 
+@one_thread()
 def evaluate(
     data: Dataset, protocol: Protocol, seeds: int, seed: int, tell: Callable[[int, int, str], None] | None = None
 ) -> Evaluation:
@@ -87,6 +94,7 @@ def evaluate(
     }
     macro: dict[str, list[float]] = {model: [] for model in kept}
     agreement, isolated, table = [], [], np.zeros((len(data.classes),) * 2, np.int64)
+    duplicates, data = data.hypergraph.duplicates, data.merged() if protocol.merge else data
     for place, found in enumerate(_rounds(data, protocol, seeds, seed)):
         for model, numbers in found.numbers.items():
             for name in SETTINGS:
@@ -97,7 +105,9 @@ def evaluate(
         table += found.table
         if tell:
             tell(place + 1, seeds, "")
-    return Evaluation(data.name, seeds, kept, macro, agreement, isolated, table, data.classes)
+    return Evaluation(
+        data.name, seeds, kept, macro, agreement, isolated, table, data.classes, duplicates, protocol.merge
+    )
 
 
 @dataclass(frozen=True)
@@ -117,12 +127,14 @@ def _rounds(data: Dataset, protocol: Protocol, seeds: int, seed: int) -> Iterato
         everyone, seen = (_trained(setting, protocol) for setting in (whole, hidden.observed))
         unseen = hidden.unseen(seen[protocol.teacher], protocol.teacher, {MLP: seen[MLP], STUDENT: seen[STUDENT]})
         test, truth = parts.test, data.labels[parts.test]
+        held_out = len(hidden.held_out) / len(test)
         yield _Round(
             {
                 model: {
                     "test": whole.right(taught),
-                    "seen": hidden.observed.right(seen[model]),
+                    "seen": (right := hidden.observed.right(seen[model])),
                     "unseen": unseen[model],
+                    "production": (1 - held_out) * right + held_out * unseen[model],
                     "macro": macro_f1(truth, said(taught)[test], len(data.classes)),
                 }
                 for model, taught in everyone.items()

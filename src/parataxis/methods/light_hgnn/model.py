@@ -1,6 +1,7 @@
 """The teachers, two layers of a hypergraph network each, and the student, an MLP that sees one vertex."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -96,7 +97,7 @@ class UniGCN(_Teacher):
 class HNHN(_Teacher):
     """A non-linear layer at the hyperedges, too: Dong, Sawin and Bengio, "HNHN", 2020, with plain means both ways."""
 
-    propagation = staticmethod(incidence.hgnn_plus)
+    propagation = staticmethod(partial(incidence.hgnn_plus, multiply=False))
 
     def __init__(self, features: int, classes: int, hidden: int = 32, dropout: float = 0.5) -> None:
         super().__init__(features, classes, hidden, dropout)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from parataxis.methods.light_hgnn.dataset import Dataset, unit_rows
+from parataxis.methods.light_hgnn.dataset import Dataset
 from parataxis.methods.light_hgnn.model import teacher_class
 from parataxis.methods.light_hgnn.scores import accuracy
 from parataxis.methods.light_hgnn.split import Split, hold_out, production
@@ -48,7 +48,7 @@ class Setting:
     @classmethod
     def whole(cls, data: Dataset, found: Split, rng: Rng, recipe: Recipe) -> "Setting":
         """The transductive one."""
-        return cls(data, Sparse(unit_rows(data.x)), data.hypergraph, data.labels, found, rng, recipe)
+        return cls(data, Sparse(data.features), data.hypergraph, data.labels, found, rng, recipe)
 
     def named(self, *names: str) -> Rng:
         return lambda *more: self.rng(*names, *more)
@@ -89,7 +89,7 @@ class Production:
         """
         hidden = hold_out(whole, data.ids, key, share)
         found = production(data.labels, whole, hidden)
-        x = Sparse(unit_rows(data.x)[found.observed])
+        x = Sparse(data.features[found.observed])
         structure = data.hypergraph.restricted(found.observed)
         return cls(Setting(data, x, structure, data.labels[found.observed], found.split, rng, recipe), hidden)
 
@@ -97,7 +97,7 @@ class Production:
         """Accuracy on the held-out vertices: of the teacher, who is given the whole hypergraph, and of the students."""
         data = self.observed.data
         everything = teacher_class(name).propagation(data.hypergraph.with_singletons())
-        x, truth = unit_rows(data.x), data.labels[self.held_out]
+        x, truth = data.features, data.labels[self.held_out]
         with torch.no_grad():
             answers = {key: each.model(Sparse(x[self.held_out])).argmax(1).numpy() for key, each in students.items()}
             answers[name] = teacher.model(Sparse(x), everything).argmax(1).numpy()[self.held_out]

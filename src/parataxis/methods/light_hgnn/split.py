@@ -80,10 +80,13 @@ def split(
 
 def hold_out(found: Split, ids: Sequence[Any], key: str, share: float) -> Int[np.ndarray, " some"]:
     """A share of the test vertices, the first in the order of hashed ids."""
-    if not 0 < share <= 1:
-        raise BadInput(f"held_out={share}: expected a share of the test vertices, above 0 and at most 1")
+    n = max(1, round(share * len(found.test))) if 0 < share < 1 else 0
+    if not 0 < n < len(found.test):
+        raise BadInput(
+            f"held_out={share}: expected a share of the {len(found.test)} test vertices, above 0, that leaves some"
+        )
     order = shuffled([ids[each] for each in found.test], f"{key}/held out")
-    return np.sort(found.test[order[: max(1, round(share * len(order)))]])
+    return np.sort(found.test[order[:n]])
 
 
 def production(labels: Int[np.ndarray, " vertex"], found: Split, held_out: Int[np.ndarray, " hidden"]) -> Production:

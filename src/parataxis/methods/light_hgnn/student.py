@@ -109,8 +109,11 @@ class Student:
         from parataxis.nn.hypergraph import open_npz
 
         arrays = open_npz(path)
-        meta = json.loads(str(arrays.pop("meta", "{}")))
-        if meta.get("format") != FORMAT:
+        try:
+            meta = json.loads(str(arrays.pop("meta", "{}")))
+        except ValueError:
+            meta = {}
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise BadInput(f"{path}: is no model of `parataxis lighthgnn train`; give the file that it wrote")
         return cls(**arrays, classes=tuple(meta["classes"]), unit=meta["unit"], columns=tuple(meta["columns"]))
 

@@ -201,7 +201,7 @@ def find_reliable(
     """How reliable each hyperedge is to a trained teacher, in eval mode, under one draw of noise."""
     noise = rng("noise").standard_normal(x.nnz if isinstance(x, Sparse) else tuple(x.shape))
     noisy = perturbed(x, noise, recipe.level, recipe.noise)
-    gather = incidence.hgnn_plus(hypergraph, x.dtype, x.device).gather
+    gather = incidence.hgnn_plus(hypergraph, x.dtype, x.device, multiply=False).gather
     teacher.model.eval()
     return Reliable(gather, reliability(lambda each: teacher.model(each, through), x, noisy, gather))
 

@@ -13,9 +13,11 @@ from parataxis.methods.light_hgnn.dataset import Dataset, empty_rows
 from parataxis.methods.light_hgnn.estimator import LightHGNNClassifier
 from parataxis.methods.light_hgnn.plot import confusion_matrix, reliability_histogram
 from parataxis.methods.light_hgnn.scores import confusion
+from parataxis.nn.threads import one_thread
 from parataxis.progress import watching
 
 
+@one_thread()
 def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     """Fit, write model.npz, report.json, history.csv and the figures to the folder; the report.
 
@@ -58,6 +60,7 @@ def train(data: Dataset, settings: dict[str, Any], out: Path) -> dict[str, Any]:
     write_atomic(out / "history.csv", model.history_.to_csv())
     table = confusion(truth, said[chosen], len(data.classes))
     write_atomic(out / "confusion.svg", confusion_matrix(table, data.classes))
+    (out / "reliability.svg").unlink(missing_ok=True)  # of an earlier run
     if settings["plus"]:
         write_atomic(out / "reliability.svg", reliability_histogram(model.reliability_))
     shutil.rmtree(unfinished)

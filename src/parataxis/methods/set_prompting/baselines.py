@@ -3,6 +3,8 @@
 Each says what an answer costs, in prompts that the model reads.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -37,11 +39,15 @@ class Answer:
 class Method(Protocol):
     """candidates: one for each member of the prompt's set, in the order of the members, as are the scores.
 
-    invariant: the answer can't depend on the order in which the options are given.
+    invariant: the answer can't depend on the order in which the options are given. depends: on what else than the
+    question it depends.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def depends(self) -> str: ...
 
     @property
     def invariant(self) -> bool: ...
@@ -60,6 +66,7 @@ class Once:
     ask: Asker
     arrange: Callable[[Sequence[str]], Order] = given
     invariant: bool = False
+    depends: str = ""
 
     def ahead(self, questions: Sequence[Asked]) -> None:
         self.ask.ahead([_ordered(*each, self.arrange(_members(*each))) for each in questions])
@@ -80,6 +87,7 @@ class Permuted:
     ask: Asker
     cyclic: bool = False
     vote: bool = False
+    depends: str = ""
 
     @property
     def invariant(self) -> bool:
@@ -120,6 +128,8 @@ class Pride:
 
     def __init__(self, ask: Asker, sample: Sequence[tuple[SetPrompt, Sequence[str]]]) -> None:
         self.ask, self.sample = ask, sample
+        told = json.dumps([[prompt.to_text(), list(candidates)] for prompt, candidates in sample])
+        self.depends = hashlib.sha256(told.encode()).hexdigest()[:16]
         self._tables: dict[str, list[Scores]] = {}
         self._log_prior: dict[int, Float[np.ndarray, " slot"]] = {}
 

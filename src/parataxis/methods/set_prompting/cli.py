@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Ask a language model so that the order of the options can't matter.")
 
+KEY = "OPENAI_API_KEY"
 METHODS = (
     "Any of plain, sort, sort-descending, set-based, permute-average, permute-average-cyclic, majority-vote, "
     "majority-vote-cyclic, pride; may be given again. By default plain, sort and set-based."
@@ -54,7 +55,7 @@ def audit_command(
     ] = None,
     key: Annotated[
         str, typer.Option(metavar="VARIABLE", help="The environment variable that holds the endpoint's key.")
-    ] = "OPENAI_API_KEY",
+    ] = KEY,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for page, figure and rows; the same command goes on there.", show_default=False),
@@ -82,7 +83,7 @@ def audit_command(
         writable(out / "rows.jsonl")
     path = find(questions)
     asked = read_questions(path, limit)
-    opened = _opened(model, served, key, dtype, threads)
+    opened = _opened(model, served, key, dtype, threads, scoring, template)
     with watching("questions") as watch:
         report = order_audit(
             asked,
@@ -105,12 +106,28 @@ def audit_command(
 
 
 def _opened(
-    model: str, served: str | None, key: str, dtype: DtypeName, threads: int | None
+    model: str,
+    served: str | None,
+    key: str,
+    dtype: DtypeName,
+    threads: int | None,
+    scoring: ScoringName,
+    template: TemplateName,
 ) -> "LanguageModel | Endpoint":
+    """BadInput for an option that this kind of model has no use for."""
+    from parataxis.errors import BadInput
+
     if not model.startswith(("http://", "https://")):
+        for name, value in (("--served", served), ("--key", key if key != KEY else None)):
+            if value:
+                raise BadInput(f"{name}={value}: is for an endpoint, not for a model that is opened; leave it out")
         return load(model, dtype, threads)
     from parataxis.lm.endpoint import Endpoint
 
+    unused = {"dtype": dtype != DtypeName.float32, "threads": threads, "scoring": scoring != ScoringName.sum}
+    unused["template"] = template not in (TemplateName.list, TemplateName.chat)
+    if given := [name for name, value in unused.items() if value]:
+        raise BadInput(f"--{given[0]}: is not for an endpoint, which is asked in a chat and writes; leave it out")
     return Endpoint(model, served, key=key)
 
 

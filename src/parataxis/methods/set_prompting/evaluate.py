@@ -83,7 +83,7 @@ def evaluate(
             watch(done, len(posed))
             orders = tried(len(each.candidates), kind, seed, each.prompt.to_text())
             for method in methods:
-                key = _key(each, method.name, orders, model)
+                key = _key(each, method, orders, model)
                 if key not in kept:
                     row = _row(each, method, orders, noisy if method.name == "plain" else None)
                     kept[key] = asdict(row)
@@ -133,9 +133,10 @@ def _chosen(each: Posed, method: Method, order: Order) -> tuple[int | None, Scor
     return choice, tuple(answer.scores[order.index(place)] for place in range(len(order))), answer.calls
 
 
-def _key(each: Posed, method: str, orders: Sequence[Order], model: str) -> str:
+def _key(each: Posed, method: Method, orders: Sequence[Order], model: str) -> str:
     """All that a row depends on."""
-    facts: Any = [each.prompt.to_text(), each.candidates, method, [list(order) for order in orders], model]
+    named = method.name + method.depends
+    facts: Any = [each.prompt.to_text(), each.candidates, named, [list(order) for order in orders], model]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

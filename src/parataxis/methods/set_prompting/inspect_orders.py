@@ -45,7 +45,12 @@ def _in_orders(sample: Any, number: int, kind: str | int, seed: int) -> Iterable
 
 
 def rows_of(log: Any) -> list[Row]:
-    """A row for each sample of a finished evaluation of `in_orders`, for `summary.summarise`."""
+    """A row for each sample of a finished evaluation of `in_orders`, for `summary.summarise`.
+
+    Raises BadInput for one that failed or was cut off: a question that was not asked in all orders tells nothing.
+    """
+    if log.status != "success":
+        raise BadInput(f"log: status={log.status!r}: expected an evaluation that ended in success; run it to its end")
     groups: dict[str, list[Any]] = defaultdict(list)
     for sample in log.samples or ():
         if KEY not in (sample.metadata or {}):

@@ -109,7 +109,13 @@ def run(
     """
     prompter = cache(lambda edits: SetPrompter(lm.model, lm.tokenizer, edits=edits))
     dtype = str(lm.model.dtype).removeprefix("torch.")
-    settings = {"model": lm.name, "dtype": dtype, "max_new_tokens": max_new_tokens, "top_k": top_k}
+    settings = {
+        "model": lm.name,
+        "version": lm.version,
+        "dtype": dtype,
+        "max_new_tokens": max_new_tokens,
+        "top_k": top_k,
+    }
     found = []
     with log(out) as (lines, before):
         kept = {_key(line): line for line in before}
@@ -133,7 +139,7 @@ def run(
 
 def _key(line: dict[str, Any]) -> str:
     """All that a line depends on."""
-    names = ("prompt_hash", "condition", "prompt_metadata", "model", "dtype", "max_new_tokens", "top_k")
+    names = ("prompt_hash", "condition", "prompt_metadata", "model", "version", "dtype", "max_new_tokens", "top_k")
     return json.dumps([line.get(name) for name in names], sort_keys=True)
 
 

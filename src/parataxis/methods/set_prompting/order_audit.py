@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from parataxis.errors import BadInput
 from parataxis.lm.endpoint import Endpoint
 from parataxis.lm.models import LanguageModel
@@ -13,7 +15,7 @@ from parataxis.methods.set_prompting.baselines import Method, Once, Permuted, Pr
 from parataxis.methods.set_prompting.evaluate import Posed, Watch, evaluate
 from parataxis.methods.set_prompting.layout import PLAIN
 from parataxis.methods.set_prompting.orders import ascending, descending
-from parataxis.methods.set_prompting.prompter import Scoring, SetPrompter
+from parataxis.methods.set_prompting.prompter import TOLERANCE, Scoring, SetPrompter
 from parataxis.methods.set_prompting.questions import Question
 from parataxis.methods.set_prompting.report import Report, Symmetry
 from parataxis.methods.set_prompting.summary import Accuracy, accuracy, differ, gap, summarise
@@ -98,6 +100,7 @@ def order_audit(
         twin=differ(by_name["sort"], by_name["sort-descending"]) if "sort" in by_name else None,
         symmetry=_symmetry(model, posed[:PROVED_ON], scoring) if sets and isinstance(model, LanguageModel) else None,
         asked=asked.plain.asked + (asked.sets.asked if asked.sets else 0),
+        threads=torch.get_num_threads() if local else 0,
         seconds=time.perf_counter() - start,
         rows=rows,
     )
@@ -146,7 +149,7 @@ def _identity(model: LanguageModel | Endpoint, layout: str, scoring: str, seed: 
     """What rows are kept under: all that an answer depends on beside question, method and order."""
     if isinstance(model, Endpoint):
         return model.name
-    return f"{model.name} {model.model.dtype} {layout} {scoring} {seed}"
+    return f"{model.name} {model.version} {model.model.dtype} {layout} {scoring} {seed}"
 
 
 def _methods(
@@ -191,4 +194,4 @@ def _symmetry(model: LanguageModel, posed: Sequence[Posed], scoring: Scoring) ->
         one, two = (given.score(prompt, each.candidates, scoring) for prompt in (each.prompt, backwards))
         moved = max(moved, float((one - two).abs().max()))
         scale = max(scale, float(one.abs().max()))
-    return Symmetry(len(posed), moved, scale)
+    return Symmetry(len(posed), moved, scale, TOLERANCE[model.model.dtype])

@@ -11,27 +11,31 @@ from parataxis.files import write_atomic
 from parataxis.methods.set_prompting.evaluate import Row
 from parataxis.methods.set_prompting.summary import Estimate, Summary
 
-SYMMETRIC = 1e-4  # of the scores' scale: rounding in float32
 OVER_ORDERS = ("permute-average", "majority-vote")  # ask in all k! orders: no order is left to change, and none unread
 
 
 @dataclass(frozen=True)
 class Symmetry:
-    """Of the set-based method laid out as given: how far the scores of n questions move, at which scale."""
+    """Of the set-based method laid out as given: how far the scores of n questions move, at which scale.
+
+    tolerance: the share of the scale that rounding may come to.
+    """
 
     n: int
     moved: float
     scale: float
+    tolerance: float
 
     @property
     def holds(self) -> bool:
-        return self.moved <= SYMMETRIC * self.scale
+        return self.moved <= self.tolerance * self.scale
 
 
 @dataclass(frozen=True)
 class Report:
     """gap: set-based accuracy less the mean of plain in two orders; twin: share of choices in which sorting the other
     way differs. Either is None if one of the two methods was not asked. asked: prompts that were read for all of it.
+    threads: that torch computed on, 0 for an endpoint.
     """
 
     title: str
@@ -46,6 +50,7 @@ class Report:
     symmetry: Symmetry | None
     asked: int
     seconds: float
+    threads: int = 0
     repeated: int = 0
     rows: Sequence[Row] = field(default=(), repr=False)
 

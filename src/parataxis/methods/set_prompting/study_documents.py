@@ -19,7 +19,7 @@ from parataxis.methods.set_prompting.study_asking import spread_out
 from parataxis.methods.set_prompting.summary import rate, resampled
 
 CLAIMS = ("documents", "documents-flips-plain", "documents-flips-sets")
-REREAD = {"toy": 2, "quick": 3, "full": 10, "paper": 50}  # searches whose set is read once more, gold last
+REREAD = {"toy": 2, "quick": 2, "full": 10, "paper": 50}  # searches whose set is read once more, gold last
 PASSAGES, WORDS = 4, 120
 LAST = PASSAGES - 1
 

@@ -16,7 +16,7 @@ from parataxis.methods.set_prompting.study_documents import Search, read_searche
 from parataxis.methods.set_prompting.study_published import Cell, read_cells
 
 QUESTIONS = {"quick": 20, "full": 400, "paper": 1_000}  # of each data set
-SEARCHES = {"quick": 3, "full": 40, "paper": 200}
+SEARCHES = {"quick": 2, "full": 40, "paper": 200}
 OF_A_SUBJECT = {"quick": 1, "full": 100, "paper": 100}  # questions of each subject, in 24 orders: it has 100
 SUBJECTS = ("abstract_algebra", "global_facts")  # of the twenty that were published, the two with the shortest texts
 MMLU = "mmlu_test.jsonl.gz"

@@ -71,10 +71,10 @@ def _moved(prompter: SetPrompter, prompts: Sequence[SetPrompt], scale: float | N
 
 
 def _texts(models: Sequence[Any], prompts: Sequence[SetPrompt], seed: int, tokens: int) -> Measurement:
-    """The most distinct texts over orders; and of an ordinary prompt, decoded greedily, the fewest."""
+    """The most distinct texts over orders, laid out as given; and of an ordinary prompt, greedily, the fewest."""
 
     def distinct(model: Any, edits: Edits, options: dict[str, Any]) -> int:
-        prompter, found = SetPrompter(model, made_tokenizer(), edits=edits), set()
+        prompter, found = SetPrompter(model, made_tokenizer(), edits=edits, layout="given"), set()
         for state in prompter.encode_many(prompts, batch=1):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)

@@ -35,7 +35,8 @@ def summary(report: "Report") -> str:
     said += f"orders {report.orders}, seed {report.seed}"
     if not report.asked:
         return f"{said}; no prompt read, as all answers were kept"
-    return f"{said}; {report.asked:,} prompts read, {report.seconds / report.n:.2f} s a question"
+    said += f"; {report.asked:,} prompts read, {report.seconds / report.n:.2f} s a question"
+    return f"{said} on {report.threads} thread{'s' * (report.threads != 1)}" if report.threads else said
 
 
 def tables(report: "Report") -> list[Cells]:

@@ -28,10 +28,15 @@ REPLACED = {
     "time": (*WALL, *STEADY, "sleep", "localtime", "gmtime", "ctime", "strftime"),
     "datetime": ("datetime", "date"),
     "random": ("seed",),
-    "asyncio": ("sleep",),
+    "asyncio": ("sleep", "wait", "wait_for", "timeout"),
+    "threading": ("Lock",),
+    "concurrent.futures": ("as_completed", "wait"),
+    "subprocess": ("run",),
+    "select": ("select",),
     "builtins": ("open",),
     "os": ("urandom", "getrandom", "listdir", "scandir", "stat", "remove", "unlink", "mkdir", "rmdir", "replace",
-           "rename", "utime", "truncate", "read"),
+           "rename", "utime", "truncate", "read", "write", "fstat", "lstat"),
+    "fcntl": ("flock", "lockf"),
 }  # fmt: skip
 
 
@@ -94,7 +99,7 @@ class _Hands:
     def read(self, real: Callable[[], int], wall: bool) -> int:
         if self.mode is None:
             return real()
-        at = self.at if wall else 10**15
+        at = self.at if wall else 10**15 + self.at % 10**11
         if self.mode == "frozen":
             return at
         if self.mode == "step":

@@ -9,29 +9,36 @@ Nothing is put back: the watch ends with the forked child that it ran in.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import os
 import sys
 import threading
-from typing import Any, Callable, Sequence
+import weakref
+from typing import Any, Callable, Iterator, Sequence
 
+import _parataxis_counts as counts
+import _parataxis_failure as failure
+import _parataxis_files as files
+import _parataxis_left as left
 import _parataxis_outer as outer
 import _parataxis_pins as pins
-import _parataxis_process as process
+import _parataxis_slots as slots
 import _parataxis_waits as waits
+import _parataxis_work as work
+import pytest
 
 # What a process may run into that is neither network nor file: not even an attempt failed.
 NO_TROUBLE = (errno.EINPROGRESS, errno.EAGAIN, errno.EWOULDBLOCK, errno.EALREADY, errno.EISCONN)
-EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 MOST_SITES = 40  # of one kind
 LISTINGS = ("os.listdir", "os.scandir")
 PROCESSES = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.system")
 THREADS = ("_thread.start_new_thread", "_thread.start_joinable_thread")
 
 
-HEARD = frozenset((*LISTINGS, *PROCESSES, *THREADS, "open", "socket.getaddrinfo"))
+MAKES = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1}  # and the place of the path
+
+HEARD = frozenset((*LISTINGS, *PROCESSES, *THREADS, *MAKES, "open", "socket.getaddrinfo"))
 
 
 class Own:
@@ -59,6 +66,13 @@ class Own:
         return None
 
 
+class _AtWork(threading.local):
+    """Whether this thread looks at a file itself."""
+
+    on = False
+
+
+_at_work = _AtWork()
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -86,6 +100,12 @@ class Watch:
         self.left: dict[str, int] = {}
         self.drawn: list[str] = []
         self.unjoined: set[Any] = set()
+        self.aside: Any = weakref.WeakSet()  # tasks that the suite's code has made
+        self.followed: set[str] = set()  # waits after which work was started
+        self.enclosing: set[str | None] = set()  # waits that start it themselves
+        self.kept = left.Kept()
+        self.counts: counts.Counts | None = None
+        self.work = work.Work(self)
         self.created: dict[str, int] = {}  # names of files, in which order
         self.budget = 1.5  # seconds that interventions may add
         self._on = False
@@ -96,12 +116,19 @@ class Watch:
         """Count an event; returns its place in the suite's own code, None if that has no part in it."""
         site = self.own.site(frame) if self._on else None
         if site is not None:
-            if kind == "wait" and threading.get_ident() != self.main:
+            if kind == "wait" and self.is_aside():
                 kind = "wait aside"
             counts = self.sites.setdefault(kind, {})
             if site in counts or len(counts) < MOST_SITES:
                 counts[site] = counts.get(site, 0) + 1
         return site
+
+    def is_aside(self) -> bool:
+        """In another thread, or in a task that was made of a coroutine to go on meanwhile."""
+        if threading.get_ident() != self.main:
+            return True
+        asyncio: Any = sys.modules.get("asyncio") if self.aside else None
+        return bool(asyncio and asyncio._get_running_loop() and asyncio.current_task() in self.aside)
 
     def trouble(self, kind: str, error: BaseException | str, frame: Any) -> None:
         number = getattr(error, "errno", None)
@@ -109,7 +136,7 @@ class Watch:
         if site is None or number in NO_TROUBLE or len(self.troubles) >= MOST_SITES:
             return
         name = error if isinstance(error, str) else errno.errorcode.get(number or 0) or type(error).__name__
-        self.troubles.append(["leak" if number in EXHAUSTED else kind, name, site])
+        self.troubles.append(["leak" if number in failure.EXHAUSTED else kind, name, site])
 
     def spend(self, seconds: float) -> float:
         """As much of that as may still be added to the run."""
@@ -124,10 +151,12 @@ class Watch:
         pins.clocks(self, self.table)
         pins.randomness(self, self.table)
         waits.install(self, self.table)
-        outer.install(self, self.table)
+        self.work.install()
+        slots.install(self, self.table)
+        files.install(self, self.table)
+        outer.install(self)
         self.table.apply()
         self._states = [pins.state(generator) for generator in self.generators]
-        self._before = _holdings()
         sys.addaudithook(self._audit)
         gc.collect(0)  # what the watch has made brings the collector's next turn no nearer
         self._intervene()
@@ -150,8 +179,6 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         sys.settrace(None)
         self._on = False
-        after = _holdings()
-        self.left = {name: after[name] - self._before[name] for name in after}
         changed = [g for g, state in zip(self.generators, self._states) if pins.state(g) != state]  # noqa: B905
         self.drawn += sorted({type(generator).__module__.partition(".")[0] for generator in changed})
 
@@ -163,6 +190,9 @@ class Watch:
             "left": self.left,
             "drawn": self.drawn,
             "unjoined": len(self.unjoined),
+            "followed": sorted(self.followed),
+            "started": self.work.count,
+            "counts": self.counts.found if self.counts is not None else {},
         }
 
     # -- hooks -----------------------------------------------------------------------------------------------------
@@ -174,14 +204,11 @@ class Watch:
         if frame is None or frame.f_code.co_filename.startswith("<frozen importlib"):
             return
         if event == "open":
-            path, _, flags = args
-            if isinstance(path, (str, bytes, os.PathLike)) and _counts(os.fsdecode(path)):
-                writing = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
-                if isinstance(flags, int) and flags & os.O_CREAT:
-                    self.created.setdefault(os.path.basename(os.fsdecode(path)), len(self.created) + 1)
-                self.note("write" if writing else "read", frame)
-        elif event in LISTINGS:
-            self.note("listing", frame)
+            self._opened(args, frame)
+        elif event in MAKES:
+            self._made(args[MAKES[event]], frame)
+        elif event in LISTINGS and not _at_work.on:
+            self._listed(args[0], frame)
         elif event in THREADS:
             self.note("thread", frame)
         elif event in PROCESSES:
@@ -189,48 +216,46 @@ class Watch:
         elif event == "socket.getaddrinfo":
             self.note("network", frame)
 
-    def pytest_exception_interact(self, call: Any) -> None:
-        if self.failure is not None:
+    def _opened(self, args: tuple[Any, ...], frame: Any) -> None:
+        path, _, flags = args
+        if not isinstance(path, (str, bytes, os.PathLike)) or not _counts(os.fsdecode(path)) or _at_work.on:
             return
-        chain: list[list[str]] = []
-        error, site = call.excinfo.value, None
-        frames = error.__traceback__
-        while frames is not None:
-            path = self.own.path(frames.tb_frame.f_code.co_filename)
-            site = site if path is None else "%s:%d" % (path, frames.tb_lineno)
-            frames = frames.tb_next
-        while error is not None and len(chain) < 10:
-            chain.append([type(error).__name__, _family(error)])
-            error = error.__cause__ or error.__context__
-        self.failure = {"chain": chain, "site": site}
+        writing = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+        if isinstance(flags, int) and flags & os.O_CREAT:
+            self._made(path, frame)
+        if self.note("write" if writing else "read", frame) is not None and not writing:
+            _at_work.on = True
+            files.look_at(self, os.fsdecode(path), frame)
+            _at_work.on = False
+
+    def _listed(self, path: Any, frame: Any) -> None:
+        if self.note("listing", frame) is not None:
+            _at_work.on = True
+            files.look_into(self, path, frame)
+            _at_work.on = False
+
+    def _made(self, path: Any, frame: Any) -> None:
+        name = os.fsdecode(path)
+        self.created.setdefault(os.path.basename(name), len(self.created) + 1)
+        if self.kept.calling and self.own.site(frame) is not None:
+            self.kept.made(name)
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_call(self, item: Any) -> Iterator[None]:
+        self.kept.begin()
+        if "counts" in self.plan:
+            self.counts = counts.Counts(self.own, getattr(getattr(item, "function", None), "__code__", None))
+            self.counts.start()
+        outcome: Any = yield
+        self.left = self.kept.end(outcome.excinfo[1] if outcome.excinfo else None)
+
+    def pytest_exception_interact(self, call: Any) -> None:
+        if self.failure is None:
+            self.failure = failure.told(call.excinfo.value, self.own, self.sites)
 
 
 def _counts(path: str) -> bool:
     return not path.startswith(("/dev/", "/proc/", "/sys/")) and not path.endswith((".py", ".pyc"))
-
-
-def _family(error: BaseException) -> str:
-    """What an exception speaks of: leak, network, file, time-out; else nothing."""
-    number = getattr(error, "errno", None)
-    if number in EXHAUSTED or isinstance(error, (MemoryError, ResourceWarning)):
-        return "leak"
-    names = {"%s.%s" % (kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__}
-    libraries = ("socket.", "http.", "urllib.", "ssl.", "requests.", "urllib3.", "httpx.", "aiohttp.", "ftplib.")
-    if isinstance(error, ConnectionError) or any(name.startswith(libraries) for name in names):
-        return "network"
-    if number in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return "network"
-    if isinstance(error, TimeoutError) or "TimeoutError" in type(error).__name__:
-        return "timeout"
-    return "file" if isinstance(error, OSError) and error.filename is not None else ""
-
-
-def _holdings() -> dict[str, int]:
-    with contextlib.suppress(OSError, ValueError):
-        with open("/proc/self/statm") as stream:
-            pages = int(stream.read().split()[1])
-        return {"descriptors": len(os.listdir("/proc/self/fd")), "threads": process.threads(), "kilobytes": pages * 4}
-    return {"threads": process.threads()}
 
 
 def _raise_limits() -> None:

@@ -1,8 +1,10 @@
 # Planted: threads and processes, all waited for, that share something without a lock, or with two in the wrong order.
 import asyncio
 import multiprocessing
+import multiprocessing.pool
+import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import outside
 
@@ -136,3 +138,74 @@ def test_balance_after_two_payments():
         return account.balance
 
     assert asyncio.run(main()) == 3
+
+
+def test_pages_are_printed_as_asked():
+    def render(page):
+        outside.delay(0, 0.01)
+        return page
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(render, page) for page in (1, 2)]
+        assert [job.result() for job in as_completed(jobs)] == [1, 2]
+
+
+def test_horses_cross_the_line():
+    gun, crossed = threading.Barrier(2), [0]
+
+    def run():
+        gun.wait()
+        outside.delay(0, 0.01)
+        before = crossed[0]
+        outside.delay(0, 0.005)
+        crossed[0] = before + 1
+
+    together(run, run)
+    assert crossed == [2]
+
+
+def test_postman_finds_a_letter():
+    box, carried = [], []
+
+    def post():
+        outside.delay(0, 0.012)
+        box.append("letter")
+
+    def collect():
+        outside.delay(0, 0.012)
+        if box:
+            carried.append(box.pop())
+
+    together(collect, post)
+    assert carried == ["letter"]
+
+
+def test_seats_are_sold_by_a_pool():
+    sold = []
+
+    def sell(_):
+        outside.delay(0, 0.008)
+        seat = len(sold)
+        outside.delay(0, 0.004)
+        sold.append(seat)
+
+    with multiprocessing.pool.ThreadPool(2) as pool:
+        pool.map(sell, range(2), chunksize=1)
+    assert sold == [0, 1]
+
+
+def test_workers_count_their_jobs():
+    jobs, done = queue.Queue(), Counter()
+
+    def work():
+        while True:
+            jobs.get()
+            done.add()
+            jobs.task_done()
+
+    for _ in range(2):
+        threading.Thread(target=work, daemon=True).start()
+    for job in range(2):
+        jobs.put(job)
+    jobs.join()
+    assert done.value == 2

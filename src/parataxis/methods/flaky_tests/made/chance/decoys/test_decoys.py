@@ -1,14 +1,17 @@
 # Planted: tests that use clocks, files, sockets, threads and random numbers soundly, and fail by something else.
 import asyncio
 import datetime
+import fcntl
 import http.server
 import os
 import random
 import socket
+import subprocess
 import tempfile
 import threading
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import outside
 
@@ -190,3 +193,60 @@ def test_sound_coroutines_and_a_sum():
         return await asyncio.gather(*[draw(n) for n in range(6)])
 
     assert 2.3 < sum(asyncio.run(main())) < 4.2
+
+
+def test_sound_slots_and_a_coin(tmp_path):
+    """randomness; semaphores, locks, scratch files and a pool, all given back"""
+    permits, lock, places = threading.Semaphore(2), threading.Lock(), []
+    for number in range(4):
+        with permits, lock, tempfile.NamedTemporaryFile(dir=tmp_path) as scratch:
+            scratch.write(bytes(number))
+    with ThreadPoolExecutor(2) as pool:
+        places.extend(job.result() for job in as_completed([pool.submit(abs, n) for n in (1, 2)]))
+    assert sorted(places) == [1, 2]
+    assert random.random() < 0.6
+
+
+def test_sound_pipes_and_a_clock(tmp_path):
+    """time; a program whose whole answer is read, a lock of a file, a barrier"""
+    second = int(time.time() * 8)
+    with open(tmp_path / "log", "w") as log, subprocess.Popen(["echo", "done"], stdout=subprocess.PIPE) as tool:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert tool.stdout.read() == b"done\n"
+    barrier = threading.Barrier(2)
+    threads = [threading.Thread(target=barrier.wait) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    time.sleep(0.03)
+    assert int(time.time() * 8) == second
+
+
+def test_kettle_boils_before_the_guests():
+    """async wait; threads that are started after the wait, and joined"""
+    kettle, cups = [], []
+
+    def boil():
+        outside.delay(0, 0.03)
+        kettle.append("hot")
+
+    threading.Thread(target=boil, daemon=True).start()
+    time.sleep(0.018)
+    guests = [threading.Thread(target=lambda: cups.append(kettle[:])) for _ in range(2)]
+    for guest in guests:
+        guest.start()
+        guest.join()
+    assert cups == [["hot"], ["hot"]]
+
+
+def test_pages_of_a_random_book(tmp_path):
+    """randomness; more pages are kept, in files and in memory, the larger the number"""
+    pages = random.randint(5, 60)
+    SHELF.append([f"page {n}" * 40 for n in range(pages)])
+    for n in range(pages):
+        (tmp_path / f"page {n}").write_text("text")
+    assert pages < 40
+
+
+SHELF = []

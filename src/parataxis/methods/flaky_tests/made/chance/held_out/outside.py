@@ -12,3 +12,12 @@ def share() -> float:
 def delay(low: float, high: float) -> None:
     """Take between `low` and `high` seconds."""
     time.sleep(low + share() * (high - low))
+
+
+def between(low: float, high: float) -> float:
+    return low + share() * (high - low)
+
+
+def drawn(n: int) -> bytes:
+    with open("/dev/urandom", "rb", buffering=0) as stream:
+        return stream.read(n)

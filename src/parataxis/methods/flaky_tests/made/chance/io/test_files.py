@@ -1,8 +1,10 @@
 # Planted: what file systems leave open: the order of a listing, the resolution of time stamps, when a write arrives,
 # what others do to files meanwhile.
+import fcntl
 import json
 import os
 import pathlib
+import select
 import subprocess
 import sys
 import tempfile
@@ -114,3 +116,118 @@ def test_whole_report_comes_through_the_pipe():
         first = os.read(reader, 1)
         outside.delay(0, 0.005)
         assert first + os.read(reader, 1024) == b"head tail"
+
+
+UPPER = """
+import sys
+for line in sys.stdin:
+    print(line.upper(), end="", flush=True)
+"""
+
+
+def test_filter_answers_each_line():
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", UPPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as tool:
+        tool.stdin.write("x" * int(500 + outside.share() * 15_000) + "\n")  # as long as they come
+        answered = select.select([tool.stdout], [], [], 0.3)[0]
+        tool.stdin.close()
+        tool.stdout.read()
+    assert answered
+
+
+METER = """
+import os, random, sys, time
+handle = os.open(sys.argv[1], os.O_WRONLY)
+os.write(handle, b"21 degrees, ")
+time.sleep(random.uniform(0, 0.006))
+os.write(handle, b"40 percent")
+"""
+
+
+def test_weather_comes_by_a_named_pipe(tmp_path):
+    os.mkfifo(tmp_path / "weather")
+    with subprocess.Popen([sys.executable, "-S", "-c", METER, tmp_path / "weather"]):
+        reader = os.open(tmp_path / "weather", os.O_RDONLY)
+        select.select([reader], [], [])
+        outside.delay(0, 0.006)
+        weather = os.read(reader, 100)
+        os.close(reader)
+    assert weather == b"21 degrees, 40 percent"
+
+
+ARCHIVIST = """
+import fcntl, random, sys, time
+with open(sys.argv[1], "a") as archive:
+    print(flush=True)
+    while True:
+        fcntl.flock(archive, fcntl.LOCK_EX)
+        time.sleep(random.uniform(0, 0.02))
+        fcntl.flock(archive, fcntl.LOCK_UN)
+        time.sleep(random.uniform(0, 0.02))
+"""
+
+
+def test_archive_takes_an_entry(tmp_path):
+    command = [sys.executable, "-S", "-c", ARCHIVIST, tmp_path / "archive"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as archivist, open(tmp_path / "archive", "a") as archive:
+        archivist.stdout.readline()
+        outside.delay(0, 0.03)
+        try:
+            fcntl.flock(archive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            archive.write("entry")
+            archived = True
+        except BlockingIOError:
+            archived = False
+        archivist.kill()
+    assert archived
+
+
+def test_first_words_of_a_letter():
+    with tempfile.NamedTemporaryFile("w+") as letter:
+        letter.write("Dear all,\n" + "x" * int(outside.share() * 15_000))
+        words = subprocess.run(["head", "-c", "8", letter.name], stdout=subprocess.PIPE).stdout
+    assert words == b"Dear all"
+
+
+GUEST = """
+import os, random, sys, time
+path = os.path.join(sys.argv[1], "guest.tmp")
+while True:
+    open(path, "w").close()
+    print(flush=True)
+    time.sleep(random.uniform(0, 0.02))
+    os.remove(path)
+    time.sleep(random.uniform(0, 0.02))
+"""
+
+
+def test_folder_holds_two_notes(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).write_text("note")
+    with subprocess.Popen([sys.executable, "-S", "-c", GUEST, tmp_path], stdout=subprocess.PIPE) as guest:
+        guest.stdout.readline()
+        outside.delay(0, 0.04)
+        names = set(os.listdir(tmp_path))
+        guest.kill()
+    assert names == {"first", "second"}
+
+
+CLERK = """
+import json, random, sys, time
+while True:
+    with open(sys.argv[1], "w") as table:
+        time.sleep(random.uniform(0, 0.02))
+        json.dump({"lunch": 12}, table)
+    print(flush=True)
+    time.sleep(random.uniform(0, 0.03))
+"""
+
+
+def test_table_is_whole(tmp_path):
+    with subprocess.Popen([sys.executable, "-S", "-c", CLERK, tmp_path / "t"], stdout=subprocess.PIPE) as clerk:
+        clerk.stdout.readline()
+        outside.delay(0, 0.05)
+        text = (tmp_path / "t").read_text()
+        clerk.kill()
+    assert json.loads(text or "{}").get("lunch") == 12

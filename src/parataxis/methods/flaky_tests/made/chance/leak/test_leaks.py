@@ -4,9 +4,11 @@ import os
 import resource
 import socket
 import subprocess
+import tempfile
 import threading
 import tracemalloc
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import outside
 import pytest
@@ -120,3 +122,112 @@ def test_children_are_reaped():
     for child in children:
         child.wait()
         child.stdout.close()
+
+
+def ask(permits, question):
+    assert permits.acquire(timeout=0.01), "too many questions at a time"
+    if outside.share() < 0.2:
+        return f"{question}: no answer"
+    permits.release()
+    return f"{question}: 42"
+
+
+def test_questions_one_after_the_other():
+    permits = threading.BoundedSemaphore(3)
+    assert all(ask(permits, number) for number in range(12))
+
+
+class Till:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def pay(self, cents):
+        if not self.lock.acquire(blocking=False):
+            raise RuntimeError("somebody else is paying")
+        if outside.share() < 0.3:
+            return "the card is not accepted"
+        self.lock.release()
+        return f"{cents} cents"
+
+
+def test_two_customers_pay():
+    till = Till()
+    assert [bool(till.pay(cents)) for cents in (120, 340)] == [True, True]
+
+
+def thumbnail(folder, photo):
+    handle, path = tempfile.mkstemp(dir=folder)
+    os.write(handle, photo)
+    os.close(handle)
+    if outside.share() < 0.3:
+        return None  # the picture is broken
+    os.remove(path)
+    return photo[:4]
+
+
+def test_scratch_folder_stays_small(tmp_path):
+    for number in range(10):
+        thumbnail(tmp_path, bytes([number] * 99))
+    assert len(os.listdir(tmp_path)) <= 3
+
+
+def send_all(letters):
+    pool = ThreadPoolExecutor(1)
+    for letter in letters:
+        pool.submit(letter.upper)
+    return pool
+
+
+def test_batches_share_few_threads():
+    pools = [send_all("ab") for _ in range(polls(2, 12))]
+    count = threading.active_count()
+    for pool in pools[:2]:
+        pool.shutdown()
+    SENT.extend(pools)
+    assert count <= 8
+
+
+SENT = []
+
+
+class Library:
+    def __init__(self, licences):
+        self.licences, self.lent = licences, 0
+
+    def borrow(self):
+        if self.lent == self.licences:
+            raise PermissionError("all licences are lent")
+        self.lent += 1
+
+    def convert(self, drawing):
+        self.borrow()
+        if outside.share() < 0.3:
+            raise ValueError(f"{drawing} has no scale")
+        self.lent -= 1
+
+
+def test_drawings_are_converted():
+    library = Library(licences=3)
+    for number in range(9):
+        try:
+            library.convert(f"drawing {number}")
+        except ValueError:
+            continue
+
+
+class Bus:
+    def __init__(self):
+        self.listeners = []
+
+    def ask(self, question, answers):
+        self.listeners.append(answers.append)  # and for ever
+        for listener in self.listeners:
+            listener(question)
+
+
+def test_each_answer_comes_once_or_so():
+    bus, answers = Bus(), []
+    for number in range(polls(1, 9)):
+        answers.clear()
+        bus.ask(number, answers)
+    assert len(answers) <= 5
