@@ -138,7 +138,7 @@ def calibrate_command(
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the dependence between lines to each [[target]], and show the ridge: what the trial does not tell.
+    """Fit the dependence between lines to each target trial, and show the ridge: what the trial does not tell.
 
     Example: parataxis therapy calibrate model.toml
     """

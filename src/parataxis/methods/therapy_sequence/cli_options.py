@@ -52,7 +52,7 @@ Correct = Annotated[
 ]
 CycleCorrection = Annotated[CorrectionName, typer.Option(help="Of payoffs at the ends of cycles.")]
 Calibrated = Annotated[
-    bool, typer.Option("--calibrated", help="The dependence fitted to each [[target]], not the setting's.")
+    bool, typer.Option("--calibrated", help="The dependence fitted to each target trial, not the setting's.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")]
 Orders = Annotated[bool, typer.Option("--orders", help="Every order of all drugs, not the file's strategies.")]
