@@ -20,7 +20,7 @@ import pandas as pd
 from parataxis.methods.therapy_sequence.cox import log_hazard_ratio
 from parataxis.methods.therapy_sequence.curves import KMCurve
 from parataxis.methods.therapy_sequence.digitise import PIXELS, digitise
-from parataxis.methods.therapy_sequence.reconstruct import reconstruct
+from parataxis.methods.therapy_sequence.guyot import reconstruct
 from parataxis.methods.therapy_sequence.study_curves_inputs import IPD, KEY, TRIALS, read_groups, read_trials
 
 R = r"""

@@ -30,8 +30,8 @@ def prepare_curves(folder):
     from parataxis.methods.therapy_sequence.curves import KMCurve
     from parataxis.methods.therapy_sequence.events import infer_events
     from parataxis.methods.therapy_sequence.exports import read_at_risk
+    from parataxis.methods.therapy_sequence.guyot import reconstruct
     from parataxis.methods.therapy_sequence.made_curves import write_example
-    from parataxis.methods.therapy_sequence.reconstruct import reconstruct
 
     write_example(folder, np.random.default_rng(0))
     made = {}

@@ -15,7 +15,7 @@ def curve_of(time, survival):
 
 
 def rebuilt(curve, at_risk, events=None):
-    from parataxis.methods.therapy_sequence.reconstruct import reconstruct
+    from parataxis.methods.therapy_sequence.guyot import reconstruct
 
     return reconstruct(curve, at_risk, events)
 

@@ -24,6 +24,7 @@ _HOME = {
     "SequenceModel": "sequence",
     "TransitionTable": "tables",
     "infer_events": "events",
+    "reconstruct": "guyot",
 }
 __all__ = sorted(_HOME)
 

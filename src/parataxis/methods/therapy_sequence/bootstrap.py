@@ -8,9 +8,11 @@ from jaxtyping import Float
 
 from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.curve_files import Folder
+from parataxis.methods.therapy_sequence.incidence import aalen_johansen
 from parataxis.methods.therapy_sequence.parts import PatientFile
 
 SLACK = 1e-9
+SHORTEST = 2.0  # cycles: patients who are gone by then are in another unit
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,13 @@ class Patients:
             )
         if not both.any():
             raise BadInput(f"{given.file}: no event at all; there is no curve to draw from")
-        return cls(time * given.unit_days / cycle_days, progression, death)
+        cycles = time * given.unit_days / cycle_days
+        if cycles.max() < SHORTEST:
+            raise BadInput(
+                f"{given.file}: the last time is cycle {cycles.max():.2g}: are the times in another unit than "
+                f"unit_days={given.unit_days:g} (a month has 30.4)?"
+            )
+        return cls(cycles, progression, death)
 
     def drawn(self, rng: np.random.Generator) -> "Patients":
         """As many, with replacement; each event is then either a progression or a death."""
@@ -49,11 +57,7 @@ class Patients:
 
     def incidences(self, cycles: int) -> tuple[Any, Any]:
         """Aalen and Johansen's cumulative incidence of progression and of death at the end of cycle 1 to `cycles`."""
-        times, place = np.unique(self.time, return_inverse=True)
-        ended = np.bincount(place, minlength=len(times))
-        at_risk = len(self.time) - np.concatenate([[0], np.cumsum(ended)[:-1]])
-        hazards = [np.bincount(place, each, len(times)) / at_risk for each in (self.progression, self.death)]
-        before = np.concatenate([[1.0], np.cumprod(1 - hazards[0] - hazards[1])[:-1]])
-        last = np.searchsorted(times, np.arange(1, cycles + 1), side="right")
-        one, other = (np.concatenate([[0.0], np.cumsum(before * each)])[last] for each in hazards)
-        return one, other
+        when, both = aalen_johansen(self.time, np.column_stack([self.progression, self.death]))
+        last = np.searchsorted(when, np.arange(1, cycles + 1), side="right")
+        progression, death = np.vstack([np.zeros((1, 2)), both])[last].T
+        return progression, death

@@ -19,6 +19,7 @@ FORMS = ("hazard_ratio", "clayton")
 RATIOS, THETAS = (1.0, 30.0), (0.0, 20.0)
 STARTS = ((2.0, 20.0), (4.0, 60.0))
 RIDGE = 24  # points of the profile
+SHORT = 0.1  # of the cycles to be matched: a trial that ends before is in another unit
 NEAR = 1e-3  # of a bound, on the log scale
 
 
@@ -64,6 +65,12 @@ def read_target(model: Model, target: Target) -> tuple[Float[np.ndarray, " patie
         raise BadInput(f"{target.file}:{bad[0] + 2}: {target.time}={time[bad[0]]}: expected a time from 0")
     if bad := np.flatnonzero((event != 0) & (event != 1)).tolist():
         raise BadInput(f"{target.file}:{bad[0] + 2}: {target.event}={event[bad[0]]}: expected 0 (alive) or 1 (dead)")
+    cycles = time.max() * target.unit_days / model.parts.cycle_days
+    if cycles < SHORT * (target.cycles or model.parts.cycles):
+        raise BadInput(
+            f"{target.file}: the trial ends at cycle {cycles:.1f}, and {target.cycles or model.parts.cycles} are to be "
+            f"matched: are the times in another unit than unit_days={target.unit_days:g} (a month has 30.4)?"
+        )
     if not event.any():
         raise BadInput(f"{target.file}: nobody dies; there is nothing to match")
     return time * target.unit_days / model.parts.cycle_days, event
@@ -108,6 +115,20 @@ def calibrate(
         found, at_bound, profile = _hazard_ratio(error, cycles, ridge)
     least, alone = error(found), error(HazardRatio(1.0, 1.0))
     return Calibration(strategy, found, least, alone, at_bound, profile, trial, dead(found)[: len(trial)])
+
+
+def misfit(model: Model, target: Target, dependence: Dependence) -> tuple[float, float] | None:
+    """Squared error of a dependence against the target's trial, and of none; None where its file is not there."""
+    try:
+        time, event = read_target(model, target)
+    except BadInput:
+        return None
+    trial = deaths(time, event, min(target.cycles or model.parts.cycles, model.parts.cycles))
+    dead = _dead(model, model.strategy(target.strategy))
+    one, other = (
+        float(((dead(each)[: len(trial)] - trial) ** 2).sum()) for each in (dependence, HazardRatio(1.0, 1.0))
+    )
+    return one, other
 
 
 def _dead(model: Model, strategy: Strategy) -> Callable[[Dependence], Any]:

@@ -60,7 +60,7 @@ def _known(model: SequenceModel, comparison: Comparison) -> dict[str, str]:
             f"expectations by an exact engine; probabilities {behaviour.form.replace('_', '-')}; cycle correction "
             f"{behaviour.cycle_correction}; dependence: {dependence}"
         ),
-        "Study parameters": "the model file; all values in the sheet of inputs",
+        "Study parameters": "the model file holds every value; those that vary are in the table of inputs",
         "Summary of main results": "; ".join(comparison.words),
     }
 

@@ -26,6 +26,7 @@ from parataxis.methods.therapy_sequence.cli_options import (
     opened,
     records,
     write_tables,
+    written,
 )
 
 if TYPE_CHECKING:
@@ -60,10 +61,12 @@ def check_command(
 
     Example: parataxis therapy check model.toml
     """
+    from parataxis.methods.therapy_sequence.checking import check_all
     from parataxis.methods.therapy_sequence.model import Model  # needs no compiler
 
     found = Model.from_file(model, compat.value)
     found = found.with_parts(setting=setting) if setting else found
+    check_all(found)
     parts, plans = found.parts, found.plans()
     facts = {
         "model": parts.name,
@@ -115,8 +118,9 @@ def run_command(
         traces = {f"trace {each}": found.trace(each).reset_index() for each in found.strategies}
         more = {f"patients {each.name}": each.patients() for each in simulated}
         write_tables(out, {"results": comparison.table, **traces, **more, "inputs": inputs_table(found.model.parts)})
-    value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words}
-    told = f"{aligned(comparison.table)}\n\n{comparison}"
+    notes = found.misfits()
+    value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words, "notes": notes}
+    told = "\n".join([f"{aligned(comparison.table)}\n\n{comparison}", *(f"note: {each}" for each in notes)])
     if walked:
         value["simulated"] = {"results": records(walked.table), "words": walked.words, "note": walked.note}
         told += f"\n\nsimulated\n{aligned(walked.table)}\n\n{walked}"
@@ -208,9 +212,11 @@ def psa_command(
     if out:
         more = {"draws": analysis.draws.table(), "CHEERS 2022": cheers(found, found.compare(), analysis)}
         write_tables(out, tables | more)
-    value = {"draws": draws, "varied": analysis.varied, "curves": analysis.curves}
+    notes = [] if recalibrate else found.misfits()
+    value = {"draws": draws, "varied": analysis.varied, "curves": analysis.curves, "notes": notes}
     value |= {name: records(table) for name, table in tables.items()}
-    print(json.dumps(value, indent=1) if as_json else _drawn(analysis, levels[0], tables))
+    told = [_drawn(analysis, levels[0], tables), *(f"note: {each}" for each in notes)]
+    print(json.dumps(value, indent=1) if as_json else "\n".join(told))
 
 
 def _drawn(analysis: "Analysis", threshold: float, tables: dict[str, "pd.DataFrame"]) -> str:
@@ -236,7 +242,6 @@ def report_command(
 
     Example: parataxis therapy report model.toml --draws 100
     """
-    from parataxis.files import write_atomic
     from parataxis.methods.therapy_sequence.report import report
     from parataxis.progress import watching
 
@@ -244,10 +249,11 @@ def report_command(
     with watching("draws") as tell:
         analysis = found.psa(draws, seed, tell=tell)
     fitted = [found.calibrate(each.strategy) for each in found.model.parts.targets]
-    write_atomic(out, report(found, analysis, fitted))
-    words = found.compare().words
-    facts = {"report": str(out), "draws": draws, "words": words}
-    print(json.dumps(facts, indent=1) if as_json else "\n".join([*words, f"report: {out}"]))
+    written(out, report(found, analysis, fitted))
+    words, notes = found.compare().words, found.misfits()
+    facts = {"report": str(out), "draws": draws, "words": words, "notes": notes}
+    told = [*words, *(f"note: {each}" for each in notes), f"report: {out}"]
+    print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
 
 
 @app.command("audit")

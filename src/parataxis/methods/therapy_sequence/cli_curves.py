@@ -90,7 +90,7 @@ def reconstruct_command(
     from parataxis.files import write_atomic
     from parataxis.methods.therapy_sequence.curves import KMCurve
     from parataxis.methods.therapy_sequence.exports import read_at_risk
-    from parataxis.methods.therapy_sequence.reconstruct import reconstruct
+    from parataxis.methods.therapy_sequence.guyot import reconstruct
 
     read, table = KMCurve.read(curve, name), read_at_risk(at_risk)
     made = reconstruct(read, table, events)

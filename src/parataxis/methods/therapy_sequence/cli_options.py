@@ -43,7 +43,7 @@ class DependenceName(StrEnum):
 
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model: .toml or .xlsx; `template` writes one.")]
 Setting = Annotated[
-    str | None, typer.Option(help="Which of the model's [settings]; else its own choice.", show_default=False)
+    str | None, typer.Option(help="Which of the model's settings; else its own choice.", show_default=False)
 ]
 Compat = Annotated[CompatName, typer.Option(help="`released` is what the authors' code does.")]
 Correct = Annotated[
@@ -107,6 +107,17 @@ def aligned(table: "pd.DataFrame") -> str:
         ).rstrip()
         for row in rows
     )
+
+
+def written(path: Path, content: str) -> None:
+    """BadInput where it can't be."""
+    from parataxis.errors import BadInput
+    from parataxis.files import write_atomic
+
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise BadInput(f"out={str(path)!r}: can't be written: {error.strerror}; name another place") from None
 
 
 def write_tables(out: Path, tables: dict[str, "pd.DataFrame"]) -> None:

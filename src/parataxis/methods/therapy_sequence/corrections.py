@@ -28,8 +28,8 @@ def behaviours() -> Iterator[tuple[str, Behaviour]]:
 
 
 def corrections(model: Model, setting: str | None = None) -> pd.DataFrame:
-    """The second strategy less the first, by exact expectation, a row a behaviour. icer: "dominance" where either
-    strategy dominates. alive_first, alive_second: at the horizon.
+    """The second strategy less the first, by exact expectation, a row a behaviour. icer: a price in words where it is
+    none a QALY gained. alive_first, alive_second: at the horizon.
     """
     if len(model.strategies) < 2:
         raise BadInput(f"{model.parts.name}: one strategy; corrections compare two")
@@ -40,6 +40,12 @@ def corrections(model: Model, setting: str | None = None) -> pd.DataFrame:
         first, second = (Expected.of(each) for each in plans)
         d_cost, d_qaly = second.cost - first.cost, second.qaly - first.qaly
         row = {"corrected": words, "d_cost": d_cost, "d_qaly": d_qaly}
-        row["icer"] = f"{d_cost / d_qaly:,.0f}" if d_cost * d_qaly > 0 else "dominance"
+        row["icer"] = _price(d_cost, d_qaly, plans[0].name, plans[1].name)
         rows.append(row | {"alive_first": 1 - first.dead[-1], "alive_second": 1 - second.dead[-1]})
     return pd.DataFrame(rows)
+
+
+def _price(d_cost: float, d_qaly: float, first: str, second: str) -> str:
+    if d_cost * d_qaly > 0:
+        return f"{d_cost / d_qaly:,.0f}{'' if d_qaly > 0 else ' saved a QALY lost'}"
+    return f"{second if d_qaly >= 0 and d_cost <= 0 else first} dominates"

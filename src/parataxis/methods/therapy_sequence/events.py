@@ -21,6 +21,7 @@ STEPS = 60  # of expectation and maximisation
 HALF_CHI2 = 1.920729  # half of the 95 % point of chi-squared with one degree of freedom
 CROWDED = 0.9  # chance of a death beside an event by which coincidence says nothing
 WIDE = 0.3  # an interval of the share that says little
+APART = 10.0  # an OS curve so many times as long as that of PFS is in another unit
 ABOVE = 0.05  # by which PFS may lie above OS through reading
 
 
@@ -66,6 +67,11 @@ def infer_events(pfs: pd.DataFrame, os: pd.DataFrame, *, pixel: int | float, met
     time, event = _patients(pfs, "pfs")
     os_time, os_event = _patients(os, "os")
     _refuse_crossing(time, event, os_time, os_event)
+    if time.max() * APART < os_time.max():
+        raise BadInput(
+            f"pfs: the last time is {time.max():g}, that of os {os_time.max():g}: expected one unit; give both in the "
+            "same"
+        )
     when, deaths = time[event == 1], np.sort(os_time[os_event == 1])
     end = max(time.max(), os_time.max())
     coarse = max(pixel, _grid(np.r_[when, deaths]))

@@ -8,6 +8,7 @@ from jaxtyping import Float, Shaped
 from parataxis.errors import BadInput
 
 DAYS = {"days": 1.0, "weeks": 7.0, "months": 30.4, "years": 365.25}  # 30.4: the month of the authors' code
+LIFE = 60 * 365.25  # days
 SUM = 1e-6  # by so much may incidences add to more than 1
 
 
@@ -75,6 +76,10 @@ class CIF:
             raise BadInput(f"event={event[~np.isin(event, (0, 1))][0]:g}: expected 0 (censored) or 1 (event)")
         if not ((death >= 0) & (death <= 1)).all():
             raise BadInput(f"death={death[~((death >= 0) & (death <= 1))][0]:g}: expected a share in [0, 1]")
+        if time.max() * DAYS.get(unit, 0) > LIFE:
+            raise BadInput(
+                f"time={time.max():g} {unit}: nobody is followed so long; name the unit of the file (--unit)"
+            )
         when, both = aalen_johansen(time, np.column_stack([event * (1 - death), event * death]))
         if not len(when) or when[0] > 0:
             when, both = np.r_[0.0, when], np.vstack([np.zeros((1, 2)), both])

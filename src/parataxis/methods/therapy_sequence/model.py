@@ -67,6 +67,21 @@ class ModelFile:
             raise ValueError(f"cycles={self.cycles}: expected at least 1")
         if not self.cycle_days > 0:
             raise ValueError(f"cycle_days={self.cycle_days}: expected days, above 0")
+        self._check_names()
+        for each in self.strategies:
+            if unknown := [drug for drug in each.drugs if drug not in [known.id for known in self.drugs]]:
+                known = ", ".join(drug.id for drug in self.drugs)
+                raise ValueError(f"strategy {each.name!r}: drug {unknown[0]!r} is unknown; known: {known}")
+        for drug in self.drugs:
+            for place, line in enumerate(drug.lines):
+                self._check_deaths(f"drug {drug.id!r}, line {place + 1}", line.deaths_of, place)
+        if not self.thresholds or min(self.thresholds) < 0:
+            raise ValueError(f"thresholds={list(self.thresholds)}: expected at least one, and none below 0")
+        for target in self.targets:
+            if target.strategy not in [each.name for each in self.strategies]:
+                raise ValueError(f"target: strategy={target.strategy!r} is unknown")
+
+    def _check_names(self) -> None:
         for kind, names in (
             ("drug", [each.id for each in self.drugs]),
             ("strategy", [each.name for each in self.strategies]),
@@ -75,16 +90,6 @@ class ModelFile:
             for place, name in enumerate(names):
                 if name in names[:place]:
                     raise ValueError(f"{kind} {name!r} stands twice; leave one out, or rename it")
-        for each in self.strategies:
-            if unknown := [drug for drug in each.drugs if drug not in [known.id for known in self.drugs]]:
-                known = ", ".join(drug.id for drug in self.drugs)
-                raise ValueError(f"strategy {each.name!r}: drug {unknown[0]!r} is unknown; known: {known}")
-        for drug in self.drugs:
-            for place, line in enumerate(drug.lines):
-                self._check_deaths(f"drug {drug.id!r}, line {place + 1}", line.deaths_of, place)
-        for target in self.targets:
-            if target.strategy not in [each.name for each in self.strategies]:
-                raise ValueError(f"target: strategy={target.strategy!r} is unknown")
 
     def _check_deaths(self, where: str, other: str, place: int) -> None:
         """deaths_of must name another drug's own deaths in the same line."""
@@ -93,6 +98,10 @@ class ModelFile:
         lines = next((each.lines for each in self.drugs if each.id == other), ())
         if place >= len(lines) or lines[place].deaths_of:
             raise ValueError(f"{where}: deaths_of={other!r}: expected a drug with deaths of its own in that line")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Model:
@@ -178,14 +187,17 @@ class Model:
         if name not in self.parts.settings:
             raise BadInput(f"setting={name!r} is unknown; known: {', '.join(self.parts.settings) or 'none'}")
         table = self.parts.settings[name]
-        found = table.get(strategy, table.get(EVERY))
+        if not isinstance(table, dict):
+            raise BadInput(f"setting {name!r}: {table!r}: expected a table of strategies, or of {EVERY!r}")
+        alike = [each.name for each in self.parts.strategies if " then ".join(each.drugs) == strategy]
+        found = next((table[each] for each in (strategy, *alike, EVERY) if each in table), None)
         if found is None:
             raise BadInput(f"setting {name!r} says nothing of strategy {strategy!r}; add it, or {EVERY!r}")
         known = {("hazard_ratio", "until"): HazardRatio, ("clayton",): Clayton}
         for keys, kind in known.items():
-            if isinstance(found, dict) and sorted(found) == sorted(keys):
+            if isinstance(found, dict) and sorted(found) == sorted(keys) and all(map(_is_number, found.values())):
                 return kind(*(float(found[key]) for key in keys))
-        raise BadInput(f"setting {name!r}: {found!r}: expected {{hazard_ratio, until}} or {{clayton}}")
+        raise BadInput(f"setting {name!r}: {found!r}: expected {{hazard_ratio, until}} or {{clayton}}, numbers each")
 
     # -- made ready --------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,14 @@ def parameters(parts: ModelFile) -> list[Parameter]:
             group = found.setdefault((*key, mean), [[], [], kind, mean, sd])
             group[0].append(name)
             group[1].append(path)
-    return [Parameter(min(names), tuple(paths), kind, mean, sd) for names, paths, kind, mean, sd in found.values()]
+    return [Parameter(_name(names), tuple(paths), kind, mean, sd) for names, paths, kind, mean, sd in found.values()]
+
+
+def _name(names: list[str]) -> str:
+    """Of one number that stands in several places: two of them, and how many more."""
+    first = sorted(set(names))
+    more = f" = {len(first) - 2} more" if len(first) > 2 else ""
+    return " = ".join(first[:2]) + more
 
 
 def _places(parts: ModelFile) -> Iterator[tuple[tuple[Any, ...], str, Path, str, float, float]]:

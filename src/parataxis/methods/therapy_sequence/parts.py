@@ -177,6 +177,10 @@ class Strategy:
     name: str
     drugs: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        if not self.drugs:
+            raise ValueError(f"strategy {self.name!r}: drugs=[]: expected at least one drug")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Discount:

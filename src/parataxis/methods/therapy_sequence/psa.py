@@ -48,7 +48,8 @@ def psa(
 
     A draw depends on the seed and its number alone; all strategies share it. Costs are gamma, utilities and
     probabilities beta; where a line has `patients`, they are drawn again and so are the kinds of their events.
-    recalibrate: in each draw the dependence is fitted anew, to the target trial's patients drawn again; trials: these
+    recalibrate: in each draw the dependence of strategies with a target is fitted anew, to the trial's patients drawn
+    again; trials: these
     patients by strategy, instead of the file's. log: a file by which a run that was cut off goes on.
     """
     if n < 2:
@@ -107,9 +108,12 @@ class _Study:
         moved = [key for key in model.tables if self._is_drawn(key)]
         self.tables = {key: table for key, table in model.tables.items() if key not in moved}
         self.targets = dict(trials)
-        for each in (each for each in strategies if recalibrate and each.name not in trials):
+        told = {each.strategy for each in model.parts.targets}
+        for each in (each for each in strategies if recalibrate and each.name in told - trials.keys()):
             target = target_of(model, each.name)
             self.targets[each.name] = (*read_target(model, target), target.cycles or model.parts.cycles)
+        if recalibrate and not self.targets:
+            raise BadInput(f"{model.parts.name}: none of the strategies has a [[target]] to calibrate to")
 
     def _patients(self) -> Iterator[tuple[tuple[str, int], Patients]]:
         used = {(drug, line) for each in self.strategies for line, drug in enumerate(each.drugs)}
@@ -149,7 +153,7 @@ class _Study:
         for strategy, plan, occupancy in zip(self.strategies, self.plans, self.occupancies, strict=True):
             if self.patients or self.recalibrate:
                 name = strategy.name
-                depends = self._recalibrated(model, strategy, place) if self.recalibrate else self.dependence[name]
+                depends = self._recalibrated(model, strategy, place) if name in self.targets else self.dependence[name]
                 result = Expected.of(model.plan(strategy, depends))
             else:
                 new = model.repaid(plan)
@@ -159,7 +163,7 @@ class _Study:
 
     def _recalibrated(self, model: Model, strategy: Strategy, place: int) -> Dependence:
         time, event, cycles = self.targets[strategy.name]
-        rng = _stream(self.seed, place, strategy.name)
+        rng = _stream(self.seed, place, *strategy.drugs)
         chosen = rng.integers(len(time), size=len(time))
         trial = deaths(time[chosen], event[chosen], min(cycles, model.parts.cycles))
         form = "clayton" if isinstance(self.dependence[strategy.name], Clayton) else "hazard_ratio"

@@ -32,6 +32,7 @@ def report(model: SequenceModel, analysis: Analysis, calibrations: Sequence[Cali
         f"<h1>{escape(parts.title or parts.name)}</h1>",
         f"<p class=soft>{escape(_headline(model))}</p>",
         *(f"<p><b>{escape(each)}</b></p>" for each in comparison.words),
+        *(f"<p>Note: {escape(each)}.</p>" for each in model.misfits()),
         _results(model, comparison.table),
         _uncertainty(model, analysis),
         _survival(model, calibrations),

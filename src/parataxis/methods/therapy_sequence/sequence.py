@@ -10,7 +10,7 @@ import pandas as pd
 
 from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.behaviour import CORRECTED, Behaviour
-from parataxis.methods.therapy_sequence.calibrate import Calibration, calibrate
+from parataxis.methods.therapy_sequence.calibrate import Calibration, calibrate, misfit
 from parataxis.methods.therapy_sequence.economics import icer_table, in_words, net_benefit
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
 from parataxis.methods.therapy_sequence.model import Model, settings_of
@@ -102,6 +102,18 @@ class SequenceModel:
         known = {each: self.model.dependence(each) for each in self.strategies}
         settings = self.model.parts.settings | {"calibrated": settings_of(known | fitted)}
         return SequenceModel(self.model.with_parts(settings=settings), "calibrated")
+
+    def misfits(self) -> list[str]:
+        """A line for each target trial that the setting's dependence matches worse than none would."""
+        found = []
+        for target in self.model.parts.targets:
+            fit = misfit(self.model, target, self.model.dependence(target.strategy))
+            if fit and fit[0] > fit[1]:
+                found.append(
+                    f"setting {self.setting!r} matches the trial of {target.strategy!r} worse than no dependence does "
+                    f"(squared error {fit[0]:.3f}, {fit[1]:.3f}): fit it anew (--calibrated)"
+                )
+        return found
 
     def psa(self, n: int = 1000, seed: int = 0, orders: bool = False, **options: Any) -> Analysis:
         """Probabilistic sensitivity analysis (`psa.psa`)."""

@@ -14,8 +14,8 @@ from parataxis.methods.therapy_sequence.cox import log_hazard_ratio
 from parataxis.methods.therapy_sequence.curves import KMCurve
 from parataxis.methods.therapy_sequence.digitise import PIXELS, digitise
 from parataxis.methods.therapy_sequence.events import EventTypes, infer_events
+from parataxis.methods.therapy_sequence.guyot import reconstruct
 from parataxis.methods.therapy_sequence.incidence import CIF
-from parataxis.methods.therapy_sequence.reconstruct import reconstruct
 from parataxis.methods.therapy_sequence.study_curves_inputs import Group, Inputs, Trial, load, made_group, toy
 
 Found = Measurement | Figure | Table

@@ -8,9 +8,9 @@ from parataxis.claims import System
 from parataxis.methods.therapy_sequence.curves import KMCurve
 from parataxis.methods.therapy_sequence.digitise import digitise
 from parataxis.methods.therapy_sequence.events import likelihood_ratio, local_density, mixture
+from parataxis.methods.therapy_sequence.guyot import reconstruct
 from parataxis.methods.therapy_sequence.incidence import CIF
 from parataxis.methods.therapy_sequence.made_curves import AXIS, made_patients
-from parataxis.methods.therapy_sequence.reconstruct import reconstruct
 
 DIGITS = 9  # sums over patients in another order differ in the last bits
 

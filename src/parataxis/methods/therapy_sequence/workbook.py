@@ -5,6 +5,7 @@ Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strat
 """
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,14 +24,25 @@ def write_sheets(path: Path, sheets: Mapping[str, pd.DataFrame]) -> Path:
     """A workbook of tables, whole or not at all."""
     stream = io.BytesIO()
     with pd.ExcelWriter(stream, engine="openpyxl") as writer:
-        for name, table in sheets.items():
-            table.to_excel(writer, sheet_name=name[:31], index=False)
-            sheet = writer.sheets[name[:31]]
+        for name, table in zip(_titles(list(sheets)), sheets.values(), strict=True):
+            table.to_excel(writer, sheet_name=name, index=False)
+            sheet = writer.sheets[name]
             sheet.freeze_panes = "A2"
             for column, head in enumerate(table.columns, 1):
                 letter = sheet.cell(1, column).column_letter
                 sheet.column_dimensions[letter].width = min(max(len(str(head)) + 2, 10), 40)
     return write_atomic(path, stream.getvalue())
+
+
+def _titles(names: list[str]) -> list[str]:
+    """As Excel takes them: without some signs, of 31 characters, each another."""
+    found: list[str] = []
+    for name in names:
+        title = re.sub(r"[\\/*?:\[\]]", "-", name)[:31]
+        while title.lower() in [each.lower() for each in found]:
+            title = f"{title[:27]} {len(found) + 1}"
+        found.append(title)
+    return found
 
 
 # -- a model in ----------------------------------------------------------------------------------------------------
@@ -116,9 +128,19 @@ def _put(table: dict[str, Any], key: str, value: Any, curves: pd.DataFrame, wher
             raise BadInput(
                 f"{where}{key}={value!r}: no such column in sheet 'curves'; there: {', '.join(map(str, curves))}"
             )
-        table[last] = [float(each) for each in curves[value].dropna()]
+        table[last] = _curve(curves[value], f"{where}{key}={value!r}: ")
     else:
         table[last] = value.item() if hasattr(value, "item") else value
+
+
+def _curve(column: pd.Series, where: str) -> list[float]:
+    """Down to the last filled cell."""
+    filled = column.notna().to_numpy().nonzero()[0]
+    cells = column.iloc[: filled[-1] + 1].tolist() if len(filled) else []
+    for row, cell in enumerate(cells, 2):
+        if isinstance(cell, bool) or not isinstance(cell, int | float) or cell != cell:
+            raise BadInput(f"{where}sheet 'curves', row {row}: {cell!r}: expected a number in every cell of a curve")
+    return [float(each) for each in cells]
 
 
 def _number(text: str, where: str) -> float:
