@@ -237,7 +237,10 @@ def _drops(
     )
     found = []
     for number, (before, after) in enumerate(work, 1):
-        start, end = (by_name(each, columns, "runner: losses") for each in (before, after))
+        start, end = (
+            by_name({name: each[name] for name in columns if name in each}, columns, "runner: losses")
+            for each in (before, after)
+        )
         found.append((start, start - end))
         tell(number, len(wanted))
     return [found[at : at + len(mixtures)] for at in range(0, len(found), len(mixtures))]
