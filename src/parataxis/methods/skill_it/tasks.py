@@ -19,8 +19,9 @@ VALIDATION = 200  # examples a skill
 
 @dataclass(frozen=True)
 class Task:
-    """x, y: all examples. groups: the training rows of each skill. validation: its other rows. build: a fresh model.
-    scores: loss and rightness of each example of a batch."""
+    """x, y: all examples. groups: the training rows of each skill. validation: rows by whose losses graph and
+    controller go. test: rows for the report, of the same skills. build: a fresh model. scores: loss and rightness of
+    each example of a batch."""
 
     name: str
     x: Tensor
@@ -29,6 +30,7 @@ class Task:
     validation: Mapping[str, Rows]
     build: Callable[[], nn.Module]
     scores: Callable[[nn.Module, Tensor, Tensor], Scores]
+    test: Mapping[str, Rows]
 
     @property
     def skills(self) -> tuple[str, ...]:
@@ -42,23 +44,27 @@ class Task:
             return self.scores(model, self.x[at], self.y[at])
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """`loss <skill>` and `right <skill>`: means over the validation rows, the same bits in whatever order they are
-        summed."""
-        whole = np.concatenate(list(self.validation.values()))
-        loss, right = (each.double().numpy() for each in self.losses(model, whole))
+        """`validation <skill>`: the mean loss. `test <skill>`, `right <skill>`: mean loss and rightness of the test
+        rows. The same bits in whatever order the examples are summed."""
+        parts = [(f"validation {name}", rows) for name, rows in self.validation.items()]
+        parts += [(f"test {name}", rows) for name, rows in self.test.items()]
+        loss, right = (
+            each.double().numpy() for each in self.losses(model, np.concatenate([rows for _, rows in parts]))
+        )
         found: dict[str, float] = {}
         start = 0
-        for name, rows in self.validation.items():
+        for name, rows in parts:
             end = start + len(rows)
-            found[f"loss {name}"] = math.fsum(loss[start:end]) / len(rows)
-            found[f"right {name}"] = math.fsum(right[start:end]) / len(rows)
+            found[name] = math.fsum(loss[start:end]) / len(rows)
+            if name.startswith("test "):
+                found[name.replace("test", "right", 1)] = math.fsum(right[start:end]) / len(rows)
             start = end
         return found
 
 
 def losses_of(row: Mapping[str, float], skills: Sequence[str]) -> dict[str, float]:
-    """The losses in a row of a fit's history."""
-    return {name: row[f"loss {name}"] for name in skills}
+    """The validation losses in a row of a fit's history."""
+    return {name: row[f"validation {name}"] for name in skills}
 
 
 def lego_task(
@@ -73,8 +79,8 @@ def lego_task(
 ) -> Task:
     """`size` training sentences a skill; no sentence stands twice, whatever is asked of it."""
     k = len(parents)
-    found = lego.sentences(k * (size + validation), rng("sentences"), parents, names)
-    asked = np.repeat(np.arange(k), size + validation)
+    found = lego.sentences(k * (size + 2 * validation), rng("sentences"), parents, names)
+    asked = np.repeat(np.arange(k), size + 2 * validation)
     answers = found.bits[np.arange(len(found)), asked]
     symbols = lego.clause_symbols(found, asked, names)
     skills = [f"hop {at}" for at in range(k)]
@@ -91,8 +97,8 @@ def addition_task(
 ) -> Task:
     """`size` training sums a skill."""
     k = addition.DIGITS
-    found = addition.pairs(k * (size + validation), rng("pairs"))
-    asked = np.repeat(np.arange(k), size + validation)
+    found = addition.pairs(k * (size + 2 * validation), rng("pairs"))
+    asked = np.repeat(np.arange(k), size + 2 * validation)
     symbols = addition.digit_symbols(found, asked)
     skills = [f"place {at}" for at in range(k)]
     answers = addition.answers(found, asked)
@@ -110,14 +116,15 @@ def _of_symbols(
     depth: int,
     width: int,
 ) -> Task:
-    """Rows stand skill by skill; the first of each are its validation set."""
+    """Rows stand skill by skill; the first of each validate, the next test."""
     parts = np.split(np.arange(len(symbols)), len(skills))
     return Task(
         name,
         torch.from_numpy(symbols),
         torch.from_numpy(answers.astype(np.int64)),
-        {skill: rows[validation:] for skill, rows in zip(skills, parts, strict=True)},
+        {skill: rows[2 * validation :] for skill, rows in zip(skills, parts, strict=True)},
         {skill: rows[:validation] for skill, rows in zip(skills, parts, strict=True)},
         lambda: SetModel(known, classes, width=width, depth=depth),
         answer_losses,
+        {skill: rows[validation : 2 * validation] for skill, rows in zip(skills, parts, strict=True)},
     )
