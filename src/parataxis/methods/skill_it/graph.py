@@ -121,6 +121,12 @@ class SkillGraph:
             keep &= (self.low > 0) | (self.high < 0)
         return replace(self, matrix=np.where(keep, self.matrix, 0.0))
 
+    def scaled(self) -> "SkillGraph":
+        """Divided by its largest entry, as in the authors' binary graphs 1 is: eta then means the same."""
+        most = float(np.abs(self.matrix).max()) or 1.0
+        low, high = (None if each is None else each / most for each in (self.low, self.high))
+        return replace(self, matrix=self.matrix / most, low=low, high=high)
+
     @property
     def density(self) -> float:
         """The share of edges that there are, of those between different skills."""

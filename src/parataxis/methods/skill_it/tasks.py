@@ -14,7 +14,7 @@ from parataxis.methods.skill_it.clauses import SetModel, answer_losses
 
 Rows = Int[np.ndarray, " row"]
 Scores = tuple[Float[Tensor, " row"], Float[Tensor, " row"]]  # of each example: its loss, how right it is
-VALIDATION = 200  # examples a skill
+VALIDATION = 100  # examples a skill; twice as many test
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def lego_task(
 ) -> Task:
     """`size` training sentences a skill; no sentence stands twice, whatever is asked of it."""
     k = len(parents)
-    found = lego.sentences(k * (size + 2 * validation), rng("sentences"), parents, names)
-    asked = np.repeat(np.arange(k), size + 2 * validation)
+    found = lego.sentences(k * (size + 3 * validation), rng("sentences"), parents, names)
+    asked = np.repeat(np.arange(k), size + 3 * validation)
     answers = found.bits[np.arange(len(found)), asked]
     symbols = lego.clause_symbols(found, asked, names)
     skills = [f"hop {at}" for at in range(k)]
@@ -97,8 +97,8 @@ def addition_task(
 ) -> Task:
     """`size` training sums a skill."""
     k = addition.DIGITS
-    found = addition.pairs(k * (size + 2 * validation), rng("pairs"))
-    asked = np.repeat(np.arange(k), size + 2 * validation)
+    found = addition.pairs(k * (size + 3 * validation), rng("pairs"))
+    asked = np.repeat(np.arange(k), size + 3 * validation)
     symbols = addition.digit_symbols(found, asked)
     skills = [f"place {at}" for at in range(k)]
     answers = addition.answers(found, asked)
@@ -122,9 +122,9 @@ def _of_symbols(
         name,
         torch.from_numpy(symbols),
         torch.from_numpy(answers.astype(np.int64)),
-        {skill: rows[2 * validation :] for skill, rows in zip(skills, parts, strict=True)},
+        {skill: rows[3 * validation :] for skill, rows in zip(skills, parts, strict=True)},
         {skill: rows[:validation] for skill, rows in zip(skills, parts, strict=True)},
         lambda: SetModel(known, classes, width=width, depth=depth),
         answer_losses,
-        {skill: rows[validation : 2 * validation] for skill, rows in zip(skills, parts, strict=True)},
+        {skill: rows[validation : 3 * validation] for skill, rows in zip(skills, parts, strict=True)},
     )

@@ -1,0 +1,122 @@
+"""What the study trains, by scale: tasks, steps, seeds; and which arms."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from parataxis.methods.skill_it import lego
+from parataxis.methods.skill_it.languages import Line, character_task, read_lines
+from parataxis.methods.skill_it.tasks import Task, addition_task, lego_task
+from parataxis.methods.skill_it.training import Plan
+
+Rng = Callable[..., np.random.Generator]
+TARGET = {"lego": "hop 2", "languages": "pt-br"}  # hop 2: the authors' skill 3
+SCARCE = 10_000  # characters of the target language, in fine-tuning
+LANGUAGES = ("de", "es", "fr", "it", "nl", "pt-br")
+
+MIXED = ("random", "stratified", "skill-it", "identity", "permuted", "learned", "skill-curriculum", "skill-anticurriculum")
+BY_EXAMPLE = ("curriculum", "anticurriculum")
+PREREQUISITES = ("target alone", "one before", "chain")
+TUNED = ("target only", "stratified", "skill-it")
+ORDERS = ("shuffled", "blocked")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One training: of a task's arm, with one seed."""
+
+    task: str
+    arm: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """steps of each training; seeds; those of what is reported only; how much of each task. Times: benchmarked in
+    docs/skills.md."""
+
+    seeds: int
+    reported: int
+    lego: int
+    tuned: int
+    prerequisites: int
+    addition: int
+    languages: int
+    helped: int
+    examples: int
+    validation: int
+    depth: int = 5
+    width: int = 64
+    batch: int = 64
+
+
+SIZES = {
+    "toy": Sizes(2, 1, 6, 12, 4, 12, 5, 2, 24, 4, depth=1, width=4, batch=4),
+    "quick": Sizes(2, 1, 120, 120, 40, 72, 100, 50, 4000, 50),
+    "full": Sizes(5, 3, 1200, 600, 1200, 600, 1000, 300, 30_000, 100),
+    "paper": Sizes(10, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
+}
+
+
+def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
+    """All that is trained, the seeds of one arm apart, so that a run that is cut off has some of each."""
+    found = []
+    for seed in range(sizes.seeds):
+        found += [Unit("lego", arm, seed) for arm in MIXED]
+        found += [Unit("lego tuned", arm, seed) for arm in TUNED]
+        found += [Unit("prerequisites", arm, seed) for arm in PREREQUISITES]
+        found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
+        if with_texts:
+            found += [Unit("languages", arm, seed) for arm in ("stratified", "static")]
+            found += [Unit("languages tuned", arm, seed) for arm in TUNED]
+            found += [Unit("helped", arm, seed) for arm in ("es", "de")]
+        if seed < sizes.reported:
+            found += [Unit("lego", arm, seed) for arm in BY_EXAMPLE]
+            more = ("random", "skill-curriculum", "skill-anticurriculum", *BY_EXAMPLE)
+            found += [Unit("addition", arm, seed) for arm in more]
+    return found
+
+
+def plan(unit: Unit, sizes: Sizes) -> Plan:
+    """LEGO in 6 rounds, its fine-tuning in 12, Addition in 4 (a phase a skill and one more); see the paper's recipe."""
+    if unit.task == "lego":
+        return _rounds(sizes.lego, 6, 4, sizes, lr=2e-3)
+    if unit.task == "lego tuned":
+        return _rounds(sizes.tuned, 12, 1, sizes, lr=2e-3)
+    if unit.task == "prerequisites":
+        return _rounds(sizes.prerequisites, 1, min(30, sizes.prerequisites // 2), sizes, lr=2e-3)
+    if unit.task == "addition":
+        return _rounds(sizes.addition, 4, 3, sizes, lr=2e-3)
+    steps = sizes.helped if unit.task == "helped" else sizes.languages
+    rounds = 5 if unit.task != "helped" else 1
+    return Plan(steps, 4 * sizes.batch, steps // rounds, steps // rounds, lr=2e-3, warm_up=steps // 20)
+
+
+def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, lr: float) -> Plan:
+    each = steps // rounds
+    return Plan(steps, sizes.batch, each, each // min(records, each), lr=lr, warm_up=min(50, steps // 6), decay=rounds > 1)
+
+
+def task(unit: Unit, sizes: Sizes, rng: Rng, texts: Path | Sequence[Line] | None) -> Task:
+    """The same for all arms of a seed."""
+    shape = {"validation": sizes.validation, "depth": sizes.depth, "width": sizes.width}
+    if unit.task in ("lego", "lego tuned", "prerequisites"):
+        return lego_task(rng, sizes.examples, **shape)
+    if unit.task == "addition":
+        return addition_task(rng, sizes.examples, **{**shape, "depth": min(3, sizes.depth)})
+    limit = {TARGET["languages"]: SCARCE} if unit.task == "languages tuned" else None
+    assert texts is not None
+    lines = read_lines(texts) if isinstance(texts, Path) else texts
+    return character_task(lines, limit=limit, validation=15 * sizes.validation)
+
+
+def weights_of_random(skills: Sequence[str], ratio: Sequence[int]) -> dict[str, float]:
+    return {name: float(each) for name, each in zip(skills, ratio, strict=True)}
+
+
+def authors_graph(task: Task) -> tuple[tuple[float, ...], ...]:
+    from parataxis.methods.skill_it import addition
+
+    return lego.AUTHORS_GRAPH if task.name == "lego" else addition.AUTHORS_GRAPH
