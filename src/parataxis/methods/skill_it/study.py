@@ -34,9 +34,9 @@ class Inputs:
 
 
 def toy(rng: np.random.Generator) -> Inputs:
-    """A tenth of a second of training an arm; six made languages of a letter or two each; runs of a known graph."""
+    """A tenth of a second of training an arm; six made languages that differ in a letter or two; runs of a known graph."""
     lines = [
-        Line(name, part, "".join(rng.choice(list(name * 2 + "ae "), 30)))
+        Line(name, part, "".join(rng.choice(list(name + 4 * "aein "), 30)))
         for name in LANGUAGES
         for part in ("train", "train", "train", "train", "validation", "test")
     ]
@@ -61,21 +61,19 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
     if not all(map(ctx.done, study_table.CLAIMS)):
         yield from study_table.measure(inputs.runs, inputs.real, ctx.rng("runs drawn"))
     if not all(map(ctx.done, (*study_claims.LEGO, *study_claims.LANGUAGES))):
-        trained_ = trained(inputs, ctx)
-        yield from study_claims.measure(trained_, inputs.real)
-        if inputs.texts is not None:
-            yield from study_claims.languages(trained_, inputs.real)
+        found = trained(inputs, ctx, units(inputs.sizes, inputs.texts is not None))
+        for part in ("lego", "addition", *(["languages"] if inputs.texts is not None else [])):
+            yield from study_claims.PARTS[part](found, inputs.real)
     for symmetry, system in systems(inputs).items():
         if not ctx.done(symmetry):
             yield replace(ctx.audit(symmetry, system, system.items), real=False)
 
 
-def trained(inputs: Inputs, ctx: Any) -> study_claims.Units:
-    """Every unit, by `ctx.jobs` processes; the numbers of earlier parts of this run are kept."""
+def trained(inputs: Inputs, ctx: Any, wanted: Sequence[Unit]) -> study_claims.Units:
+    """These units, by `ctx.jobs` processes; the numbers of earlier parts of this run are kept."""
     path = ctx.work / "units.jsonl"
     rows = read_json_lines(path) if path.exists() else []
     done: dict[Unit, Numbers] = {Unit(*row["unit"]): row["numbers"] for row in rows}
-    wanted = units(inputs.sizes, inputs.texts is not None)
     left = [each for each in wanted if each not in done]
     with JsonLines(path) as log:
         for unit, numbers in _spread(inputs, left, ctx):

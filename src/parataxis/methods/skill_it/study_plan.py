@@ -50,10 +50,11 @@ class Sizes:
     depth: int = 5
     width: int = 64
     batch: int = 64
+    lr: float = 2e-3
 
 
 SIZES = {
-    "toy": Sizes(2, 1, 6, 12, 4, 12, 5, 2, 24, 4, depth=1, width=4, batch=4),
+    "toy": Sizes(1, 1, 4, 12, 2, 4, 8, 2, 24, 8, depth=1, width=4, batch=4, lr=0.01),
     "quick": Sizes(2, 1, 120, 120, 40, 72, 100, 50, 4000, 50),
     "full": Sizes(5, 3, 1200, 600, 1200, 600, 1000, 300, 30_000, 100),
     "paper": Sizes(10, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
@@ -82,21 +83,23 @@ def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
 def plan(unit: Unit, sizes: Sizes) -> Plan:
     """LEGO in 6 rounds, its fine-tuning in 12, Addition in 4 (a phase a skill and one more); see the paper's recipe."""
     if unit.task == "lego":
-        return _rounds(sizes.lego, 6, 4, sizes, lr=2e-3)
+        return _rounds(sizes.lego, 6, 4, sizes)
     if unit.task == "lego tuned":
-        return _rounds(sizes.tuned, 12, 1, sizes, lr=2e-3)
+        return _rounds(sizes.tuned, 12, 1, sizes)
     if unit.task == "prerequisites":
-        return _rounds(sizes.prerequisites, 1, min(30, sizes.prerequisites // 2), sizes, lr=2e-3)
+        return _rounds(sizes.prerequisites, 1, 30, sizes)
     if unit.task == "addition":
-        return _rounds(sizes.addition, 4, 3, sizes, lr=2e-3)
-    steps = sizes.helped if unit.task == "helped" else sizes.languages
-    rounds = 5 if unit.task != "helped" else 1
-    return Plan(steps, 4 * sizes.batch, steps // rounds, steps // rounds, lr=2e-3, warm_up=steps // 20)
+        return _rounds(sizes.addition, 4, 3, sizes)
+    steps, rounds = (sizes.helped, 1) if unit.task == "helped" else (sizes.languages, 5)
+    return _rounds(steps, rounds, 1, sizes, more=4)
 
 
-def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, lr: float) -> Plan:
-    each = steps // rounds
-    return Plan(steps, sizes.batch, each, each // min(records, each), lr=lr, warm_up=min(50, steps // 6), decay=rounds > 1)
+def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, more: int = 1) -> Plan:
+    """So many rounds, and records in each, or as many as there are steps. A single round keeps its step size."""
+    each = steps // min(rounds, steps)
+    every = each // min(records, each)
+    warm = min(50, steps // 6)
+    return Plan(steps, more * sizes.batch, each, every, lr=sizes.lr, warm_up=warm, decay=rounds > 1)
 
 
 def task(unit: Unit, sizes: Sizes, rng: Rng, texts: Path | Sequence[Line] | None) -> Task:
