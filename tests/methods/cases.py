@@ -18,6 +18,7 @@ from parataxis.studies.store import Run, Store
 
 LIBRARIES = {  # seconds of imports: once, not for each process
     "graph": ("torch", "pandas", "scipy.sparse"),
+    "skills": ("torch", "pandas"),
     "lm": ("torch", "transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
 }
 

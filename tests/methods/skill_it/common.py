@@ -59,7 +59,7 @@ def prepare(folder):
         "nan.csv": "skill,loss\nab,nan\nbc,1\nxy,1",
         "unknown.csv": "skill,loss\nab,1\nbc,1\nxy,1\nzz,1",
         "off.csv": table(SKILLS, (2 * shares).tolist()),
-        "words.csv": table(SKILLS, [["x", 0, 0], [1, 0, 0]]),
+        "words.csv": table(SKILLS, [["x", 0, 0], *shares[1:].tolist()]),
         "inf.csv": table(SKILLS, [[np.inf, 0, 0], *losses[1:].tolist()]),
         "fewer.csv": table(SKILLS, losses[:-1].tolist()),
         "no_text.jsonl": lines([{"skill": "ab"}]),

@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def read_lines(
     path: Path, *, skill_column: str = "skill", text_column: str = "text", part_column: str = "split"
 ) -> list[Line]:
     """Rows of a .jsonl, .jsonl.gz or .csv file. Where no part is given, by a hash of the text: so that equal texts fall
-    into the same one. A given `validation` is halved into validation and test in the same way. Raises BadInput."""
+    into the same one. Where none is `test`, half of `validation` is, by that hash as well. Raises BadInput."""
     found = []
     for place, row in _rows(path):
         for column in (skill_column, text_column):
@@ -45,18 +45,23 @@ def read_lines(
             if not isinstance(row[column], str) or not row[column]:
                 raise BadInput(f"{path}:{place}: {column}={row[column]!r}: expected a text")
         part = str(row.get(part_column) or "")
-        luck = int.from_bytes(hashlib.sha256(row[text_column].encode()).digest()[:6]) / 2**48
-        if not part:
-            part = "train" if luck >= HELD_OUT else "validation"
-            luck /= HELD_OUT
-        if part not in PARTS:
+        if part not in ("", *PARTS):
             raise BadInput(f"{path}:{place}: {part_column}={part!r}: expected one of {', '.join(PARTS)}")
-        if part == "validation" and luck < 0.5:
-            part = "test"
+        part = part or ("train" if _luck(row[text_column], "part") >= HELD_OUT else "validation")
         found.append(Line(row[skill_column], part, row[text_column]))
     if not found:
         raise BadInput(f"{path}: holds no row")
-    return found
+    if any(line.part == "test" for line in found):
+        return found
+    return [
+        replace(line, part="test") if line.part == "validation" and _luck(line.text, "test") < 0.5 else line
+        for line in found
+    ]
+
+
+def _luck(text: str, what: str) -> float:
+    """From 0 to below 1, the same for equal texts."""
+    return int.from_bytes(hashlib.sha256(f"{what}\0{text}".encode()).digest()[:6]) / 2**48
 
 
 def _rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:

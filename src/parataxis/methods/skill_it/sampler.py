@@ -10,7 +10,7 @@ from jaxtyping import Int
 from parataxis.errors import BadInput
 from parataxis.methods.skill_it.draws import Counts, SkillStream, arrangement, checked_names, exact_counts, mixture
 
-Rows = Int[np.ndarray, " row"]
+Rows = Int[np.ndarray, " _row"]
 
 
 @runtime_checkable

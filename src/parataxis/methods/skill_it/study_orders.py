@@ -52,7 +52,7 @@ def _fixed_matrix(rows: int, columns: int) -> Float[np.ndarray, "row column"]:
     return np.sin(np.arange(rows * columns, dtype=float)).reshape(rows, columns)
 
 
-def _controller(matrix: Any, rows: Sequence[Any], columns: Sequence[Any], **options: Any) -> SkillIt:
+def _controller(matrix: Any, rows: Any, columns: Any, **options: Any) -> SkillIt:
     named_rows, named_columns = (tuple(f"{kind}{int(each)}" for each in its) for kind, its in (("t", rows), ("e", columns)))
     return SkillIt(SkillGraph(np.asarray(matrix, float), named_rows, named_columns), **options)
 

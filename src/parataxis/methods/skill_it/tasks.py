@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from parataxis.methods.skill_it import addition, lego
 from parataxis.methods.skill_it.clauses import SetModel, answer_losses
 
-Rows = Int[np.ndarray, " row"]
+Rows = Int[np.ndarray, " _row"]
 Scores = tuple[Float[Tensor, " row"], Float[Tensor, " row"]]  # of each example: its loss, how right it is
 VALIDATION = 100  # examples a skill; twice as many test
 

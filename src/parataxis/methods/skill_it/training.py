@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,11 @@ from parataxis.methods.skill_it.clauses import no_decay
 from parataxis.methods.skill_it.controller import SkillIt
 from parataxis.methods.skill_it.sampler import Controller, SkillBatchSampler
 from parataxis.methods.skill_it.tasks import Task, losses_of
+from parataxis.nn.adam import AdamW
 from parataxis.nn.fit import Checkpoint, Epoch, Fitted, Rng, fit, seeded
+
+
+Source = Callable[[Epoch], Iterator[Any]]  # batches of an epoch of `fit`, by the rows of the epochs before it
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,6 @@ class Plan:
     @property
     def records(self) -> int:
         return self.steps // self.record_every
-
-
-class Source(Protocol):
-    """Where batches come from: called for each epoch of `fit`, with the rows of the epochs before it."""
-
-    def __call__(self, epoch: Epoch) -> Iterator[Any]: ...
 
 
 class Mixing:
@@ -141,7 +139,7 @@ def train(
 ) -> tuple[nn.Module, Fitted]:
     """The trained model, and a history with a row a record. model: goes on from this one, which is changed."""
     model = begun(task, rng) if model is None else model
-    optimizer = torch.optim.AdamW(no_decay(model, plan.weight_decay), lr=plan.lr, fused=True)
+    optimizer = AdamW(no_decay(model, plan.weight_decay), lr=plan.lr)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, plan))
 
     def loss(run: nn.Module, rows: list[int], epoch: Epoch) -> Tensor:
