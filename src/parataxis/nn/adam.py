@@ -63,7 +63,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019: weights decay by lr times weight_decay.
+    """Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019: a weight loses lr times decay.
 
     All weights of a group in one call, on a CPU. To the bit what `torch.optim.AdamW(fused=True)` does.
     """

@@ -132,7 +132,7 @@ BAD_INPUTS = [
     (["skills", "fit-table", "off.csv", "losses.csv"], "mixtures: run 0: the shares sum to 2.000; expected 1"),
     (["skills", "fit-table", "words.csv", "losses.csv"], "skill 'ab': is not of numbers"),
     (["skills", "fit-table", "mixtures.csv", "inf.csv"], "losses: skill 'ab', run 0: inf must be finite"),
-    (["skills", "fit-table", "mixtures.csv", "fewer.csv"], "not of the same runs: ['11']; join them first"),
+    (["skills", "fit-table", "mixtures.csv", "fewer.csv"], "not of the same runs: '11' is in one of them only"),
     ([*FIT, "--ridge", "-1"], "ridge=-1.0: expected a number of at least 0"),
     (["skills", "graph", "absent.jsonl"], "absent.jsonl: can't be read: No such file"),
     (["skills", "graph", "no_text.jsonl"], "no_text.jsonl:1: no column 'text'; there: skill"),

@@ -170,7 +170,10 @@ def test_splitting_a_skill_in_two_doubles_its_mass():
 
 def test_a_state_goes_on_where_it_was():
     rows = np.random.default_rng(0).random((6, 5))
-    whole, first = skill_it(damping=0.5, eta_schedule="inverse_loss"), skill_it(damping=0.5, eta_schedule="inverse_loss")
+    whole, first = (
+        skill_it(damping=0.5, eta_schedule="inverse_loss"),
+        skill_it(damping=0.5, eta_schedule="inverse_loss"),
+    )
     for number, row in enumerate(rows):
         whole.record(losses(*row))
         if number % 2:

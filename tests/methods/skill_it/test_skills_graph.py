@@ -127,7 +127,7 @@ def test_a_published_matrix_is_read_with_names(tmp_path):
 
     np.save(tmp_path / "g.npy", TRUTH)
     assert SkillGraph.load(tmp_path / "g.npy", NAMES).matrix == pytest.approx(TRUTH)
-    with pytest.raises(BadInput, match="g.npy: an .npy file names no skills"):
+    with pytest.raises(BadInput, match=r"g\.npy: an .npy file names no skills"):
         SkillGraph.load(tmp_path / "g.npy")
 
 

@@ -9,8 +9,8 @@
             step(batch)
         controller.update(evaluate(model))    # the validation loss of each skill
 
-Chen, Roberts, Bhatia, Wang, Zhang, Sala and Ré, "Skill-it! A Data-Driven Skills Framework for Understanding and Training
-Language Models", NeurIPS 2023, arXiv:2307.14430.
+Chen, Roberts, Bhatia, Wang, Zhang, Sala and Ré, "Skill-it! A Data-Driven Skills Framework for Understanding and
+Training Language Models", NeurIPS 2023, arXiv:2307.14430.
 """
 
 import importlib

@@ -34,19 +34,23 @@ def texts(given: Pairs, asked: Int[np.ndarray, " pair"], digits: int = DIGITS) -
     ]
 
 
-def digit_symbols(given: Pairs, asked: Int[np.ndarray, " pair"], digits: int = DIGITS) -> Int[np.ndarray, "pair token part"]:
-    """For `SetModel`: a token a digit, of digit and place; and last the question, of the place that is asked for."""
-    symbols = np.empty((len(given), 2 * digits + 1, 2), np.int16)
+def digit_symbols(
+    given: Pairs, asked: Int[np.ndarray, " pair"], digits: int = DIGITS
+) -> Int[np.ndarray, "pair token part"]:
+    """For `SetModel`: a token a place, of both digits that stand there and the place; and last the question.
+
+    Symbols: 10 digits of the first number, 10 of the second, the places, the places asked for, and one for nothing.
+    """
+    places = 10 ** np.arange(digits)
+    symbols = np.empty((len(given), digits + 1, 3), np.int16)
     for term in range(2):
-        for place in range(digits):
-            at = term * digits + place
-            symbols[:, at, 0] = given[:, term] // 10**place % 10
-            symbols[:, at, 1] = 10 + at
-    nothing = 10 + 2 * digits
-    symbols[:, -1] = np.stack([nothing + 1 + asked, np.full(len(given), nothing)], 1)
+        symbols[:, :digits, term] = 10 * term + given[:, term, None] // places % 10
+    symbols[:, :digits, 2] = 20 + np.arange(digits)
+    symbols[:, digits] = 20 + 2 * digits
+    symbols[:, digits, 0] = 20 + digits + asked
     return symbols
 
 
 def symbols_of(digits: int = DIGITS) -> int:
     """How many symbols `digit_symbols` uses."""
-    return 10 + 2 * digits + 1 + digits
+    return 20 + 2 * digits + 1

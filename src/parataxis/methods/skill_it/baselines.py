@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -69,6 +70,4 @@ def curriculum(
         raise BadInput(f"rounds={rounds}: expected 1 to {len(rows)}, the number of rows")
     ranked = rows[np.lexsort((rows, -losses if hardest_first else losses))]
     ends = np.linspace(0, len(rows), rounds + 1).astype(int)
-    return np.concatenate(
-        [rng.permutation(ranked[:end])[: end - start] for start, end in zip(ends[:-1], ends[1:], strict=True)]
-    )
+    return np.concatenate([rng.permutation(ranked[:end])[: end - start] for start, end in pairwise(ends)])

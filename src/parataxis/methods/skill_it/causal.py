@@ -44,10 +44,14 @@ def causal_task(
         if answer_only:
             before, found, _ = line.text.rpartition(ANSWER)
             if not found:
-                raise BadInput(f"skill {line.skill!r}: text {line.text[:40]!r}... has no {ANSWER!r}; drop --answer-only")
+                raise BadInput(
+                    f"skill {line.skill!r}: text {line.text[:40]!r}... has no {ANSWER!r}; drop --answer-only"
+                )
             start = len(_ids(tokenizer, before + found))
         if len(whole) < max(2, start + 1):
-            raise BadInput(f"skill {line.skill!r}: text {line.text[:40]!r} has {len(whole)} tokens, too few to learn from")
+            raise BadInput(
+                f"skill {line.skill!r}: text {line.text[:40]!r} has {len(whole)} tokens, too few to learn from"
+            )
         ids[row, : len(whole)] = torch.tensor(whole)
         labels[row, start : len(whole)] = ids[row, start : len(whole)]
     groups: dict[str, dict[str, Any]] = {part: {} for part in PARTS}

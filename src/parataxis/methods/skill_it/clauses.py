@@ -1,6 +1,5 @@
 """The small model of the study: a transformer over a set of tokens, asked at the last of them."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
@@ -26,7 +25,9 @@ class Block(nn.Module):
             x = x[:, -1:]
         query = self.query(normed[:, -1:] if last else normed)
         key, value = self.key_value(normed).split(width, -1)
-        parts = [each.reshape(rows, -1, self.heads, width // self.heads).transpose(1, 2) for each in (query, key, value)]
+        parts = [
+            each.reshape(rows, -1, self.heads, width // self.heads).transpose(1, 2) for each in (query, key, value)
+        ]
         seen = scaled_dot_product_attention(*parts).transpose(1, 2).reshape(rows, -1, width)
         x = x + self.out(seen)
         return x + self.narrow(gelu(self.wide(self.before_mlp(x))))
@@ -61,7 +62,9 @@ def no_decay(model: nn.Module, decay: float) -> list[dict[str, object]]:
     return [{"params": plain, "weight_decay": decay}, {"params": other, "weight_decay": 0.0}]
 
 
-def answer_losses(model: nn.Module, x: Tensor, y: Int[Tensor, " row"]) -> tuple[Float[Tensor, " row"], Float[Tensor, " row"]]:
+def answer_losses(
+    model: nn.Module, x: Tensor, y: Int[Tensor, " row"]
+) -> tuple[Float[Tensor, " row"], Float[Tensor, " row"]]:
     """Of each example: the loss, and whether the likeliest answer is right."""
     logits = model(x)
     return nn.functional.cross_entropy(logits, y, reduction="none"), (logits.argmax(1) == y).to(logits.dtype)

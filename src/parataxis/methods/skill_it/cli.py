@@ -91,9 +91,12 @@ def graph_command(
     target: Annotated[list[str] | None, typer.Option(help="An evaluated skill; by default all are.")] = None,
     keep_harm: Annotated[bool, typer.Option("--keep-harm", help="Keep edges below 0.")] = False,
     threshold: Annotated[
-        float | None, typer.Option(help="Leave out edges that are weaker, or whose interval holds 0.", show_default=False)
+        float | None,
+        typer.Option(help="Leave out edges that are weaker, or whose interval holds 0.", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The graph.json; a .png is put beside it.")] = Path("graph.json"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The graph.json; a .png is put beside it.")] = Path(
+        "graph.json"
+    ),
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -125,13 +128,20 @@ def _keep(found: Any, out: Path, image: bytes, as_json: bool) -> None:
 
 @app.command("fit-table")
 def fit_table_command(
-    mixtures: Annotated[Path, typer.Argument(metavar="MIXTURES", help="A .csv: a row a run, a column a skill, shares.")],
-    losses: Annotated[Path, typer.Argument(metavar="LOSSES", help="A .csv: the same runs, a column an evaluated skill.")],
+    mixtures: Annotated[
+        Path, typer.Argument(metavar="MIXTURES", help="A .csv: a row a run, a column a skill, shares.")
+    ],
+    losses: Annotated[
+        Path, typer.Argument(metavar="LOSSES", help="A .csv: the same runs, a column an evaluated skill.")
+    ],
     ridge: Annotated[float, typer.Option(help="Pull the edges of a column together: for few runs.")] = 0.0,
     threshold: Annotated[
-        float | None, typer.Option(help="Leave out edges that are weaker, or whose interval holds 0.", show_default=False)
+        float | None,
+        typer.Option(help="Leave out edges that are weaker, or whose interval holds 0.", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The graph.json; a .png is put beside it.")] = Path("graph.json"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The graph.json; a .png is put beside it.")] = Path(
+        "graph.json"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Fit a graph to finished runs: what each was trained on, and the losses it reached.
@@ -188,9 +198,19 @@ def train_command(
 
     found = SkillGraph.load(graph) if graph else None
     settings = {
-        **{"by": by.value, "steps": steps, "update_every": update_every, "record_every": record_every, "seed": seed},
-        **{"eta": eta, "window": window, "accumulate": accumulate.value, "normalize": normalize},
-        **{"eta_schedule": eta_schedule.value, "damping": damping, "lone": lone.value, "no_repeats": no_repeats},
+        "by": by.value,
+        "steps": steps,
+        "update_every": update_every,
+        "record_every": record_every,
+        "seed": seed,
+        "eta": eta,
+        "window": window,
+        "accumulate": accumulate.value,
+        "normalize": normalize,
+        "eta_schedule": eta_schedule.value,
+        "damping": damping,
+        "lone": lone.value,
+        "no_repeats": no_repeats,
     }
     given = Data(data, skill_column, text_column, model, tokens, answer_only)
     with watching("records") as tell:
@@ -205,7 +225,8 @@ def _trained(report: dict[str, Any]) -> str:
         rows.append([name, f"{loss:.4f}", f"{first[name]:.3f}", f"{last[name]:.3f}", f"{report['epochs'][name]:.2f}"])
     cost = f"; its graph took {report['graph_steps']} steps more" if report["graph_steps"] else ""
     return (
-        f"{report['data']}: {report['settings']['steps']} steps by {report['settings']['by']}{cost}\n\n{_aligned(rows)}\n\n"
+        f"{report['data']}: {report['settings']['steps']} steps by {report['settings']['by']}{cost}\n\n"
+        f"{_aligned(rows)}\n\n"
         f"mean test loss {report['test_loss_mean']:.4f}\nout: {report['out']}"
     )
 
@@ -229,7 +250,9 @@ def simulate_command(
     eta_schedule: Schedule = EtaSchedule.constant,
     damping: Damping = 1.0,
     lone: LoneSkills = Lone.as_others,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv; else it is printed.", show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A .csv; else it is printed.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """The path of the weights if losses fell as the model behind the rule has it; nothing is trained.

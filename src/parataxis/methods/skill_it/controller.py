@@ -23,9 +23,9 @@ class SkillIt:
     """`weights`: the share of each skill in what is to be trained on next.
 
     With S_j the sum of the last `window` records of the loss of evaluated skill j, weight i is proportional to
-    prior_i exp(eta sum_j A_ij S_j); before the first record all S_j are 1. Give records with `record`, and `update` once
-    a round; `update(losses)` does both. A record is one validation, not a round: of five records a round, a window of
-    three sees the last three fifths of it.
+    prior_i exp(eta sum_j A_ij S_j); before the first record all S_j are 1. Give records with `record`, and `update`
+    once a round; `update(losses)` does both. A record is one validation, not a round: of five records a round, a window
+    of three sees the last three fifths of it.
 
     accumulate: "mean" takes the mean of the window instead, which is as dividing eta by its length. normalize: losses
     are divided by their first record, so that the unit of the loss does not matter. eta_schedule: "inverse_loss" takes
@@ -89,7 +89,9 @@ class SkillIt:
         needs = self.normalize or self.eta_schedule == "inverse_loss"
         for name, value in zip(self._eval, found, strict=True):
             if needs and not self.records and value <= 0:
-                raise BadInput(f"losses: skill {name!r}: {value:g}: the first record, by which is divided, must be above 0")
+                raise BadInput(
+                    f"losses: skill {name!r}: {value:g}: the first record, by which is divided, must be above 0"
+                )
         self.records.append(dict(zip(self._eval, found.tolist(), strict=True)))
 
     def update(self, losses: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -123,7 +125,9 @@ class SkillIt:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there. BadInput if it is the state of another graph or of other options."""
         if state.get("identity") != self._identity():
-            raise BadInput("state_dict: is of a controller with another graph or other options; make it as that one was")
+            raise BadInput(
+                "state_dict: is of a controller with another graph or other options; make it as that one was"
+            )
         self.round, self._eta = int(state["round"]), float(state["eta"])
         self.records = [dict(each) for each in state["records"]]
         self._weights = np.array([state["weights"][name] for name in self._train])

@@ -194,9 +194,7 @@ class SkillGraph:
         return write_atomic(path, json.dumps(self.to_json(), indent=1))
 
     @classmethod
-    def load(
-        cls, path: Path | str, train_skills: Sequence[str] = (), eval_skills: Sequence[str] = ()
-    ) -> "SkillGraph":
+    def load(cls, path: Path | str, train_skills: Sequence[str] = (), eval_skills: Sequence[str] = ()) -> "SkillGraph":
         """What `save` wrote; or a matrix in an .npy file, with the names of its rows, and of its columns if they are
         others. Raises BadInput."""
         path = Path(path)
@@ -268,8 +266,8 @@ def _pairwise(skills: Any, columns: Any, mixtures: Any, drops: list[tuple[np.nda
     for name, value in zip(skills, alone, strict=True):
         if value <= 0:
             raise BadInput(
-                f"skill {name!r}: training on it alone changes its loss by {-value:+.3g}, where it must fall; take more "
-                "steps, or method 'single'"
+                f"skill {name!r}: training on it alone changes its loss by {-value:+.3g}, where it must fall; take "
+                "more steps, or method 'single'"
             )
     found = np.eye(len(skills))
     for mixture, (_, drop) in zip(mixtures[len(skills) :], drops[len(skills) :], strict=True):

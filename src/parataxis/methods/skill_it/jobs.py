@@ -93,14 +93,14 @@ def learn_graph(
 
 def run(data: Data, graph: SkillGraph | None, settings: Mapping[str, Any], out: Path, tell: Tell) -> dict[str, Any]:
     """Train; write weights.csv, history.csv, curves.png, model.pt and report.json; the report. Killed, it goes on."""
-    import torch
-
     from parataxis.methods.skill_it.training import Mixing, Plan, train
     from parataxis.nn.fit import Checkpoint, named
     from parataxis.nn.threads import one_thread
 
     task = data.task()
-    plan = Plan(settings["steps"], update_every=settings["update_every"], record_every=settings["record_every"], **data.recipe)
+    plan = Plan(
+        settings["steps"], update_every=settings["update_every"], record_every=settings["record_every"], **data.recipe
+    )
     controller = _controller(task, graph, settings)
     source = Mixing(task, controller, plan, settings["seed"], replacement=not settings["no_repeats"])
     known = json.dumps([settings, graph.to_json() if graph else None, str(data)], sort_keys=True)
@@ -130,14 +130,16 @@ def run(data: Data, graph: SkillGraph | None, settings: Mapping[str, Any], out: 
     write_atomic(out / "history.csv", history.to_csv())
     write_atomic(out / "curves.png", plot.png(plot.curves(steps, curves, "loss on test texts")))
     write_atomic(out / "weights.png", plot.png(plot.weight_path(source.weights, task.skills)))
-    _save(torch, model, out / "model.pt")
+    _save(model, out / "model.pt")
     write_atomic(out / "report.json", json.dumps(report, indent=1))
     unfinished.unlink(missing_ok=True)
     return report
 
 
-def _save(torch: Any, model: Any, path: Path) -> None:
+def _save(model: Any, path: Path) -> None:
     import io
+
+    import torch
 
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
@@ -160,7 +162,11 @@ def _controller(task: Any, graph: SkillGraph | None, settings: Mapping[str, Any]
 
 
 def simulate(
-    graph: SkillGraph, losses: Mapping[str, float], rounds: int, make: Callable[[SkillGraph], SkillIt], tell: Tell = untold
+    graph: SkillGraph,
+    losses: Mapping[str, float],
+    rounds: int,
+    make: Callable[[SkillGraph], SkillIt],
+    tell: Tell = untold,
 ) -> pd.DataFrame:
     """The path of weights and losses under the model behind the rule, L_j <- L_j (1 - <A_:j, p>); a row a round."""
     if rounds < 1:
@@ -175,9 +181,7 @@ def simulate(
         share = np.array([weights[name] for name in graph.train_skills])
         now = np.maximum(now * (1 - share @ graph.matrix), 0.0)
         reached = dict(zip(graph.eval_skills, now.tolist(), strict=True))
-        rows.append(
-            {**{f"weight {k}": v for k, v in weights.items()}, **{f"loss {k}": v for k, v in reached.items()}}
-        )
+        rows.append({**{f"weight {k}": v for k, v in weights.items()}, **{f"loss {k}": v for k, v in reached.items()}})
         controller.update(reached)
         tell(number + 1, rounds)
     return pd.DataFrame(rows).rename_axis("round")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from parataxis.errors import BadInput
 from parataxis.methods.skill_it.clauses import answer_losses
-from parataxis.methods.skill_it.tasks import Task
+from parataxis.methods.skill_it.tasks import Rows, Task
 
 CONTEXT = 8  # characters that are looked back on
 HELD_OUT = 0.2  # of the lines: half for the records, half for the report
@@ -68,8 +68,7 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
     """Line numbers and rows."""
     kind = [each for each in path.suffixes if each != ".gz"][-1:]
     try:
-        opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8")
-        with opened as stream:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as stream:
             if kind == [".csv"]:
                 yield from enumerate(csv.DictReader(stream), 2)
                 return
@@ -77,16 +76,21 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
                 raise BadInput(f"{path}: expected a .jsonl, .jsonl.gz or .csv file")
             for place, line in enumerate(stream, 1):
                 if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise BadInput(f"{path}:{place}: expected an object with skill and text")
-                    yield place, row
+                    yield place, _object(path, place, line)
     except OSError as error:
         raise BadInput(f"{path}: can't be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: is not UTF-8: {error}") from None
+
+
+def _object(path: Path, place: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise BadInput(f"{path}: is not JSON Lines: {error}") from None
+        raise BadInput(f"{path}:{place}: is not JSON: {error.msg}") from None
+    if not isinstance(row, dict):
+        raise BadInput(f"{path}:{place}: expected an object with skill and text")
+    return row
 
 
 class CharacterModel(nn.Module):
@@ -95,9 +99,7 @@ class CharacterModel(nn.Module):
     def __init__(self, characters: int, context: int = CONTEXT, width: int = 24, hidden: int = 192) -> None:
         super().__init__()
         self.embed = nn.Embedding(characters, width)
-        self.layers = nn.Sequential(
-            nn.Linear(context * width, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()
-        )
+        self.layers = nn.Sequential(nn.Linear(context * width, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU())
         self.head = nn.Linear(hidden, characters)
         nn.init.zeros_(self.head.weight)  # so that the first loss is that of knowing nothing
         nn.init.zeros_(self.head.bias)
@@ -121,7 +123,8 @@ def character_task(
     """
     alphabet = {each: at for at, each in enumerate(sorted({each for line in lines for each in line.text}), 1)}
     skills = sorted({line.skill for line in lines})
-    x, y, parts, start = [], [], {part: {} for part in PARTS}, 0
+    parts: dict[str, dict[str, Rows]] = {part: {} for part in PARTS}
+    x, y, start = [], [], 0
     for skill in skills:
         for part in PARTS:
             texts = [line.text for line in lines if line.skill == skill and line.part == part]
@@ -153,9 +156,7 @@ def _examples(
     texts: Sequence[str], alphabet: Mapping[str, int], context: int
 ) -> tuple[Int[np.ndarray, "row place"], Int[np.ndarray, " row"]]:
     """0 stands before the first character of a line."""
-    codes = np.concatenate(
-        [np.array([0] * context + [alphabet[each] for each in text], np.int16) for text in texts]
-    )
+    codes = np.concatenate([np.array([0] * context + [alphabet[each] for each in text], np.int16) for text in texts])
     windows = np.lib.stride_tricks.sliding_window_view(codes, context + 1)
     windows = windows[windows[:, -1] != 0]
     return windows[:, :-1].copy(), windows[:, -1]

@@ -90,7 +90,9 @@ def sentences(
         raise BadInput(f"names={names}: expected from {k}, the number of variables, to {len(ALPHABET)}")
     there = space(parents, names)
     if n > there:
-        raise BadInput(f"n={n}: there are but {there} different sentences of {k} variables with {names} names; ask for fewer")
+        raise BadInput(
+            f"n={n}: there are but {there} different sentences of {k} variables with {names} names; ask for fewer"
+        )
     if there >= 2**63:
         raise BadInput(f"variables={k}, names={names}: more than 2**63 sentences; take fewer of either")
     code = distinct_codes(n, there, rng)
@@ -124,7 +126,9 @@ def _picked(digits: Int[np.ndarray, "sentence pick"]) -> Int[np.ndarray, "senten
     return found
 
 
-def clause_symbols(given: Sentences, asked: Int[np.ndarray, " sentence"], names: int) -> Int[np.ndarray, "sentence token part"]:
+def clause_symbols(
+    given: Sentences, asked: Int[np.ndarray, " sentence"], names: int
+) -> Int[np.ndarray, "sentence token part"]:
     """For `SetModel`: a token a clause, of left name, operator and right symbol; and last the question.
 
     Symbols: names, 3 operators, then names and two bits on the right, names asked for, and one that stands for nothing.

@@ -35,7 +35,8 @@ def plain(name: str) -> str:
 def read_runs(find: Callable[[str], Path], part: str, size: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Mixtures and losses, joined by their index."""
     mixtures, losses = (
-        read_table(find(f"regmix/{part}_{what}_{size}.csv.gz")).rename(columns=plain) for what in ("mixture", "pile_loss")
+        read_table(find(f"regmix/{part}_{what}_{size}.csv.gz")).rename(columns=plain)
+        for what in ("mixture", "pile_loss")
     )
     shared = mixtures.index.intersection(losses.index)
     return mixtures.loc[shared], losses.loc[shared]

@@ -124,9 +124,7 @@ class SkillBatchSampler:
         if not blocks:
             return {"batches": at, "block": None}
         block = blocks[-1]
-        counts, cursors = (
-            dict(zip(self.skills, each.tolist(), strict=True)) for each in (block.counts, block.cursors)
-        )
+        counts, cursors = (dict(zip(self.skills, each.tolist(), strict=True)) for each in (block.counts, block.cursors))
         told = {"number": block.number, "first": block.first, "version": block.version}
         return {"batches": at, "block": {**told, "counts": counts, "cursors": cursors}}
 

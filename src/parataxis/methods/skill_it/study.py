@@ -34,7 +34,7 @@ class Inputs:
 
 
 def toy(rng: np.random.Generator) -> Inputs:
-    """A tenth of a second of training an arm; six made languages that differ in a letter or two; runs of a known graph."""
+    """Some steps of each training; six made languages that differ in a letter or two; runs of a known graph."""
     lines = [
         Line(name, part, "".join(rng.choice(list(name + 4 * "aein "), 30)))
         for name in LANGUAGES

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from parataxis.claims import Figure, Measurement, Table
 from parataxis.methods.skill_it import plot
@@ -32,7 +33,7 @@ class Estimate:
     values: tuple[float, ...]
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> "Estimate":
+    def of(cls, values: Sequence[float] | Float[np.ndarray, " seed"]) -> "Estimate":
         from scipy.special import stdtrit
 
         found = np.asarray(values, float)
@@ -210,15 +211,17 @@ def accuracies(arms: Arms, name: str, title: str, wanted: Sequence[str], real: b
         name,
         ["trained on", "seeds", *shares],
         rows,
-        f"{title}: accuracy on test examples, mean over skills, %, with 95 % intervals over seeds, after shares of {last} "
-        "steps.",
+        f"{title}: accuracy on test examples, mean over skills, %, with 95 % intervals over seeds, after shares of "
+        f"{last} steps.",
     )
     if not real:  # the toy: what it drew would be nothing to see
         return
     few = [arm for arm in shown if arm not in ("identity", "permuted", "curriculum", "anticurriculum")]
     curves = {arm: np.stack([arms.curve(arm, seed) for seed in arms.seeds(arm)]) for arm in few}
     steps = arms.of(shown[0], 0)["steps"]
-    image = plot.curves(steps, {arm: table for arm, table in curves.items() if table.shape[1] == len(steps)}, "accuracy, %")
+    image = plot.curves(
+        steps, {arm: table for arm, table in curves.items() if table.shape[1] == len(steps)}, "accuracy, %"
+    )
     yield Figure(name, _svg(image), f"{title}: accuracy by step, mean of the seeds and all of them as a band.")
 
 

@@ -53,7 +53,9 @@ def _fixed_matrix(rows: int, columns: int) -> Float[np.ndarray, "row column"]:
 
 
 def _controller(matrix: Any, rows: Any, columns: Any, **options: Any) -> SkillIt:
-    named_rows, named_columns = (tuple(f"{kind}{int(each)}" for each in its) for kind, its in (("t", rows), ("e", columns)))
+    named_rows, named_columns = (
+        tuple(f"{kind}{int(each)}" for each in its) for kind, its in (("t", rows), ("e", columns))
+    )
     return SkillIt(SkillGraph(np.asarray(matrix, float), named_rows, named_columns), **options)
 
 

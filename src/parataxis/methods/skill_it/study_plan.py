@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from parataxis.methods.skill_it import lego
 from parataxis.methods.skill_it.languages import Line, character_task, read_lines
 from parataxis.methods.skill_it.tasks import Task, addition_task, lego_task
 from parataxis.methods.skill_it.training import Plan
@@ -16,7 +15,16 @@ TARGET = {"lego": "hop 2", "languages": "pt-br"}  # hop 2: the authors' skill 3
 SCARCE = 10_000  # characters of the target language, in fine-tuning
 LANGUAGES = ("de", "es", "fr", "it", "nl", "pt-br")
 
-MIXED = ("random", "stratified", "skill-it", "identity", "permuted", "learned", "skill-curriculum", "skill-anticurriculum")
+MIXED = (
+    "random",
+    "stratified",
+    "skill-it",
+    "identity",
+    "permuted",
+    "learned",
+    "skill-curriculum",
+    "skill-anticurriculum",
+)
 BY_EXAMPLE = ("curriculum", "anticurriculum")
 PREREQUISITES = ("target alone", "one before", "chain")
 TUNED = ("target only", "stratified", "skill-it")
@@ -55,7 +63,7 @@ class Sizes:
 
 SIZES = {
     "toy": Sizes(1, 1, 4, 12, 2, 4, 8, 2, 24, 8, depth=1, width=4, batch=4, lr=0.01),
-    "quick": Sizes(2, 1, 120, 120, 40, 72, 100, 50, 4000, 50),
+    "quick": Sizes(2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
     "full": Sizes(5, 3, 1200, 600, 1200, 600, 1000, 300, 30_000, 100),
     "paper": Sizes(10, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
 }
@@ -104,22 +112,12 @@ def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, more: int = 1) 
 
 def task(unit: Unit, sizes: Sizes, rng: Rng, texts: Path | Sequence[Line] | None) -> Task:
     """The same for all arms of a seed."""
-    shape = {"validation": sizes.validation, "depth": sizes.depth, "width": sizes.width}
     if unit.task in ("lego", "lego tuned", "prerequisites"):
-        return lego_task(rng, sizes.examples, **shape)
+        return lego_task(rng, sizes.examples, validation=sizes.validation, depth=sizes.depth, width=sizes.width)
     if unit.task == "addition":
-        return addition_task(rng, sizes.examples, **{**shape, "depth": min(3, sizes.depth)})
+        depth = min(3, sizes.depth)
+        return addition_task(rng, sizes.examples, validation=sizes.validation, depth=depth, width=sizes.width)
     limit = {TARGET["languages"]: SCARCE} if unit.task == "languages tuned" else None
     assert texts is not None
     lines = read_lines(texts) if isinstance(texts, Path) else texts
     return character_task(lines, limit=limit, validation=15 * sizes.validation)
-
-
-def weights_of_random(skills: Sequence[str], ratio: Sequence[int]) -> dict[str, float]:
-    return {name: float(each) for name, each in zip(skills, ratio, strict=True)}
-
-
-def authors_graph(task: Task) -> tuple[tuple[float, ...], ...]:
-    from parataxis.methods.skill_it import addition
-
-    return lego.AUTHORS_GRAPH if task.name == "lego" else addition.AUTHORS_GRAPH

@@ -26,7 +26,8 @@ def measure(runs: Mapping[str, Any], real: bool, rng: np.random.Generator) -> It
         "runs-foretold", value, value, value, len(test[0]), real=real, data=data, null=min(null, 0.0), note=note
     )
     spread = intervals(train, test, rng, 500 if real else 20)
-    row = spread.loc[spread["low"].idxmin()]
+    lowest = str(spread["low"].idxmin())
+    row = spread.loc[lowest]
     yield Measurement(
         "runs-foretold-resampled",
         float(row["value"]),
@@ -35,11 +36,13 @@ def measure(runs: Mapping[str, Any], real: bool, rng: np.random.Generator) -> It
         len(test[0]),
         real=real,
         data=data,
-        note=f"the domain whose interval reaches lowest, {spread['low'].idxmin()}",
+        note=f"the domain whose interval reaches lowest, {lowest}",
     )
     larger = {size: foretold(train, runs[size]) for size in SETS}
     value = float(larger["1B"].min())
-    note = "; ".join(f"{size}: {each.min():.2f} to {each.max():.2f}, mean {each.mean():.2f}" for size, each in larger.items())
+    note = "; ".join(
+        f"{size}: {each.min():.2f} to {each.max():.2f}, mean {each.mean():.2f}" for size, each in larger.items()
+    )
     yield Measurement(
         "runs-foretold-larger", value, value, value, len(runs["1B"][0]), real=real, data="RegMix, 1B", note=note
     )
@@ -48,7 +51,7 @@ def measure(runs: Mapping[str, Any], real: bool, rng: np.random.Generator) -> It
         "runs",
         ["domain", *(f"{size}: {len(runs[size][0])} runs" for size in SETS)],
         rows,
-        f"Rank correlation of foretold and measured losses; the graph is fitted to {len(train[0])} runs of 1M parameters.",
+        f"Rank correlation of foretold and measured losses; the graph is of {len(train[0])} runs of 1M parameters.",
     )
     yield _by_hand("split-mass", split_mass(), "one skill of two, split into identical halves")
     yield _by_hand("unit-of-loss", unit_of_loss(), "losses in bits in place of nats, identity, losses 1 and 2 nats")

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from parataxis.methods.skill_it import baselines
-from parataxis.methods.skill_it.addition import RANDOM as ADDITION_RANDOM
+from parataxis.methods.skill_it import addition, baselines, lego
 from parataxis.methods.skill_it.controller import SkillIt
 from parataxis.methods.skill_it.graph import SkillGraph
 from parataxis.methods.skill_it.languages import Line
-from parataxis.methods.skill_it.lego import RANDOM as LEGO_RANDOM
 from parataxis.methods.skill_it.sampler import Controller
 from parataxis.methods.skill_it.study_plan import (
     BY_EXAMPLE,
@@ -21,10 +19,8 @@ from parataxis.methods.skill_it.study_plan import (
     TARGET,
     Sizes,
     Unit,
-    authors_graph,
     plan,
     task,
-    weights_of_random,
 )
 from parataxis.methods.skill_it.tasks import Task
 from parataxis.methods.skill_it.training import Listed, Mixing, Plan, Source, begun, train
@@ -75,9 +71,7 @@ def _curves(made: Made) -> Numbers:
     history = fitted.history
     found: Numbers = {
         "steps": [made.plan.record_every * (at + 1) for at in range(len(history))],
-        **{
-            what: {name: history[f"{what} {name}"].tolist() for name in made.task.test} for what in ("test", "right")
-        },
+        **{what: {name: history[f"{what} {name}"].tolist() for name in made.task.test} for what in ("test", "right")},
         **extra,
     }
     if isinstance(source, Mixing):
@@ -100,7 +94,7 @@ def _source(made: Made) -> tuple[Source, Numbers]:
         extra = {"graph": graph.to_json()}
         return made.source(SkillIt(graph.scaled(), ETA[made.unit.task], WINDOW)), extra
     makers: dict[str, Callable[[], Controller]] = {
-        "random": lambda: baselines.fixed(weights_of_random(skills, _ratio(made.task)), skills),
+        "random": lambda: baselines.fixed(_random(made.task), skills),
         "stratified": lambda: baselines.stratified(skills),
         "target only": lambda: baselines.fixed({_target(made): 1.0}, skills),
         "skill-it": lambda: _skill_it(made, made.unit.task),
@@ -115,8 +109,10 @@ def _source(made: Made) -> tuple[Source, Numbers]:
     return made.source(makers[arm]()), extra
 
 
-def _ratio(task: Task) -> tuple[int, ...]:
-    return LEGO_RANDOM if task.name == "lego" else ADDITION_RANDOM
+def _random(task: Task) -> dict[str, float]:
+    """The authors' mixture, which is skewed."""
+    ratio = lego.RANDOM if task.name == "lego" else addition.RANDOM
+    return {name: float(each) for name, each in zip(task.skills, ratio, strict=True)}
 
 
 def _target(made: Made) -> str:
@@ -124,7 +120,8 @@ def _target(made: Made) -> str:
 
 
 def _published(task: Task) -> SkillGraph:
-    return SkillGraph(np.array(authors_graph(task)), task.skills, task.skills)
+    found = lego.AUTHORS_GRAPH if task.name == "lego" else addition.AUTHORS_GRAPH
+    return SkillGraph(np.array(found), task.skills, task.skills)
 
 
 def _skill_it(made: Made, name: str) -> SkillIt:
@@ -156,7 +153,9 @@ def learned_graph(made: Made) -> SkillGraph:
     edges. Learned on the validation sets, not on the tests."""
     stop = max(1, made.plan.steps // WARM)
     warm = Plan(stop, made.plan.batch, stop, stop, lr=made.plan.lr, warm_up=made.plan.warm_up, decay=False)
-    base, _ = train(made.task, Mixing(made.task, baselines.stratified(made.task.skills), warm, made.key), warm, made.rng)
+    base, _ = train(
+        made.task, Mixing(made.task, baselines.stratified(made.task.skills), warm, made.key), warm, made.rng
+    )
     steps = max(1, made.plan.steps // GRAPH)
     return replace(_single(made, steps, base.state_dict()), steps=stop + steps * len(made.task.skills))
 
@@ -186,7 +185,7 @@ def _by_example(made: Made) -> Listed:
     """Over the raw data: as many examples as are trained on, skills as the random mixture has them."""
     total = made.plan.steps * made.plan.batch
     skills = made.task.skills
-    raw = Mixing(made.task, baselines.fixed(weights_of_random(skills, _ratio(made.task)), skills), made.plan, made.key)
+    raw = Mixing(made.task, baselines.fixed(_random(made.task), skills), made.plan, made.key)
     pool = np.concatenate([np.array(batch) for batch in _all(raw, made.plan)])
     assert len(pool) == total
     model = begun(made.task, made.rng)

@@ -32,22 +32,24 @@ class TableFit:
 def fit_table(mixtures: pd.DataFrame, losses: pd.DataFrame, *, ridge: float = 0.0, resamples: int = 200) -> TableFit:
     """Fit the losses of measured runs by least squares in their mixtures; intervals by resampling the runs.
 
-    mixtures: a row a run, a column a skill trained on; rows sum to 1. losses: the same rows, a column an evaluated
-    skill. As shares sum to 1, c_j and B_ij are known but for what is added to both, and the rule does not depend on it:
+    mixtures: a row a run, a column a skill trained on; rows sum to 1. losses: the same runs, in any order, a column an
+    evaluated skill. As shares sum to 1, c_j and B_ij are known but for what is added to both, and the rule does not depend on it:
     of each column the least entry is 0, so that none is below it. ridge: pulls the entries of a column together, where
     there are few runs. resamples: 0, no intervals.
 
     Raises BadInput.
     """
     _check(mixtures, losses, ridge)
-    shares, reached = mixtures.to_numpy(float), losses.to_numpy(float)
+    shares, reached = mixtures.to_numpy(float), losses.loc[mixtures.index].to_numpy(float)
     shares = shares / shares.sum(1, keepdims=True)
     matrix, intercept = _solve(shares, reached, ridge)
     low = high = None
     if resamples:
         rng = stream(0, "rows", len(shares))
         drawn = [rng.integers(len(shares), size=len(shares)) for _ in range(resamples)]
-        low, high = np.percentile([_solve(shares[rows], reached[rows], ridge)[0] for rows in drawn], PERCENTILES, axis=0)
+        low, high = np.percentile(
+            [_solve(shares[rows], reached[rows], ridge)[0] for rows in drawn], PERCENTILES, axis=0
+        )
     graph = SkillGraph(matrix, tuple(map(str, mixtures.columns)), tuple(map(str, losses.columns)), low, high)
     return TableFit(graph, intercept)
 
@@ -66,19 +68,19 @@ def _solve(shares: Table, losses: Float[np.ndarray, "run evaluated"], ridge: flo
 def _check(mixtures: pd.DataFrame, losses: pd.DataFrame, ridge: float) -> None:
     if not (np.isfinite(ridge) and ridge >= 0):
         raise BadInput(f"ridge={ridge}: expected a number of at least 0")
-    if not mixtures.index.equals(losses.index):
-        other = sorted(map(str, set(mixtures.index) ^ set(losses.index)))
-        raise BadInput(f"mixtures, losses: not of the same runs: {other[:1] or 'in another order'}; join them first")
+    if other := sorted(map(str, set(mixtures.index) ^ set(losses.index))):
+        raise BadInput(f"mixtures, losses: not of the same runs: {other[0]!r} is in one of them only; leave it out")
     if len(mixtures) < 2:
         raise BadInput(f"mixtures: {len(mixtures)} runs; give at least two")
-    for what, table in (("mixtures", mixtures), ("losses", losses)):
+    for what, table, least in (("mixtures", mixtures, 0.0), ("losses", losses, -np.inf)):
         for name, column in table.items():
             if not pd.api.types.is_numeric_dtype(column):
                 raise BadInput(f"{what}: skill {name!r}: is not of numbers")
-            if wrong := [row for row, value in column.items() if not np.isfinite(value)]:
-                raise BadInput(f"{what}: skill {name!r}, run {wrong[0]!r}: {column[wrong[0]]} must be finite")
-            if what == "mixtures" and (wrong := [row for row, value in column.items() if value < 0]):
-                raise BadInput(f"{what}: skill {name!r}, run {wrong[0]!r}: {column[wrong[0]]} must be at least 0")
-    sums = mixtures.sum(axis=1)
-    if wrong := [row for row, value in sums.items() if abs(value - 1) > OFF]:
-        raise BadInput(f"mixtures: run {wrong[0]!r}: the shares sum to {sums[wrong[0]]:.3f}; expected 1")
+            for run, value in zip(table.index, column, strict=True):
+                if not np.isfinite(value):
+                    raise BadInput(f"{what}: skill {name!r}, run {run!r}: {value} must be finite")
+                if value < least:
+                    raise BadInput(f"{what}: skill {name!r}, run {run!r}: {value} must be at least 0")
+    for run, total in zip(mixtures.index, mixtures.sum(axis=1), strict=True):
+        if abs(total - 1) > OFF:
+            raise BadInput(f"mixtures: run {run!r}: the shares sum to {total:.3f}; expected 1")

@@ -5,8 +5,8 @@
     skills = SkillItCallback(controller, train["skill"], eval_sets, record_every=100, update_every=500)
     SkillItTrainer(model, TrainingArguments(max_steps=3000, ...), train_dataset=train, skills=skills).train()
 
-The lag: when the callback runs, the loader has already drawn the batches that come next: 1, and with workers as many more
-as these fetch ahead. New weights hold for what is drawn after them; `SkillItCallback.history` says from which step on.
+The lag: when the callback runs, the loader has already drawn the batches that come next: 1, and with workers as many
+more as these fetch ahead. New weights hold for what is drawn later; `SkillItCallback.history` says from which step on.
 With `exact=True` a round is an epoch of the Trainer with an iterator of its own, and the lag is 0.
 """
 
@@ -122,7 +122,11 @@ class SkillItCallback(TrainerCallback, ExportableState):
         assert self.sampler is not None
         a_step = _batches_a_step(args)
         drawn = self.sampler.batches
-        row = {"step": state.global_step, "lag": drawn - state.global_step * a_step, "applies_from": drawn // a_step + 1}
+        row = {
+            "step": state.global_step,
+            "lag": drawn - state.global_step * a_step,
+            "applies_from": drawn // a_step + 1,
+        }
         self._updates.append({**row, **self.controller.weights})
         told = ", ".join(f"{name} {weight:.3f}" for name, weight in self.controller.weights.items())
         log.info("weights from step %d on, %d batches after the update: %s", row["applies_from"], row["lag"], told)

@@ -17,7 +17,6 @@ from parataxis.methods.skill_it.tasks import Task, losses_of
 from parataxis.nn.adam import AdamW
 from parataxis.nn.fit import Checkpoint, Epoch, Fitted, Rng, fit, seeded
 
-
 Source = Callable[[Epoch], Iterator[Any]]  # batches of an epoch of `fit`, by the rows of the epochs before it
 
 
