@@ -62,6 +62,15 @@ def test_a_checkpoint_goes_on(runs):
     assert plain["updates"]["step"] == [4, 8, 12]
 
 
+def test_texts_go_through_a_tokenizer_to_a_causal_model(runs):
+    found = runs["causal"]
+    assert found["skills"] == ["hop 0", "hop 1"]
+    assert found["counted"] == [4], "of `Output: x = val 1` the four tokens of the answer"
+    assert found["padded"]
+    assert found["losses"][-1] < found["losses"][0]
+    assert found["said"].startswith("skill 's': text 'no answer'... has no 'Output:'")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -93,44 +102,22 @@ def test_a_callback_without_the_mixin_says_so(tmp_path):
         skills.on_train_begin(None, None, None)
 
 
-class Stream:
-    def __init__(self, skill, n):
-        self.skill, self.n, self.epochs = skill, n, []
-
-    def set_epoch(self, epoch):
-        self.epochs.append(epoch)
-
-    def __iter__(self):
-        yield from ({"skill": self.skill, "at": at} for at in range(self.n))
-
-
-def test_streams_are_interleaved_by_weights_that_change():
-    pytest.importorskip("datasets")
-    from parataxis.methods.skill_it import interleave_skills
-
-    control = controller(eta=5.0)
-    streams = {"a": Stream("a", 4), "b": Stream("b", 100), "c": Stream("c", 100)}
-    mixed = iter(interleave_skills(streams, control, round_size=12, rounds=2))
-    first = [next(mixed)["skill"] for _ in range(12)]
+def test_streams_are_interleaved_by_weights_that_change(runs):
+    first, rest, epochs = (runs["streams"][name] for name in ("first", "rest", "epochs"))
     assert [first.count(name) for name in SKILLS] == [4, 4, 4]
-    control.update({"a": 5.0, "b": 0.0, "c": 0.0})
-    rest = list(mixed)
-    assert [each["skill"] for each in rest].count("a") == 12
-    assert streams["a"].epochs == [0, 1, 2, 3]
-    assert [each["at"] for each in rest] == [0, 1, 2, 3] * 3
+    assert [name for name, _ in rest].count("a") == 12
+    assert epochs == [0, 1, 2, 3]
+    assert [at for _, at in rest] == [0, 1, 2, 3] * 3
 
 
-def test_streams_that_are_empty_or_absent():
-    pytest.importorskip("datasets")
-    from parataxis.methods.skill_it import interleave_skills
-
-    with pytest.raises(BadInput, match="skill 'b' has no training rows"):
-        list(
-            interleave_skills(
-                {name: Stream(name, 0 if name == "b" else 9) for name in SKILLS}, controller(), round_size=9, rounds=1
-            )
-        )
-    with pytest.raises(BadInput, match="datasets: skill 'c' has none"):
-        list(interleave_skills({name: Stream(name, 9) for name in "ab"}, controller(), round_size=9, rounds=1))
-    with pytest.raises(BadInput, match="datasets: skill 'z' is unknown"):
-        interleave_skills({"z": Stream("z", 1)}, controller(), round_size=9)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("empty", "datasets: skill 'b' has no training rows"),
+        ("absent", "datasets: skill 'c' has none, but 3 of a round are to be of it"),
+        ("unknown", "datasets: skill 'z' is unknown"),
+        ("round", "round_size=0: expected at least 1"),
+    ],
+)
+def test_streams_that_can_not_be_mixed(runs, name, said):
+    assert runs["streams"][name].startswith(said)

@@ -68,7 +68,7 @@ def learn_graph(
             raise BadInput(f"--target={name}: no skill of {data.path}; there: {', '.join(task.skills)}")
     plan = Plan(steps, update_every=steps, record_every=steps, decay=False, **data.recipe)
 
-    def runner(mixture: Mapping[str, float], _: int, number: int) -> tuple[dict[str, float], dict[str, float]]:
+    def runner(mixture: Mapping[str, float], horizon: int, number: int) -> tuple[dict[str, float], dict[str, float]]:
         rng = named(seed, number)
         with one_thread():
             model = begun(task, rng)

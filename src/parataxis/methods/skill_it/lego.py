@@ -62,8 +62,8 @@ class Sentences:
     def texts(self, asked: Int[np.ndarray, " sentence"], alphabet: str = ALPHABET) -> list[str]:
         """`Input: b = not a , a = val 1. Output: b = val 0`."""
         operators, found = self.operators, []
-        for row, skill in enumerate(asked):
-            clauses = [self._clause(row, at, int(operators[row, at]), alphabet) for at in self.order[row]]
+        for row, skill in enumerate(asked.tolist()):
+            clauses = [self._clause(row, at, int(operators[row, at]), alphabet) for at in self.order[row].tolist()]
             said = f"{alphabet[self.names[row, skill]]} = val {self.bits[row, skill]}"
             found.append(f"Input: {' , '.join(clauses)}. Output: {said}")
         return found

@@ -27,17 +27,9 @@ def measure(runs: Mapping[str, Any], real: bool, rng: np.random.Generator) -> It
     )
     spread = intervals(train, test, rng, 500 if real else 20)
     lowest = str(spread["low"].idxmin())
-    row = spread.loc[lowest]
-    yield Measurement(
-        "runs-foretold-resampled",
-        float(row["value"]),
-        float(row["low"]),
-        float(row["high"]),
-        len(test[0]),
-        real=real,
-        data=data,
-        note=f"the domain whose interval reaches lowest, {lowest}",
-    )
+    value, low, high = (float(each) for each in spread.loc[lowest].to_numpy())
+    note = f"the domain whose interval reaches lowest, {lowest}"
+    yield Measurement("runs-foretold-resampled", value, low, high, len(test[0]), real=real, data=data, note=note)
     larger = {size: foretold(train, runs[size]) for size in SETS}
     value = float(larger["1B"].min())
     note = "; ".join(

@@ -33,9 +33,9 @@ def fit_table(mixtures: pd.DataFrame, losses: pd.DataFrame, *, ridge: float = 0.
     """Fit the losses of measured runs by least squares in their mixtures; intervals by resampling the runs.
 
     mixtures: a row a run, a column a skill trained on; rows sum to 1. losses: the same runs, in any order, a column an
-    evaluated skill. As shares sum to 1, c_j and B_ij are known but for what is added to both, and the rule does not depend on it:
-    of each column the least entry is 0, so that none is below it. ridge: pulls the entries of a column together, where
-    there are few runs. resamples: 0, no intervals.
+    evaluated skill. As shares sum to 1, c_j and B_ij are known but for what is added to both, on which the rule does
+    not depend: of each column the least entry is 0, so that none is below it. ridge: pulls the entries of a column
+    together, where there are few runs. resamples: 0, no intervals.
 
     Raises BadInput.
     """
