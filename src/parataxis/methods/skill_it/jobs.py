@@ -19,7 +19,7 @@ from parataxis.methods.skill_it.graph import SkillGraph
 from parataxis.progress import Tell, untold
 
 CHARACTERS = "characters"
-TEXTS_AT_ONCE = 16  # of a causal model's
+TEXTS_AT_ONCE = 32  # of a causal model, as the authors'
 KINDS = ("skill-it", "stratified", "random", "static")
 
 
