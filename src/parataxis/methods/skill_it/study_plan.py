@@ -13,7 +13,6 @@ from parataxis.methods.skill_it.training import Plan
 Rng = Callable[..., np.random.Generator]
 TARGET = {"lego": "hop 2", "languages": "pt-br"}  # hop 2: the authors' skill 3
 SCARCE = 10_000  # characters of the target language, in fine-tuning
-LANGUAGES = ("de", "es", "fr", "it", "nl", "pt-br")
 
 MIXED = (
     "random",
@@ -26,7 +25,6 @@ MIXED = (
     "skill-anticurriculum",
 )
 BY_EXAMPLE = ("curriculum", "anticurriculum")
-PREREQUISITES = ("target alone", "one before", "chain")
 TUNED = ("target only", "stratified", "skill-it")
 ORDERS = ("shuffled", "blocked")
 
@@ -62,9 +60,9 @@ class Sizes:
 
 
 SIZES = {
-    "toy": Sizes(1, 1, 4, 12, 2, 4, 8, 2, 24, 8, depth=1, width=4, batch=4, lr=0.01),
+    "toy": Sizes(1, 1, 4, 4, 2, 4, 4, 2, 24, 4, depth=1, width=4, batch=4, lr=0.01),
     "quick": Sizes(2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
-    "full": Sizes(5, 3, 1200, 600, 1200, 600, 1000, 300, 30_000, 100),
+    "full": Sizes(5, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
     "paper": Sizes(10, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
 }
 
@@ -75,13 +73,14 @@ def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
     for seed in range(sizes.seeds):
         found += [Unit("lego", arm, seed) for arm in MIXED]
         found += [Unit("lego tuned", arm, seed) for arm in TUNED]
-        found += [Unit("prerequisites", arm, seed) for arm in PREREQUISITES]
+        found += [Unit("prerequisites", arm, seed) for arm in ("target alone", "chain")]
         found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
         if with_texts:
             found += [Unit("languages", arm, seed) for arm in ("stratified", "static")]
             found += [Unit("languages tuned", arm, seed) for arm in TUNED]
             found += [Unit("helped", arm, seed) for arm in ("es", "de")]
         if seed < sizes.reported:
+            found.append(Unit("prerequisites", "one before", seed))
             found += [Unit("lego", arm, seed) for arm in BY_EXAMPLE]
             more = ("random", "skill-curriculum", "skill-anticurriculum", *BY_EXAMPLE)
             found += [Unit("addition", arm, seed) for arm in more]
@@ -95,19 +94,19 @@ def plan(unit: Unit, sizes: Sizes) -> Plan:
     if unit.task == "lego tuned":
         return _rounds(sizes.tuned, 12, 1, sizes)
     if unit.task == "prerequisites":
-        return _rounds(sizes.prerequisites, 1, 30, sizes)
+        return _rounds(sizes.prerequisites, 1, 50, sizes, slower=2)
     if unit.task == "addition":
         return _rounds(sizes.addition, 4, 3, sizes)
     steps, rounds = (sizes.helped, 1) if unit.task == "helped" else (sizes.languages, 5)
     return _rounds(steps, rounds, 1, sizes, more=4)
 
 
-def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, more: int = 1) -> Plan:
+def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, more: int = 1, slower: int = 1) -> Plan:
     """So many rounds, and records in each, or as many as there are steps. A single round keeps its step size."""
     each = steps // min(rounds, steps)
     every = each // min(records, each)
     warm = min(50, steps // 6)
-    return Plan(steps, more * sizes.batch, each, every, lr=sizes.lr, warm_up=warm, decay=rounds > 1)
+    return Plan(steps, more * sizes.batch, each, every, lr=sizes.lr / slower, warm_up=warm, decay=rounds > 1)
 
 
 def task(unit: Unit, sizes: Sizes, rng: Rng, texts: Path | Sequence[Line] | None) -> Task:

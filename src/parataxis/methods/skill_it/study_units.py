@@ -64,9 +64,6 @@ def measure(unit: Unit, sizes: Sizes, key: int, texts: Path | Sequence[Line] | N
 
 def _curves(made: Made) -> Numbers:
     source, extra = _source(made)
-    if made.unit.task.endswith("tuned"):
-        untrained = made.task.evaluate(begun(made.task, made.rng))
-        extra["first"] = {name: untrained[f"test {name}"] for name in made.task.test}
     _, fitted = train(made.task, source, made.plan, made.rng)
     history = fitted.history
     found: Numbers = {
