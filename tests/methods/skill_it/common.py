@@ -10,7 +10,6 @@ FIT = ["skills", "fit-table", "mixtures.csv", "losses.csv", "--out", "fitted.jso
 TRAIN = ["skills", "train", "texts.jsonl", "--graph", "given.json", "--steps", "40", "--update-every", "10"]
 TRAIN_EXAMPLE = [*TRAIN[:4], "graph.json", *TRAIN[5:], "--record-every", "5"]
 SIMULATE = ["skills", "simulate", "--graph", "fitted.json", "--losses", "start.csv", "--rounds", "3"]
-STUDY = ["skills", "study", "regmix"]
 
 
 def texts():
@@ -97,10 +96,6 @@ def _trained(value, text):
 def _simulated(value, text):
     lines = text.strip().splitlines()
     return len(value) == 3 == len(lines) - 1 and f"{value[0]['loss ab']}" in lines[1]
-
-
-def _foretold(value, text):
-    return f"runs-foretold: {value['claims']['runs-foretold']['value']:.4g}" in text
 
 
 HELP_EXAMPLES = [
