@@ -19,6 +19,7 @@ from parataxis.studies.store import Run, Store
 LIBRARIES = {  # seconds of imports: once, not for each process
     "graph": ("torch", "pandas", "scipy.sparse"),
     "therapy": ("numba", "scipy.optimize", "scipy.stats", "pandas", "openpyxl", "matplotlib.figure"),
+    "skills": ("torch", "pandas"),
     "lm": ("torch", "transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
 }
 

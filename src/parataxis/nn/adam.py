@@ -60,3 +60,38 @@ class Adam(Optimizer):
         square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
         size = (square.sqrt() / (1 - second ** state["step"]) ** 0.5).add_(group["eps"])
         parameter.addcdiv_(mean, size, value=-group["lr"] / (1 - first ** state["step"]))
+
+
+class AdamW(Adam):
+    """Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019: a weight loses lr times decay.
+
+    All weights of a group in one call, on a CPU. To the bit what `torch.optim.AdamW(fused=True)` does.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        assert closure is None, "a closure is not called"
+        for group in self.param_groups:
+            moved = [each for each in group["params"] if each.grad is not None]
+            for parameter in moved:
+                if not (state := self.state[parameter]):
+                    state.update(step=torch.zeros(()), mean=torch.zeros_like(parameter))
+                    state["square"] = torch.zeros_like(parameter)
+            means, squares, steps = ([self.state[each][name] for each in moved] for name in ("mean", "square", "step"))
+            torch._foreach_add_(steps, 1)
+            first, second = group["betas"]
+            torch._fused_adamw_(
+                moved,
+                [each.grad for each in moved],
+                means,
+                squares,
+                [],
+                steps,
+                lr=group["lr"],
+                beta1=first,
+                beta2=second,
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=False,
+            )

@@ -1,0 +1,122 @@
+"""What the study trains, by scale: tasks, steps, seeds; and which arms."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from parataxis.methods.skill_it.languages import Line, character_task, read_lines
+from parataxis.methods.skill_it.tasks import Task, addition_task, lego_task
+from parataxis.methods.skill_it.training import Plan
+
+Rng = Callable[..., np.random.Generator]
+TARGET = {"lego": "hop 2", "languages": "pt-br"}  # hop 2: the authors' skill 3
+SCARCE = 10_000  # characters of the target language, in fine-tuning
+
+MIXED = (
+    "random",
+    "stratified",
+    "skill-it",
+    "identity",
+    "permuted",
+    "learned",
+    "skill-curriculum",
+    "skill-anticurriculum",
+)
+BY_EXAMPLE = ("curriculum", "anticurriculum")
+TUNED = ("target only", "stratified", "skill-it")
+ORDERS = ("shuffled", "blocked")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One training: of a task's arm, with one seed."""
+
+    task: str
+    arm: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """steps of each training; seeds; those of what is reported only; how much of each task. Times: benchmarked in
+    docs/skills.md."""
+
+    seeds: int
+    reported: int
+    lego: int
+    tuned: int
+    prerequisites: int
+    addition: int
+    languages: int
+    helped: int
+    examples: int
+    validation: int
+    depth: int = 5
+    width: int = 64
+    batch: int = 64
+    lr: float = 2e-3
+
+
+SIZES = {
+    "toy": Sizes(1, 1, 4, 4, 2, 4, 4, 2, 24, 4, depth=1, width=4, batch=4, lr=0.01),
+    "quick": Sizes(2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
+    "full": Sizes(5, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
+    "paper": Sizes(10, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
+}
+
+
+def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
+    """All that is trained, the seeds of one arm apart, so that a run that is cut off has some of each."""
+    found = []
+    for seed in range(sizes.seeds):
+        found += [Unit("lego", arm, seed) for arm in MIXED]
+        found += [Unit("lego tuned", arm, seed) for arm in TUNED]
+        found += [Unit("prerequisites", arm, seed) for arm in ("target alone", "chain")]
+        found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
+        if with_texts:
+            found += [Unit("languages", arm, seed) for arm in ("stratified", "static")]
+            found += [Unit("languages tuned", arm, seed) for arm in TUNED]
+            found += [Unit("helped", arm, seed) for arm in ("es", "de")]
+        if seed < sizes.reported:
+            found.append(Unit("prerequisites", "one before", seed))
+            found += [Unit("lego", arm, seed) for arm in BY_EXAMPLE]
+            more = ("random", "skill-curriculum", "skill-anticurriculum", *BY_EXAMPLE)
+            found += [Unit("addition", arm, seed) for arm in more]
+    return found
+
+
+def plan(unit: Unit, sizes: Sizes) -> Plan:
+    """LEGO in 6 rounds, its fine-tuning in 12, Addition in 4 (a phase a skill and one more); see the paper's recipe."""
+    if unit.task == "lego":
+        return _rounds(sizes.lego, 6, 4, sizes)
+    if unit.task == "lego tuned":
+        return _rounds(sizes.tuned, 12, 1, sizes)
+    if unit.task == "prerequisites":
+        return _rounds(sizes.prerequisites, 1, 50, sizes, slower=2)
+    if unit.task == "addition":
+        return _rounds(sizes.addition, 4, 3, sizes)
+    steps, rounds = (sizes.helped, 1) if unit.task == "helped" else (sizes.languages, 5)
+    return _rounds(steps, rounds, 1, sizes, more=4)
+
+
+def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, more: int = 1, slower: int = 1) -> Plan:
+    """So many rounds, and records in each, or as many as there are steps. A single round keeps its step size."""
+    each = steps // min(rounds, steps)
+    every = each // min(records, each)
+    warm = min(50, steps // 6)
+    return Plan(steps, more * sizes.batch, each, every, lr=sizes.lr / slower, warm_up=warm, decay=rounds > 1)
+
+
+def task(unit: Unit, sizes: Sizes, rng: Rng, texts: Path | Sequence[Line] | None) -> Task:
+    """The same for all arms of a seed."""
+    if unit.task in ("lego", "lego tuned", "prerequisites"):
+        return lego_task(rng, sizes.examples, validation=sizes.validation, depth=sizes.depth, width=sizes.width)
+    if unit.task == "addition":
+        depth = min(3, sizes.depth)
+        return addition_task(rng, sizes.examples, validation=sizes.validation, depth=depth, width=sizes.width)
+    limit = {TARGET["languages"]: SCARCE} if unit.task == "languages tuned" else None
+    assert texts is not None
+    lines = read_lines(texts) if isinstance(texts, Path) else texts
+    return character_task(lines, limit=limit, validation=15 * sizes.validation)
