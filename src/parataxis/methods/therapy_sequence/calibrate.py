@@ -65,14 +65,14 @@ def read_target(model: Model, target: Target) -> tuple[Float[np.ndarray, " patie
         raise BadInput(f"{target.file}:{bad[0] + 2}: {target.time}={time[bad[0]]}: expected a time from 0")
     if bad := np.flatnonzero((event != 0) & (event != 1)).tolist():
         raise BadInput(f"{target.file}:{bad[0] + 2}: {target.event}={event[bad[0]]}: expected 0 (alive) or 1 (dead)")
+    if not event.any():
+        raise BadInput(f"{target.file}: nobody dies; there is nothing to match")
     cycles = time.max() * target.unit_days / model.parts.cycle_days
     if cycles < SHORT * (target.cycles or model.parts.cycles):
         raise BadInput(
             f"{target.file}: the trial ends at cycle {cycles:.1f}, and {target.cycles or model.parts.cycles} are to be "
             f"matched: are the times in another unit than unit_days={target.unit_days:g} (a month has 30.4)?"
         )
-    if not event.any():
-        raise BadInput(f"{target.file}: nobody dies; there is nothing to match")
     return time * target.unit_days / model.parts.cycle_days, event
 
 
