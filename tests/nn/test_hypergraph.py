@@ -60,6 +60,11 @@ HIF = {
 }
 
 
+def test_without_a_number_of_vertices_the_last_member_tells_it():
+    assert Hypergraph.from_edges([[0, 4], [2]]).n == 5
+    assert Hypergraph.from_edges([]).n == 0
+
+
 def test_hif_as_its_schema_has_it(tmp_path):
     path = tmp_path / "given.json"
     path.write_text(json.dumps(HIF))

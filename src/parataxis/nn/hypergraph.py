@@ -84,13 +84,14 @@ class Hypergraph:
         return cls(n, np.concatenate([[0], np.cumsum(sizes)]), vertex, given, *names)
 
     @classmethod
-    def from_edges(cls, edges: Iterable[Iterable[Any]], n: int, weights: Any = None) -> "Hypergraph":
-        """From a list of hyperedges, each a list of vertex numbers below n."""
+    def from_edges(cls, edges: Iterable[Iterable[Any]], n: int | None = None, weights: Any = None) -> "Hypergraph":
+        """From a list of hyperedges, each a list of vertex numbers below n; without n, no vertex follows the last."""
         lists = [list(each) for each in edges]
         vertex = np.array([member for each in lists for member in each])
         if vertex.dtype.kind not in "iu" and len(vertex):
             raise BadInput(f"edges: a member is {vertex.dtype}; vertices are whole numbers from 0 to n - 1")
         edge = np.repeat(np.arange(len(lists)), [len(each) for each in lists])
+        n = int(vertex.max(initial=-1)) + 1 if n is None else n
         return cls.of(n, np.array([vertex.astype(np.int64), edge]), len(lists), weights=_numbers(weights))
 
     @classmethod
