@@ -11,6 +11,7 @@ from parataxis.audit.statistics import (
     confidence_sequence,
     e_benjamini_hochberg,
     log_coin_evidence,
+    student,
     zero_failure_bound,
 )
 from parataxis.errors import BadInput
@@ -141,3 +142,13 @@ def test_a_confidence_sequence_holds_the_share_and_the_exact_interval(k, more):
 def test_bad_input_is_one_line(call, fragment):
     with pytest.raises(BadInput, match=fragment):
         call()
+
+
+def test_students_interval_against_scipy():
+    from scipy.stats import ttest_1samp
+
+    values = np.array([0.3, 1.2, -0.4, 2.5, 0.9])
+    mean, low, high = student(values)
+    told = ttest_1samp(values, 0.0).confidence_interval(0.95)
+    assert (mean, low, high) == pytest.approx((values.mean(), told.low, told.high), abs=1e-12)
+    assert student(values[:1]) == (0.3, 0.3, 0.3)

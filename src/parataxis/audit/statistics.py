@@ -27,6 +27,15 @@ def clopper_pearson(
     return low, high
 
 
+def student(values: Float[np.ndarray, " repeat"], alpha: float = 0.05) -> tuple[float, float, float]:
+    """A mean with Student's two-sided interval; of one value the interval is that value."""
+    n, mean = len(values), float(values.mean())
+    if n == 1:
+        return mean, mean, mean
+    half = float(scipy.special.stdtrit(n - 1, 1 - alpha / 2) * values.std(ddof=1) / np.sqrt(n))
+    return mean, mean - half, mean + half
+
+
 def zero_failure_bound(n: int | Int[np.ndarray, "..."], alpha: float = 0.05) -> Float[np.ndarray, "..."]:
     """The one-sided upper limit 1 - alpha**(1/n) of a rate of which none in n was seen; 1 for n = 0.
 

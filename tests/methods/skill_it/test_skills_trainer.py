@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import transformers  # noqa: F401  (its import leaves a finder of modules: before a test is watched)
 
 from parataxis.errors import BadInput
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import stdtrit
 
+from parataxis.audit.statistics import student
 from parataxis.claims import Measurement
 from parataxis.methods.flaky_tests.outcomes import FAILING
 from parataxis.methods.flaky_tests.reruns import rerun_curve, victim_rate
@@ -85,9 +85,8 @@ def _exact(claim: str, share: float, n: int, null: float, of: str) -> Measuremen
 
 def mean_interval(values: Float[np.ndarray, " repeat"]) -> tuple[float, float, float]:
     """The mean of shares, with Student's 95% interval as far as a share can go."""
-    mean = float(values.mean())
-    half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values)))
-    return mean, max(0.0, mean - half), min(1.0, mean + half)
+    mean, low, high = student(values)
+    return mean, max(0.0, low), min(1.0, high)
 
 
 def share_probed(lines: Sequence[str]) -> float:

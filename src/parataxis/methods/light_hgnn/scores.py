@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from parataxis.audit.statistics import student
 from parataxis.nn.sparse import Sparse
 
 Labels = Int[np.ndarray, " vertex"]
@@ -24,12 +25,8 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Estimate":
-        from scipy.special import stdtrit
-
         found = np.asarray(values, float)
-        mean, n = float(found.mean()), len(found)
-        half = float(stdtrit(n - 1, 0.975) * found.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-        return cls(mean, mean - half, mean + half, n)
+        return cls(*student(found), len(found))
 
     def __str__(self) -> str:
         return f"{self.value:.1f} [{self.low:.1f}, {self.high:.1f}]"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from parataxis.audit.statistics import student
 from parataxis.claims import Figure, Measurement, Table
 from parataxis.methods.skill_it import plot
 from parataxis.methods.skill_it.study_plan import BY_EXAMPLE, MIXED, TARGET, TUNED, Unit
@@ -35,12 +36,8 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Sequence[float] | Float[np.ndarray, " seed"]) -> "Estimate":
-        from scipy.special import stdtrit
-
         found = np.asarray(values, float)
-        mean, n = float(found.mean()), len(found)
-        half = float(stdtrit(n - 1, 0.975) * found.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-        return cls(mean, mean - half, mean + half, tuple(found.tolist()))
+        return cls(*student(found), tuple(found.tolist()))
 
     @property
     def signs(self) -> str:

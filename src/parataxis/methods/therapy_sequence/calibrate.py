@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.optimize import minimize, minimize_scalar
 
 from parataxis.errors import BadInput
+from parataxis.methods.therapy_sequence.curves import KMCurve
 from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence, HazardRatio
 from parataxis.methods.therapy_sequence.exact import Occupancy
 from parataxis.methods.therapy_sequence.model import Model
@@ -45,13 +46,7 @@ class Calibration:
 
 def deaths(time: Float[np.ndarray, " patient"], event: Any, cycles: int) -> Float[np.ndarray, " time"]:
     """Kaplan and Meier's share of the dead at the end of cycle 0, 1, ..., `cycles`; time in cycles."""
-    event = np.asarray(event, bool)
-    times, place = np.unique(time, return_inverse=True)
-    died = np.bincount(place, event, len(times))
-    ended = np.bincount(place, minlength=len(times))
-    at_risk = len(time) - np.concatenate([[0], np.cumsum(ended)[:-1]])
-    survival = np.concatenate([[1.0], np.cumprod(1 - died / at_risk)])
-    return 1 - survival[np.searchsorted(times, np.arange(cycles + 1), side="right")]
+    return 1 - KMCurve.of(np.asarray(time), np.asarray(event)).at(np.arange(cycles + 1.0))
 
 
 def read_target(model: Model, target: Target) -> tuple[Float[np.ndarray, " patient"], Any]:
