@@ -70,8 +70,11 @@ def test_work_by_hand():
     found = cost("small", Hypergraph.from_edges([[0, 1], [1, 2]], 4), 6, 2, Recipe(teacher_hidden=2, hidden=3))
     assert (found.laplacian, found.memberships) == (8, 5)
     assert found.materialised == 6 * 2 + 4 * 2 * 2 + 8 * (2 + 2)
-    assert found.factorised == 6 * 2 + 4 * 2 * 2 + 2 * 5 * (2 + 2)
+    assert found.factorised == found.materialised  # 8 non-zeros are fewer than twice 5
     assert found.student == 6 * 3 + 4 * 3 * 2
+    found = cost("large", Hypergraph.from_edges([range(4)], 4), 6, 2, Recipe(teacher_hidden=2, hidden=3))
+    assert found.materialised == 6 * 2 + 4 * 2 * 2 + 16 * (2 + 2)
+    assert found.factorised == 6 * 2 + 4 * 2 * 2 + 2 * 4 * (2 + 2)
 
 
 def test_the_figure_is_drawn():
