@@ -8,7 +8,7 @@ torch-geometric's HypergraphConv and a materialised Laplacian beside them, in th
 vertex, one new vertex (its features are new; if its memberships are, set-up comes on top). One thread, the same weights
 for all, the same answers (checked to 1e-4), duplicates merged since DHG can't keep them. 32 hidden units in the
 teachers, 128 in the student, as in the paper. Every ratio names what it is over. Peak memory: of set-up and one answer,
-over what a process that has done so before holds. Prints Markdown, whose three tables are those of benchmarks/README.md.
+over what a process that has done so before holds. Prints Markdown: the three tables of benchmarks/README.md.
 """
 
 import argparse
@@ -64,7 +64,7 @@ class Line:
 
 @dataclass
 class Row:
-    """What a hypergraph gave. over: of the Laplacian's time the factorised one's, in turns; None if it would not fit."""
+    """Of a hypergraph. over: the Laplacian's time over the factorised one's, in turns; None if it did not fit."""
 
     name: str
     nonzeros: int

@@ -92,10 +92,11 @@ def _likeness(setting: Setting, students: dict[str, Taught], others: dict[str, T
 
 
 def _smoothness(setting: Setting, student: Taught, teacher: Taught, through: Propagation) -> Numbers:
-    """Of hidden embeddings, in eval mode."""
+    """Of hidden embeddings, in eval mode; the student's as its last map reads them, and before BatchNorm."""
     gather = hgnn_plus(setting.hypergraph).gather
     with torch.no_grad():
         hidden = {"teacher": teacher.model.hidden(setting.x, through), "student": student.model.hidden(setting.x)}
+        hidden["student-relu"] = student.model.first(setting.x).relu()
     return {f"{name}-topology": relative_topology_score(each, gather) for name, each in hidden.items()}
 
 
