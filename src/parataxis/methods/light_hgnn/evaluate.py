@@ -95,6 +95,7 @@ def evaluate(
     macro: dict[str, list[float]] = {model: [] for model in kept}
     agreement, isolated, table = [], [], np.zeros((len(data.classes),) * 2, np.int64)
     duplicates, data = data.hypergraph.duplicates, data.merged() if protocol.merge else data
+    data = data.by_name()
     for place, found in enumerate(_rounds(data, protocol, seeds, seed)):
         for model, numbers in found.numbers.items():
             for name in SETTINGS:

@@ -34,7 +34,7 @@ class Plan:
 def unit(data: Dataset, key: int, plan: Plan) -> Numbers:
     """Accuracies are shares of test vertices. One thread: with another number of them the sums would be others."""
     with one_thread():
-        return _unit(data, named(key), str(key), plan)
+        return _unit(data.by_name(), named(key), str(key), plan)
 
 
 def _unit(data: Dataset, rng: Rng, key: str, plan: Plan) -> Numbers:
