@@ -135,6 +135,8 @@ BAD_INPUTS = [
     ([*EVALUATE, "--teacher", "gcn"], "'gcn' is not one of 'hgnn', 'hgnn+', 'hnhn', 'unigcn'"),
     ([*EVALUATE, "--seeds", "1"], "--seeds"),
     ([*TRAIN, "--validation", "1"], "validation=1.0: expected a share, from 0 to below 1"),
+    ([*EVALUATE, *SMALL, "--device", "card"], "device='card': can't be used: "),
+    ([*TRAIN, "--device", "card"], "device='card': can't be used: "),
     ([*BENCH[:-1], "0"], "seconds=0.0: must be above 0"),
     (["lighthgnn", "predict", "model", "fewer.csv"], "x has 2 features, the model was trained with 4"),
     (["lighthgnn", "predict", "far.npz", "vertices.csv"], "far.npz: is no model of `parataxis lighthgnn train`"),

@@ -130,10 +130,12 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             find_reliable,
             teach,
         )
+        from parataxis.nn.device import device_of
         from parataxis.nn.fit import Checkpoint, named
         from parataxis.nn.sparse import Sparse
 
         check_choice(self.choose)
+        device = device_of(self.device)
         names = {name: value for name, value in self.get_params().items() if name in vars(Recipe())}
         recipe = replace(Recipe(), **names)
         scaled = unit_rows(found) if self.unit else found
@@ -145,15 +147,15 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             kept = None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
             return {"rng": named(self.random_state or 0, name), "recipe": recipe, "checkpoint": kept, "tell": self.tell}
 
-        x = Sparse(scaled, device=self.device)
-        guide = Guide.of(labels, train, chooses, self.device)
-        through = teacher_class(self.teacher).propagation(hypergraph, device=self.device)
-        self.teacher_ = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
+        x = Sparse(scaled, device=device)
+        guide = Guide.of(labels, train, chooses, device)
+        through = teacher_class(self.teacher).propagation(hypergraph, device=device)
+        self.teacher_: Any = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
         reliable = None
         if self.plus:
             draws = named(self.random_state or 0, "reliable")
             reliable = find_reliable(self.teacher_, x, hypergraph, through, draws, recipe)
-            self.reliability_ = reliable.rho.cpu().numpy()
+            self.reliability_: Any = reliable.rho.cpu().numpy()
         options = {"guide": guide, "reliable": reliable, "choose": self.choose, **rest("student")}
         return distill(self.teacher_.logits, x, **options)
 

@@ -11,12 +11,15 @@ from jaxtyping import Float
 
 from parataxis.audit.outcomes import comparison
 from parataxis.claims import System
-from parataxis.methods.light_hgnn.estimator import LightHGNNClassifier
 from parataxis.methods.light_hgnn.model import HGNN, VertexMLP
+from parataxis.methods.light_hgnn.names import arranged, by_name
 from parataxis.methods.light_hgnn.reliable import perturbed, reliability
 from parataxis.methods.light_hgnn.split import split
+from parataxis.methods.light_hgnn.teaching import Recipe, Reliable, distill
 from parataxis.nn.fit import named, seeded
 from parataxis.nn.hypergraph import Hypergraph
+from parataxis.nn.incidence import hgnn_plus
+from parataxis.nn.sparse import Sparse
 from parataxis.nn.threads import one_thread
 
 N, FEATURES, CLASSES = 6, 4, 2
@@ -85,6 +88,10 @@ def _forward(x: torch.Tensor, hypergraph: Hypergraph) -> Both:
     return single, double
 
 
+def _means(hypergraph: Hypergraph, dtype: torch.dtype) -> Sparse:
+    return hgnn_plus(hypergraph, dtype, multiply=False).gather
+
+
 def _logits(rows: Sequence[Row]) -> list[Both]:
     _, x, _, hypergraph = _read(rows)
     return list(zip(*_forward(x, hypergraph), strict=True))
@@ -119,7 +126,8 @@ def _reliabilities(rows: Sequence[Row], by_place: bool = False) -> Both:
 
     def of(x: torch.Tensor) -> Any:
         model, through = _teacher(x.dtype), HGNN.propagation(hypergraph, x.dtype)
-        return reliability(lambda each: model(each, through), x, perturbed(x, draws), through.gather).numpy()
+        gather = _means(hypergraph, x.dtype)
+        return reliability(lambda each: model(each, through), x, perturbed(x, draws), gather).numpy()
 
     return of(double.float()), of(double)
 
@@ -139,11 +147,18 @@ def _students_by_place(rows: Sequence[Row]) -> list[Any]:
 
 
 def _trained(rows: Sequence[Row], by_place: bool = False) -> list[Any]:
-    """What LightHGNN+ answers after an epoch of teacher and student, with dropout, noise and masks."""
+    """A student after an epoch as LightHGNN+: weights, dropout, noise and masks are all drawn."""
     numbers, x, _, hypergraph = _read(rows)
-    model = LightHGNNClassifier(hidden=5, teacher_hidden=3, epochs=1, lr=0.1)
-    model.fit(x.numpy(), np.array(numbers) % CLASSES, hypergraph, None if by_place else numbers)
-    return list(model.student_.probabilities(x.numpy()))
+    order = np.arange(len(numbers)) if by_place else by_name(numbers)
+    x, (hypergraph, _), rng = x[order], arranged(hypergraph, order), named(0)
+    model, through, gather = _teacher(x.dtype), HGNN.propagation(hypergraph, x.dtype), _means(hypergraph, x.dtype)
+    noisy = perturbed(x, rng("noise").standard_normal(tuple(x.shape)))
+    rho = reliability(lambda each: model(each, through), x, noisy, gather)
+    with torch.no_grad():
+        logits = model(x, through)
+    recipe = Recipe(hidden=5, epochs=1, lr=0.1)
+    taught = distill(logits, x, rng, reliable=Reliable(gather, rho), recipe=recipe)
+    return list(taught.logits.numpy()[order.argsort()])
 
 
 def _trained_by_place(rows: Sequence[Row]) -> list[Any]:
