@@ -110,13 +110,6 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_, self.best_epoch_ = len(self.history_), taught.fitted.best
         return self
 
-    def _put_back(self, order: Any, edges: Any) -> None:
-        """What was found of vertices and hyperedges, in the order in which they were given."""
-        logits = self.teacher_.logits
-        self.teacher_ = replace(self.teacher_, logits=logits[order.argsort().tolist()])
-        if self.plus:
-            self.reliability_ = self.reliability_[edges.argsort()]
-
     def _taught(self, found: Any, labels: Any, hypergraph: Hypergraph, train: Any, chooses: Any) -> Any:
         """The teacher, which is kept, then the student."""
         from parataxis.methods.light_hgnn.dataset import unit_rows
@@ -158,6 +151,13 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             self.reliability_: Any = reliable.rho.cpu().numpy()
         options = {"guide": guide, "reliable": reliable, "choose": self.choose, **rest("student")}
         return distill(self.teacher_.logits, x, **options)
+
+    def _put_back(self, order: Any, edges: Any) -> None:
+        """What was found of vertices and hyperedges, in the order in which they were given."""
+        logits = self.teacher_.logits
+        self.teacher_ = replace(self.teacher_, logits=logits[order.argsort().tolist()])
+        if self.plus:
+            self.reliability_ = self.reliability_[edges.argsort()]
 
     def _labels(self, y: Any) -> Any:
         check_classification_targets(y)
