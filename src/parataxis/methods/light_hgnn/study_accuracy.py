@@ -185,8 +185,8 @@ def _smoothness(units: Units) -> Table:
     ]
     caption = (
         "Topology-aware score over the mean norm of the vertices, lower is smoother; means of "
-        f"{len(next(iter(units.values())))} seeds. BatchNorm takes the mean of all vertices away, which alone sets "
-        "them apart: only the first two columns are of like embeddings."
+        f"{len(next(iter(units.values())))} seeds. BatchNorm takes the mean of all vertices away and scales every "
+        "unit, which moves the score: only the first two columns are of like embeddings."
     )
     return Table("smoothness", ["data", *columns], rows, caption)
 
