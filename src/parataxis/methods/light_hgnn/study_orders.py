@@ -18,8 +18,7 @@ from parataxis.methods.light_hgnn.split import split
 from parataxis.methods.light_hgnn.teaching import Recipe, Reliable, distill
 from parataxis.nn.fit import named, seeded
 from parataxis.nn.hypergraph import Hypergraph
-from parataxis.nn.incidence import hgnn_plus
-from parataxis.nn.sparse import Sparse
+from parataxis.nn.incidence import Propagation, hgnn_plus
 from parataxis.nn.threads import one_thread
 
 N, FEATURES, CLASSES = 6, 4, 2
@@ -88,8 +87,9 @@ def _forward(x: torch.Tensor, hypergraph: Hypergraph) -> Both:
     return single, double
 
 
-def _means(hypergraph: Hypergraph, dtype: torch.dtype) -> Sparse:
-    return hgnn_plus(hypergraph, dtype, multiply=False).gather
+def _means(hypergraph: Hypergraph, dtype: torch.dtype) -> Propagation:
+    """Through which the teacher is an HGNN+; its first step is the means over members."""
+    return hgnn_plus(hypergraph, dtype, multiply=False)
 
 
 def _logits(rows: Sequence[Row]) -> list[Both]:
@@ -125,9 +125,8 @@ def _reliabilities(rows: Sequence[Row], by_place: bool = False) -> Both:
     draws = noise[np.argsort(numbers)] if by_place else noise
 
     def of(x: torch.Tensor) -> Any:
-        model, through = _teacher(x.dtype), HGNN.propagation(hypergraph, x.dtype)
-        gather = _means(hypergraph, x.dtype)
-        return reliability(lambda each: model(each, through), x, perturbed(x, draws), gather).numpy()
+        model, through = _teacher(x.dtype), _means(hypergraph, x.dtype)
+        return reliability(lambda each: model(each, through), x, perturbed(x, draws), through.gather).numpy()
 
     return of(double.float()), of(double)
 
@@ -151,13 +150,13 @@ def _trained(rows: Sequence[Row], by_place: bool = False) -> list[Any]:
     numbers, x, _, hypergraph = _read(rows)
     order = np.arange(len(numbers)) if by_place else by_name(numbers)
     x, (hypergraph, _), rng = x[order], arranged(hypergraph, order), named(0)
-    model, through, gather = _teacher(x.dtype), HGNN.propagation(hypergraph, x.dtype), _means(hypergraph, x.dtype)
+    model, through = _teacher(x.dtype), _means(hypergraph, x.dtype)
     noisy = perturbed(x, rng("noise").standard_normal(tuple(x.shape)))
-    rho = reliability(lambda each: model(each, through), x, noisy, gather)
+    rho = reliability(lambda each: model(each, through), x, noisy, through.gather)
     with torch.no_grad():
         logits = model(x, through)
     recipe = Recipe(hidden=5, epochs=1, lr=0.1)
-    taught = distill(logits, x, rng, reliable=Reliable(gather, rho), recipe=recipe)
+    taught = distill(logits, x, rng, reliable=Reliable(through.gather, rho), recipe=recipe)
     return list(taught.logits.numpy()[order.argsort()])
 
 
