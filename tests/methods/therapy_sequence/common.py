@@ -97,7 +97,7 @@ HELP_EXAMPLES = [
     (CHECK, lambda value, text: f"{len(value['strategies'])} strategies" in text and "nothing is wrong" in text),
     (RUN, _words),
     (PSA, _drawn),
-    (AUDIT, lambda value, text: all(row["what"] in text for row in value) and len(value) == 7),
+    (AUDIT, lambda value, text: all(row["what"] in text for row in value) and len(value) == 13),
 ]
 
 IN_ONE_PROCESS = [  # by test_therapy_cli

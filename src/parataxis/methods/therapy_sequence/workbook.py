@@ -1,7 +1,8 @@
 """A model as an Excel workbook, in and out, and results as one.
 
 Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`, and
-`curves` (a column a curve, a row a cycle). A key with a dot is a key in a table, as in TOML; lists have semicolons.
+`curves` (a column a curve, a row a cycle; a column `cycle`, if there is one, says which). A key with a dot is a key in
+a table, as in TOML; lists have semicolons.
 """
 
 import io
@@ -15,6 +16,7 @@ import pandas as pd
 
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
+from parataxis.methods.therapy_sequence.curve_files import places_by_cycle
 
 LISTS = ("thresholds", "each", "drugs")
 SHEETS = ("model", "lines", "strategies")
@@ -63,7 +65,8 @@ def read_workbook(path: Path) -> dict[str, Any]:
     for name in SHEETS:
         if name not in sheets:
             raise BadInput(f"{path.name}: no sheet {name!r}; there: {', '.join(sheets)}")
-    curves = sheets.get("curves", pd.DataFrame())
+    curves = sheets.get("curves", pd.DataFrame()).dropna(how="all")
+    curves = curves.iloc[places_by_cycle(curves, f"{path.name}: sheet 'curves', row ")]
     model: dict[str, Any] = {}
     for row in _rows(sheets["model"], path, "model", ("key",)):
         _put(model, row["key"], row.get("value", ""), curves, f"{path.name}: sheet 'model': ")
@@ -137,7 +140,7 @@ def _curve(column: pd.Series, where: str) -> list[float]:
     """Down to the last filled cell."""
     filled = column.notna().to_numpy().nonzero()[0]
     cells = column.iloc[: filled[-1] + 1].tolist() if len(filled) else []
-    for row, cell in enumerate(cells, 2):
+    for row, cell in zip(column.index + 2, cells, strict=False):
         if isinstance(cell, bool) or not isinstance(cell, int | float) or cell != cell:
             raise BadInput(f"{where}sheet 'curves', row {row}: {cell!r}: expected a number in every cell of a curve")
     return [float(each) for each in cells]
