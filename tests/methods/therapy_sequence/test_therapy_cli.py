@@ -77,7 +77,15 @@ def test_the_report_is_one_page_that_asks_for_nothing(call, folder):
     assert outside == []
     assert text.count("<svg") == 8  # plane, acceptability, EVPI, tornado, survival, two traces, a ridge
     assert text.count(f">{BLANK}<") == len(ITEMS) - filled(text)
-    for words in ("CHEERS 2022", "Acceptability", "the diamond their mean", "B first buys", "euros, 2024"):
+    prices = "euros; 2024; some prices of 2020; consumer prices, 2020 to 2024"
+    for words in (
+        "CHEERS 2022",
+        "Acceptability",
+        "the diamond their mean",
+        "B first buys",
+        prices,
+        "made-up price list",
+    ):
         assert words in text
 
 
@@ -101,7 +109,7 @@ def test_results_as_a_workbook_and_as_csv(call, folder):
     call("therapy", "run", "model.toml", "--patients", "20", "--out", "out.xlsx")
     sheets = pd.read_excel(folder / "out.xlsx", sheet_name=None)
     traces = ["trace A first", "trace B first", "patients A first", "patients B first"]
-    assert list(sheets) == ["results", *traces, "inputs"]
+    assert list(sheets) == ["results", *traces, "inputs", "sources"]
     inputs = sheets["inputs"].set_index("input")["value"]
     assert inputs["drugs[1].lines[1].cost"] == 2500
     assert inputs["drugs[2].id"] == "B"

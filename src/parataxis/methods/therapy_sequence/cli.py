@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from parataxis.methods.therapy_sequence.psa import Analysis
+    from parataxis.methods.therapy_sequence.sequence import SequenceModel
 
 app = typer.Typer(no_args_is_help=True, help="Which drug first? Costs, QALYs and survival of drugs in either order.")
 
@@ -63,6 +64,7 @@ def check_command(
     """
     from parataxis.methods.therapy_sequence.checking import check_all
     from parataxis.methods.therapy_sequence.model import Model  # needs no compiler
+    from parataxis.methods.therapy_sequence.sources import unsaid
 
     found = Model.from_file(model, compat.value)
     found = found.with_parts(setting=setting) if setting else found
@@ -77,13 +79,14 @@ def check_command(
         "settings": list(parts.settings),
         "targets": [each.strategy for each in parts.targets],
         "states": list(plans[0].states),
+        "notes": (notes := unsaid(parts)),
     }
     told = (
         f"{parts.name}: {len(parts.drugs)} drugs, {len(plans)} strategies of {plans[0].lines} lines, {parts.cycles} "
         f"cycles of {parts.cycle_days:g} days; settings: {', '.join(parts.settings) or 'none'}\n"
         "nothing is wrong with it"
     )
-    print(json.dumps(facts, indent=1) if as_json else told)
+    print(json.dumps(facts, indent=1) if as_json else "\n".join([told, *(f"note: {each}" for each in notes)]))
 
 
 @app.command("run")
@@ -108,8 +111,6 @@ def run_command(
 
     Example: parataxis therapy run model.toml
     """
-    from parataxis.methods.therapy_sequence.workbook import inputs_table
-
     found = opened(model, setting, compat, correct, cycle_correction, calibrated)
     comparison = found.compare(orders=orders)
     simulated = found.simulate(patients, seed, rng.value, orders) if patients else []
@@ -117,7 +118,7 @@ def run_command(
     if out:
         traces = {f"trace {each}": found.trace(each).reset_index() for each in found.strategies}
         more = {f"patients {each.name}": each.patients() for each in simulated}
-        write_tables(out, {"results": comparison.table, **traces, **more, "inputs": inputs_table(found.model.parts)})
+        write_tables(out, {"results": comparison.table, **traces, **more, **_inputs(found)})
     notes = found.misfits()
     value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words, "notes": notes}
     told = "\n".join([f"{aligned(comparison.table)}\n\n{comparison}", *(f"note: {each}" for each in notes)])
@@ -131,6 +132,14 @@ def run_command(
         value["corrections"] = records(table)
         told += f"\n\n{found.strategies[1]} less {found.strategies[0]}, by what is corrected\n{aligned(table)}"
     print(json.dumps(value, indent=1) if as_json else told)
+
+
+def _inputs(model: "SequenceModel") -> dict[str, "pd.DataFrame"]:
+    """For the record of a result: all that the file holds, and where its numbers are from."""
+    from parataxis.methods.therapy_sequence.sources import source_table
+    from parataxis.methods.therapy_sequence.workbook import inputs_table
+
+    return {"inputs": inputs_table(model.model.parts), "sources": source_table(model.model.parts)}
 
 
 @app.command("calibrate")

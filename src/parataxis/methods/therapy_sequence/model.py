@@ -14,10 +14,12 @@ from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.behaviour import COMPAT, CORRECTED, Behaviour
 from parataxis.methods.therapy_sequence.curve_files import Folder
 from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence, HazardRatio, Tables
+from parataxis.methods.therapy_sequence.inputs import inputs
 from parataxis.methods.therapy_sequence.parts import (
     Curve,
     Discount,
     Drug,
+    Entry,
     Extensive,
     Line,
     Strategy,
@@ -28,7 +30,7 @@ from parataxis.methods.therapy_sequence.plan import Payoffs, Plan, cycle_weights
 from parataxis.methods.therapy_sequence.reading import build
 from parataxis.methods.therapy_sequence.tables import TransitionTable, check_incidence, incidence_of
 
-KEYS = {"drug": "drugs", "line": "lines", "strategy": "strategies", "target": "targets"}
+KEYS = {"drug": "drugs", "line": "lines", "strategy": "strategies", "target": "targets", "parameter": "parameters"}
 EVERY = "every"  # in a setting: all strategies
 DAYS = 365.0
 AFTER = ("", 0)  # among the tables of drugs and lines: after all lines
@@ -61,6 +63,7 @@ class ModelFile:
     settings: dict[str, Any] = field(default_factory=dict)
     targets: tuple[Target, ...] = ()
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    parameters: tuple[Entry, ...] = ()
 
     def __post_init__(self) -> None:
         if self.cycles < 1:
@@ -80,6 +83,8 @@ class ModelFile:
         for target in self.targets:
             if target.strategy not in [each.name for each in self.strategies]:
                 raise ValueError(f"target: strategy={target.strategy!r} is unknown")
+        if self.parameters:
+            inputs(self)
 
     def _check_names(self) -> None:
         for kind, names in (

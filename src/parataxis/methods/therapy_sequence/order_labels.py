@@ -87,6 +87,7 @@ def renamed(model: Model) -> Model:
         settings={
             name: {keys.get(who, who): value for who, value in table.items()} for name, table in parts.settings.items()
         },
+        parameters=tuple(replace(each, drug=drugs.get(each.drug, "")) for each in parts.parameters),
         targets=tuple(replace(each, strategy=names[each.strategy]) for each in parts.targets),
     )
 

@@ -223,3 +223,28 @@ class Uncertainty:
 
     def __post_init__(self) -> None:
         nonnegative(self, "costs", "utilities", "probabilities")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What is told of inputs: how unsure they are, and where their numbers are from.
+
+    what: the keys that they have in the file: "cost", "adverse_event.utility", "stop", "progression",
+    "extensive.cost", ... drug, line (from 1): only there; "" and 0: everywhere. distribution: instead of the kind's
+    own (`inputs.DISTRIBUTIONS`); standard_error: in the number's unit, instead of what [uncertainty] says. price_year:
+    of a cost's price; conversion: how it was brought there, or to the model's currency.
+    """
+
+    what: tuple[str, ...]
+    drug: str = ""
+    line: int = 0
+    distribution: str = ""
+    standard_error: float = 0.0
+    source: str = ""
+    price_year: int = 0
+    conversion: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.what:
+            raise ValueError("what=[]: expected at least one key of an input")
+        nonnegative(self, "standard_error", "line", "price_year")

@@ -15,6 +15,7 @@ from parataxis.methods.therapy_sequence.exact import Occupancy
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.psa import Analysis
 from parataxis.methods.therapy_sequence.sequence import SequenceModel
+from parataxis.methods.therapy_sequence.sources import source_table, unsaid
 from parataxis.page import page
 
 THRESHOLDS = 61  # points of a curve over the willingness to pay
@@ -125,12 +126,10 @@ def _calibration(found: Calibration) -> str:
 
 
 def _inputs(model: SequenceModel) -> str:
-    rows = []
-    for each in parameters(model.model.parts):
-        shape = "gamma" if each.kind == "cost" else "beta"
-        rows.append({"parameter": each.name, "mean": each.mean, "standard error": each.sd, "distribution": shape})
-    table = pd.DataFrame(rows, columns=["parameter", "mean", "standard error", "distribution"])
-    return "<h2>Parameters that vary</h2>" + _table(table, f"Source: {model.model.parts.source or BLANK}")
+    parts = model.model.parts
+    notes = "".join(f"<p>Note: {escape(each)}.</p>" for each in unsaid(parts))
+    told = f"All that the model holds, as a whole from: {parts.source or BLANK}"
+    return "<h2>Inputs</h2>" + notes + _table(source_table(parts, BLANK), told)
 
 
 def _table(table: pd.DataFrame, caption: str) -> str:

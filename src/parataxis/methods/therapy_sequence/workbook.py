@@ -1,8 +1,8 @@
 """A model as an Excel workbook, in and out, and results as one.
 
-Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`, and
-`curves` (a column a curve, a row a cycle; a column `cycle`, if there is one, says which). A key with a dot is a key in
-a table, as in TOML; lists have semicolons.
+Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`,
+`parameters`, and `curves` (a column a curve, a row a cycle; a column `cycle`, if there is one, says which). A key with
+a dot is a key in a table, as in TOML; lists have semicolons.
 """
 
 import io
@@ -18,8 +18,10 @@ from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.therapy_sequence.curve_files import places_by_cycle
 
-LISTS = ("thresholds", "each", "drugs")
+TEXTS = ("drugs", "what")
+LISTS = ("thresholds", "each", *TEXTS)
 SHEETS = ("model", "lines", "strategies")
+TABLES = ("drug", "strategy", "settings", "target", "parameter")  # what is no row of the sheet `model`
 
 
 def write_sheets(path: Path, sheets: Mapping[str, pd.DataFrame]) -> Path:
@@ -74,10 +76,9 @@ def read_workbook(path: Path) -> dict[str, Any]:
     model["strategy"] = [
         _nested(row, curves, path) for row in _rows(sheets["strategies"], path, "strategies", ("name", "drugs"))
     ]
-    if "targets" in sheets:
-        model["target"] = [
-            _nested(row, curves, path) for row in _rows(sheets["targets"], path, "targets", ("strategy",))
-        ]
+    for sheet, key, needed in (("targets", "target", "strategy"), ("parameters", "parameter", "what")):
+        if sheet in sheets:
+            model[key] = [_nested(row, curves, path) for row in _rows(sheets[sheet], path, sheet, (needed,))]
     for row in _rows(
         sheets.get("settings", pd.DataFrame(columns=["setting", "strategy"])), path, "settings", ("setting", "strategy")
     ):
@@ -125,7 +126,7 @@ def _put(table: dict[str, Any], key: str, value: Any, curves: pd.DataFrame, wher
         table = table.setdefault(step, {})
     if last in LISTS:
         cells = str(value).split(";")
-        table[last] = [each.strip() if last == "drugs" else _number(each, f"{where}{key}") for each in cells]
+        table[last] = [each.strip() if last in TEXTS else _number(each, f"{where}{key}") for each in cells]
     elif last == "values":
         if value not in curves:
             raise BadInput(
@@ -159,7 +160,7 @@ def _number(text: str, where: str) -> float:
 def model_sheets(table: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """The sheets of a model's table (as read from TOML); `read_workbook` gives the table back."""
     curves: dict[str, list[float]] = {}
-    top = {key: value for key, value in table.items() if key not in ("drug", "strategy", "settings", "target")}
+    top = {key: value for key, value in table.items() if key not in TABLES}
     rows = _flat(top, "", curves)
     sheets = {"model": pd.DataFrame({"key": list(rows), "value": list(rows.values())})}
     lines = []
@@ -175,8 +176,9 @@ def model_sheets(table: dict[str, Any]) -> dict[str, pd.DataFrame]:
         for strategy, own in kept.items()
     ]
     sheets["settings"] = pd.DataFrame(settings, columns=None if settings else ["setting", "strategy"])
-    if table.get("target"):
-        sheets["targets"] = pd.DataFrame(table["target"])
+    for key in ("target", "parameter"):
+        if table.get(key):
+            sheets[f"{key}s"] = pd.DataFrame([_flat(each, "", curves) for each in table[key]])
     longest = max(map(len, curves.values()), default=0)
     columns = {name: [*values, *[None] * (longest - len(values))] for name, values in curves.items()}
     sheets["curves"] = pd.DataFrame({"cycle": range(1, longest + 1), **columns})
