@@ -166,7 +166,7 @@ def _half_life():
     from parataxis.methods.therapy_sequence.plan import Payoffs, Plan
 
     n, half = 2, np.full(2, 0.5)
-    one, none, rows = Payoffs(1.0, np.ones(3), np.ones(3)), np.zeros((0, n, n)), np.zeros((1, n))
+    one, none, rows = Payoffs(np.ones(3), np.ones(3), np.ones(3)), np.zeros((0, n, n)), np.zeros((1, n))
     plan = Plan(
         "",
         ("A",),
@@ -180,8 +180,8 @@ def _half_life():
         rows,
         (one,),
         (one,),
-        0.0,
-        0.0,
+        np.zeros(3),
+        np.zeros(3),
         np.ones(3),
         np.ones(3),
     )

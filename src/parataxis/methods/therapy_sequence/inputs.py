@@ -118,6 +118,14 @@ def _places(parts: Any) -> Iterator[Place]:
     )
     place = ("extensive", "utility")
     yield Place("utility after all lines", place, "utility", after.utility, ("extensive",), "extensive.utility")
+    yield from _first_cycles(after, ("extensive",), "after all lines", "extensive.", {}, ("extensive",))
+    for n, own in enumerate(after.own):
+        word, at = f"after all lines, {own.strategy}", ("extensive", "own", n)
+        yield Place(f"cost {word}", (*at, "cost"), "cost", own.cost, ("extensive cost",), "extensive.own.cost")
+        yield Place(
+            f"utility {word}", (*at, "utility"), "utility", own.utility, ("extensive",), "extensive.own.utility"
+        )
+        yield from _first_cycles(own, at, word, "extensive.own.", {}, ("extensive",))
     yield Place("deaths after all lines", ("extensive", "death"), "curve", math.nan, (), "extensive.death")
     for d, drug in enumerate(parts.drugs):
         for n, line in enumerate(drug.lines):
@@ -140,6 +148,7 @@ def _of_line(drug: str, n: int, line: Any, at: Path) -> Iterator[Place]:
             yield Place(
                 name, (*path, field), "utility", getattr(part, field), ("utility", n), prefix + field, drug, n + 1
             )
+    yield from _first_cycles(line, at, where, "", {"drug": drug, "line": n + 1}, ("utility", n))
     for schedule, field in ((line.stop, "stop"), (event, "adverse_event")):
         if (mean := sum(schedule.begin())) > 0:
             name = f"{where}: {field.replace('_', ' ')} probability"
@@ -148,3 +157,15 @@ def _of_line(drug: str, n: int, line: Any, at: Path) -> Iterator[Place]:
         yield Place(f"{where}: {field}", (*at, field), "constant", float(getattr(line, field)), (), field, drug, n + 1)
     for field in ("progression", "death"):
         yield Place(f"{where}: {field}", (*at, field), "curve", math.nan, (), field, drug, n + 1)
+
+
+def _first_cycles(
+    part: Any, at: Path, where: str, prefix: str, own: dict[str, Any], utility: tuple[Any, ...]
+) -> Iterator[Place]:
+    """Payoffs that the first cycles have of their own."""
+    for kind in ("cost", "utility"):
+        for n, value in enumerate(getattr(part, f"{kind}_cycles")):
+            name, field = f"{where}: {kind} in cycle {n + 1}", f"{kind}_cycles"
+            group = utility if kind == "utility" else ("cost", where, field)
+            if value:
+                yield Place(name, (*at, field, n), kind, value, group, prefix + field, **own)

@@ -118,7 +118,8 @@ def _null(model: Model) -> Check:
     what = "the order of drugs that are equal"
     drug = model.parts.drugs[0]
     first = replace(drug, lines=tuple(replace(each, deaths_of="") for each in drug.lines))
-    equal = model.with_parts(drugs=tuple(replace(first, id=each.id) for each in model.parts.drugs))
+    drugs = tuple(replace(first, id=each.id) for each in model.parts.drugs)
+    equal = model.with_parts(drugs=drugs, extensive=replace(model.parts.extensive, own=()))
     strategies = [each for each in equal.strategies if len(each.drugs) == len(equal.strategies[0].drugs)]
     depends = equal.dependence(strategies[0].name)
     plans = [equal.plan(each, depends) for each in strategies]
@@ -202,7 +203,12 @@ def halved(model: Model) -> Model:
         cycle_years=parts.cycle_years / 2,
         discount=discount,
         drugs=drugs,
-        extensive=replace(parts.extensive, cost=parts.extensive.cost / 2, death=death),
+        extensive=replace(
+            parts.extensive,
+            **_twice_paid(parts.extensive),
+            death=death,
+            own=tuple(replace(each, **_twice_paid(each)) for each in parts.extensive.own),
+        ),
         strategies=model.strategies,
         settings=settings,
         targets=(),
@@ -213,6 +219,15 @@ def _twice(dependence: dict[str, Any]) -> dict[str, Any]:
     return {key: 2 * value if key == "until" else value for key, value in dependence.items()}
 
 
+def _twice_paid(part: Any) -> dict[str, Any]:
+    """Each cycle's payoffs in two halves."""
+    return {
+        "cost": part.cost / 2,
+        "cost_cycles": tuple(each / 2 for each in part.cost_cycles for _ in range(2)),
+        "utility_cycles": tuple(each for each in part.utility_cycles for _ in range(2)),
+    }
+
+
 def _halved_line(model: Model, drug: str, place: int) -> Line:
     line, table = model.line(drug, place), model.table(drug, place)
     progression, death = _curve(table.progression, table.death)
@@ -220,7 +235,7 @@ def _halved_line(model: Model, drug: str, place: int) -> Line:
     once = model.behaviour.billed_once
     return replace(
         line,
-        cost=line.cost / 2,
+        **_twice_paid(line),
         cost_stopped=line.cost_stopped / 2,
         cost_always=line.cost_always / 2,
         recovery=2 * line.recovery,

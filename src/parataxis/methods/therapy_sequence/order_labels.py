@@ -84,6 +84,10 @@ def renamed(model: Model) -> Model:
         strategies=tuple(
             Strategy(name=names[each.name], drugs=tuple(drugs[drug] for drug in each.drugs)) for each in known
         ),
+        extensive=replace(
+            parts.extensive,
+            own=tuple(replace(each, strategy=keys.get(each.strategy, each.strategy)) for each in parts.extensive.own),
+        ),
         settings={
             name: {keys.get(who, who): value for who, value in table.items()} for name, table in parts.settings.items()
         },

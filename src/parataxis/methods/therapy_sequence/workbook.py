@@ -1,8 +1,8 @@
 """A model as an Excel workbook, in and out, and results as one.
 
-Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`,
-`parameters`, and `curves` (a column a curve, a row a cycle; a column `cycle`, if there is one, says which). A key with
-a dot is a key in a table, as in TOML; lists have semicolons.
+Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`, `after`
+(payoffs of single strategies after all lines), `parameters`, and `curves` (a column a curve, a row a cycle; a column
+`cycle`, if there is one, says which). A key with a dot is a key in a table, as in TOML; lists have semicolons.
 """
 
 import io
@@ -19,7 +19,7 @@ from parataxis.files import write_atomic
 from parataxis.methods.therapy_sequence.curve_files import places_by_cycle
 
 TEXTS = ("drugs", "what")
-LISTS = ("thresholds", "each", *TEXTS)
+LISTS = ("thresholds", "each", "cost_cycles", "utility_cycles", *TEXTS)
 SHEETS = ("model", "lines", "strategies")
 TABLES = ("drug", "strategy", "settings", "target", "parameter")  # what is no row of the sheet `model`
 
@@ -79,6 +79,9 @@ def read_workbook(path: Path) -> dict[str, Any]:
     for sheet, key, needed in (("targets", "target", "strategy"), ("parameters", "parameter", "what")):
         if sheet in sheets:
             model[key] = [_nested(row, curves, path) for row in _rows(sheets[sheet], path, sheet, (needed,))]
+    if "after" in sheets:
+        rows = _rows(sheets["after"], path, "after", ("strategy",))
+        model.setdefault("extensive", {})["own"] = [_nested(each, curves, path) for each in rows]
     for row in _rows(
         sheets.get("settings", pd.DataFrame(columns=["setting", "strategy"])), path, "settings", ("setting", "strategy")
     ):
@@ -161,6 +164,8 @@ def model_sheets(table: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """The sheets of a model's table (as read from TOML); `read_workbook` gives the table back."""
     curves: dict[str, list[float]] = {}
     top = {key: value for key, value in table.items() if key not in TABLES}
+    single = top.get("extensive", {}).get("own", [])
+    top["extensive"] = {key: value for key, value in top.get("extensive", {}).items() if key != "own"}
     rows = _flat(top, "", curves)
     sheets = {"model": pd.DataFrame({"key": list(rows), "value": list(rows.values())})}
     lines = []
@@ -179,6 +184,8 @@ def model_sheets(table: dict[str, Any]) -> dict[str, pd.DataFrame]:
     for key in ("target", "parameter"):
         if table.get(key):
             sheets[f"{key}s"] = pd.DataFrame([_flat(each, "", curves) for each in table[key]])
+    if single:
+        sheets["after"] = pd.DataFrame([_flat(each, "", curves) for each in single])
     longest = max(map(len, curves.values()), default=0)
     columns = {name: [*values, *[None] * (longest - len(values))] for name, values in curves.items()}
     sheets["curves"] = pd.DataFrame({"cycle": range(1, longest + 1), **columns})
