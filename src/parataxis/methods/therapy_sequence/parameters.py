@@ -81,9 +81,17 @@ def parameters(parts: ModelFile) -> list[Parameter]:
         if each.sd > 0:
             place = each.place
             found.setdefault((*place.group, place.value, each.sd, each.distribution), []).append(place)
+    names = [_name(places) for places in found.values()]
     return [
-        Parameter(_name(places), tuple(each.path for each in places), places[0].kind, mean, sd, distribution)
-        for (*_, mean, sd, distribution), places in found.items()
+        Parameter(
+            name if names.count(name) == 1 else f"{name} ({mean:g}, s.e. {sd:g})",
+            tuple(each.path for each in places),
+            places[0].kind,
+            mean,
+            sd,
+            distribution,
+        )
+        for name, ((*_, mean, sd, distribution), places) in zip(names, found.items(), strict=True)
     ]
 
 

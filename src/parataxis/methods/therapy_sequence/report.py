@@ -18,6 +18,8 @@ from parataxis.methods.therapy_sequence.sequence import SequenceModel
 from parataxis.methods.therapy_sequence.sources import source_table, unsaid
 from parataxis.page import page
 
+WORTHIEST = 10  # parameters of which it is told what knowing them is worth
+SOURCE = "regression on the draws (Strong, Oakley and Brennan 2014), natural cubic splines"
 THRESHOLDS = 61  # points of a curve over the willingness to pay
 
 
@@ -57,7 +59,8 @@ def _results(model: SequenceModel, table: pd.DataFrame) -> str:
     caption = (
         f"Expectations a patient, without Monte Carlo. Costs in {model.model.parts.currency or 'the file’s unit'}."
     )
-    return "<h2>Results</h2>" + _table(shown, caption)
+    years = _table(model.times(), "Years a patient spends in each state, not discounted.")
+    return "<h2>Results</h2>" + _table(shown, caption) + years
 
 
 def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
@@ -91,11 +94,21 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
     body.append(
         _table(draws.ranking(parts.thresholds[0]), f"Ranked by net benefit at {parts.thresholds[0]:,.0f} a QALY.")
     )
+    worth = analysis.evppi(parts.thresholds)
+    if len(draws.names) > 1 and len(worth):
+        shown = worth.head(WORTHIEST).rename(columns=lambda name: _worth_head(str(name)))
+        body.append(_table(shown, f"What knowing one parameter would be worth a patient: {SOURCE}."))
     if len(draws.names) > 1 and parameters(parts):
         threshold, pair = parts.thresholds[0], f"{draws.names[1]} less {draws.names[0]}"
         table = model.tornado(draws.names[1], draws.names[0])
         body.append(_figure(plots.tornado(table, threshold, pair, parts.currency), "One number at a time."))
     return "".join(body)
+
+
+def _worth_head(name: str) -> str:
+    kind, _, threshold = name.partition("_")
+    words = {"evppi": "EVPPI", "error": "its s.e."}
+    return f"{words[kind]} at {float(threshold):,.0f}" if threshold else name
 
 
 def _survival(model: SequenceModel, calibrations: Sequence[Calibration]) -> str:
