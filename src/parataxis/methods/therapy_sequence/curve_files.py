@@ -38,18 +38,21 @@ class Folder:
 
     def column(self, file: str, column: str) -> Float[np.ndarray, " row"]:
         """One column of numbers."""
-        table = self.table(file)
-        if column not in table:
-            raise BadInput(f"{file}: no column {column!r}; there: {', '.join(map(str, table.columns))}")
-        try:
-            return table[column].to_numpy(float)
-        except ValueError:
-            raise BadInput(f"{file}: column {column!r} is not of numbers") from None
+        return _numbers(self.table(file), file, column)
 
     def by_cycle(self, file: str, column: str) -> Float[np.ndarray, " cycle"]:
         """A column, a row a cycle: by the column `cycle`, if there is one, else the first row is cycle 1."""
-        values = self.column(file, column)
-        return values[places_by_cycle(self.table(file), f"{file}:")]
+        table = self.table(file)
+        return _numbers(table, file, column)[places_by_cycle(table, f"{file}:")]
+
+
+def _numbers(table: pd.DataFrame, file: str, column: str) -> Float[np.ndarray, " row"]:
+    if column not in table:
+        raise BadInput(f"{file}: no column {column!r}; there: {', '.join(map(str, table.columns))}")
+    try:
+        return table[column].to_numpy(float)
+    except ValueError:
+        raise BadInput(f"{file}: column {column!r} is not of numbers") from None
 
 
 def places_by_cycle(table: pd.DataFrame, where: str) -> Int[np.ndarray, " cycle"]:
