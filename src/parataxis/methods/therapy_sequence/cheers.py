@@ -84,6 +84,8 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> dict[str, str]:
     n = len(analysis.draws.cost)
     spread = model.model.parts.uncertainty
     curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
+    told = any(each.distribution or each.standard_error for each in model.model.parts.parameters)
+    others = ", others as the table of inputs has them" if told else ""
     fitted = "; dependence fitted anew in each draw" if analysis.recalibrated else ""
     threshold = model.model.parts.thresholds[0]
     rank = analysis.draws.ranking(threshold)
@@ -91,7 +93,7 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> dict[str, str]:
         "Characterizing uncertainty": (
             f"{n:,} draws of {len(analysis.varied)} parameters: costs gamma (standard error {100 * spread.costs:g} % "
             f"of the mean), utilities beta ({spread.utilities:g}), probabilities beta "
-            f"({100 * spread.probabilities:g} %); {curves}{fitted}"
+            f"({100 * spread.probabilities:g} %){others}; {curves}{fitted}"
         ),
         "Effect of uncertainty": (
             f"at {threshold:,.0f} a QALY {rank['strategy'].iloc[0]} is best in "

@@ -94,15 +94,22 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
     body.append(
         _table(draws.ranking(parts.thresholds[0]), f"Ranked by net benefit at {parts.thresholds[0]:,.0f} a QALY.")
     )
-    worth = analysis.evppi(parts.thresholds)
-    if len(draws.names) > 1 and len(worth):
-        shown = worth.head(WORTHIEST).rename(columns=lambda name: _worth_head(str(name)))
-        body.append(_table(shown, f"What knowing one parameter would be worth a patient: {SOURCE}."))
+    if len(draws.names) > 1:
+        body.append(_worth(analysis.evppi(parts.thresholds)))
     if len(draws.names) > 1 and parameters(parts):
         threshold, pair = parts.thresholds[0], f"{draws.names[1]} less {draws.names[0]}"
         table = model.tornado(draws.names[1], draws.names[0])
         body.append(_figure(plots.tornado(table, threshold, pair, parts.currency), "One number at a time."))
     return "".join(body)
+
+
+def _worth(table: pd.DataFrame) -> str:
+    """Of the parameters that are worth knowing."""
+    known = table[table.filter(like="evppi_").sum(axis=1) > 0].head(WORTHIEST)
+    if not len(known):
+        return f"<p>Knowing one parameter alone would change no choice ({SOURCE}).</p>" if len(table) else ""
+    shown = known.rename(columns=lambda name: _worth_head(str(name)))
+    return _table(shown, f"What knowing one parameter would be worth a patient: {SOURCE}.")
 
 
 def _worth_head(name: str) -> str:
