@@ -133,7 +133,7 @@ MORE_BAD = [
     _bad("late", "the data end at cycle 20, the horizon is cycles=40; give tail_from=21"),
     _bad("falling", "drug 'A', line 1: progression, cycle 2: incidence=0.0343 falls: expected one that rises"),
     _bad("percent", "progression, cycle 1: incidence=3.43: expected 0 to 1; in percent?"),
-    _bad("key", "drug[1].line[1].cost_allways: unknown key; known: cost, cost_stopped"),
+    _bad("key", "drug[1].line[1].cost_allways: unknown key; known: cost, cost_cycles, cost_stopped"),
     _bad("text", "cycles='forty': expected a whole number"),
     _bad("form", "expected {hazard_ratio, until} or {clayton}"),
     _bad("event", "adverse_event.probability: unknown key"),
