@@ -13,7 +13,7 @@ CHECK = ["therapy", "check", "model.toml"]
 RUN = ["therapy", "run", "model.toml"]
 CALIBRATE = ["therapy", "calibrate", "model.toml"]
 PSA = ["therapy", "psa", "model.toml", "--draws", "200"]
-REPORT = ["therapy", "report", "model.toml", "--draws", "100"]
+REPORT = ["therapy", "report", "model.toml", "--draws", "50"]
 AUDIT = ["therapy", "audit", "model.toml"]
 
 

@@ -266,7 +266,7 @@ def report_command(
 ) -> None:
     """One HTML page: results, plane, acceptability, survival over the trials, calibration, CHEERS 2022, inputs.
 
-    Example: parataxis therapy report model.toml --draws 100
+    Example: parataxis therapy report model.toml --draws 50
     """
     from parataxis.methods.therapy_sequence.report import report
     from parataxis.progress import watching
