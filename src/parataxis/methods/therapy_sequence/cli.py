@@ -243,11 +243,15 @@ def psa_command(
 
 
 def _drawn(analysis: "Analysis", threshold: float, tables: dict[str, "pd.DataFrame"]) -> str:
+    from parataxis.methods.therapy_sequence.information import worthwhile
+
     curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
-    worth = f"value of knowing one parameter, by regression: the {SHOWN} worthiest"
-    ranked = f"by net benefit at {threshold:,.0f} a QALY"
-    heads = zip((ranked, "probability to be best", "value of perfect information", worth), tables.values(), strict=True)
-    shown = [f"{head}\n{aligned(table.head(SHOWN))}" for head, table in heads if len(table)]
+    heads = (f"by net benefit at {threshold:,.0f} a QALY", "probability to be best", "value of perfect information")
+    shown = [f"{head}\n{aligned(table)}" for head, table in zip(heads, tables.values(), strict=False)]
+    if len(known := worthwhile(tables["evppi"]).head(SHOWN)):
+        shown.append(f"value of knowing one parameter, by regression; the worthiest\n{aligned(known)}")
+    elif len(tables["evppi"]):
+        shown.append("knowing one parameter alone would change no choice, by regression")
     n = len(analysis.draws.cost)
     return "\n\n".join([f"{n:,} draws of {len(analysis.varied)} parameters; {curves}", *shown])
 

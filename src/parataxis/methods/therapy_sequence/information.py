@@ -40,6 +40,11 @@ def evppi(draws: Draws, values: pd.DataFrame, thresholds: Sequence[float]) -> pd
     return table.iloc[order].reset_index(drop=True)
 
 
+def worthwhile(table: pd.DataFrame) -> pd.DataFrame:
+    """Of a table of `evppi`, the parameters that are worth knowing at some threshold."""
+    return table[table.filter(like="evppi_").sum(axis=1) > 0]
+
+
 def spline(values: Float[np.ndarray, " draw"]) -> Float[np.ndarray, "draw basis"]:
     """One, the value, and a cubic that is a line beyond the outer knots, for each inner knot."""
     spread = np.ptp(values)

@@ -12,6 +12,7 @@ from parataxis.methods.therapy_sequence.behaviour import CORRECTED
 from parataxis.methods.therapy_sequence.calibrate import Calibration
 from parataxis.methods.therapy_sequence.cheers import BLANK, cheers
 from parataxis.methods.therapy_sequence.exact import Occupancy
+from parataxis.methods.therapy_sequence.information import worthwhile
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.psa import Analysis
 from parataxis.methods.therapy_sequence.sequence import SequenceModel
@@ -105,7 +106,7 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
 
 def _worth(table: pd.DataFrame) -> str:
     """Of the parameters that are worth knowing."""
-    known = table[table.filter(like="evppi_").sum(axis=1) > 0].head(WORTHIEST)
+    known = worthwhile(table).head(WORTHIEST)
     if not len(known):
         return f"<p>Knowing one parameter alone would change no choice ({SOURCE}).</p>" if len(table) else ""
     shown = known.rename(columns=lambda name: _worth_head(str(name)))
