@@ -2,6 +2,7 @@
 
 {"listing": "name"}        folders are listed by name, or by "creation", either also " backward"
 {"stamp": true}            the time stamps of files tell in what order they were written
+{"steady": true}           a file is read when no other thread or process has it open for writing
 
 See also `_parataxis_pipes`.
 """
@@ -9,14 +10,20 @@ See also `_parataxis_pipes`.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import os
 import sys
+import threading
+import time
+import weakref
 from typing import Any
 
 import _parataxis_pipes as pipes
 
-_stat, _listdir, _open, _pread = os.stat, os.listdir, os.open, os.pread
+_stat, _listdir, _open, _pread, _sleep, _ident = os.stat, os.listdir, os.open, os.pread, time.sleep, threading.get_ident
+STEP = 0.002  # seconds
+WRITING = "a file that another is writing"
 
 
 def install(watch: Any, table: Any) -> None:
@@ -97,7 +104,7 @@ def _writes(watch: Any, table: Any) -> None:
     opening = pipes.opening(watch, open)
     if "stamp" in watch.plan:  # that a file is not there is no trouble to who asks for its stamp: no _Call
         opening = _stamping(watch, opening, table)
-    opener = _Call(watch, opening)
+    opener = _Call(watch, _told_to(watch.writers, opening))
     table.add(open, opener)
     builtins.open = io.open = opener
     for name in ("replace", "rename", "utime", "truncate", "remove", "unlink", "mkdir", "rmdir"):
@@ -140,6 +147,72 @@ def _stamping(watch: Any, real: Any, table: Any) -> Any:
 # -- what others do ------------------------------------------------------------------------------------------------
 
 
+class Writers:
+    """Which files others have open for writing: other threads by `open`, children in any way."""
+
+    def __init__(self) -> None:
+        self.streams: list[tuple[Any, int, tuple[int, int]]] = []
+
+    def opened(self, stream: Any) -> None:
+        status = _stat(stream.fileno())
+        self.streams.append((weakref.ref(stream), _ident(), (status.st_dev, status.st_ino)))
+
+    def has(self, path: str) -> bool:
+        try:
+            status = _stat(path)
+        except (OSError, ValueError):
+            return False
+        file, me = (status.st_dev, status.st_ino), _ident()
+        if any(file == other and who != me and _is_open(stream()) for stream, who, other in self.streams):
+            return True
+        return any(_has_open(child, file) for child in _children())
+
+
+def _is_open(stream: Any) -> bool:
+    return stream is not None and not stream.closed
+
+
+def _children() -> list[str]:
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        for thread in _listdir("/proc/self/task"):
+            found += _text("/proc/self/task/%s/children" % thread).split()
+    return found
+
+
+def _has_open(process: str, file: tuple[int, int]) -> bool:
+    try:
+        handles = _listdir("/proc/%s/fd" % process)
+    except OSError:
+        return False
+    for handle in handles:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            status = _stat("/proc/%s/fd/%s" % (process, handle))
+            if (status.st_dev, status.st_ino) == file:
+                flags = int(_text("/proc/%s/fdinfo/%s" % (process, handle)).split("flags:")[1].split()[0], 8)
+                if flags & (os.O_WRONLY | os.O_RDWR):
+                    return True
+    return False
+
+
+def _text(path: str) -> str:
+    handle = _open(path, os.O_RDONLY)
+    try:
+        return os.fsdecode(_pread(handle, 4096, 0))
+    finally:
+        os.close(handle)
+
+
+def _told_to(writers: Writers, real: Any) -> Any:
+    def opens(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        stream = real(file, mode, *args, **kwargs)
+        if set(mode) & set("wax+"):
+            writers.opened(stream)
+        return stream
+
+    return opens
+
+
 def look_into(watch: Any, path: Any, frame: Any) -> None:
     """Tell of a folder about to be listed that holds what the test has not made."""
     try:
@@ -151,7 +224,13 @@ def look_into(watch: Any, path: Any, frame: Any) -> None:
 
 
 def look_at(watch: Any, path: str, frame: Any) -> None:
-    """Tell of a file about to be read that is empty, or that ends within a line: somebody may still be writing it."""
+    """Tell of a file about to be read that others write; or that is empty, or ends within a line: they may."""
+    while watch.writers.has(path):
+        granted = watch.spend(STEP) if "steady" in watch.plan else 0.0
+        if not granted:
+            watch.trouble("file", WRITING, frame)
+            break
+        _sleep(granted)
     try:
         size = _stat(path).st_size
         handle = _open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)) if size else -1
