@@ -13,7 +13,7 @@ from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.outcomes import Run
-from parataxis.methods.flaky_tests.session import Limits
+from parataxis.methods.flaky_tests.session import Limits, Order
 from parataxis.methods.flaky_tests.survey import laboratory
 
 pytestmark = pytest.mark.usefixtures("forks")
@@ -116,7 +116,8 @@ def test_files_are_part_of_the_state(lab, warm):
 
 def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(lab):
     lab = lab("many_cleaners", *SOME_CLEANERS)
-    assert lab.walk(tuple(range(7)), [5, 6]) == ["...F...."] * 2
+    (done,) = lab.run([Order("lab", 0, tuple(range(7)), probes=((5,), (6,)), each=True)])
+    assert done.probed == [end * 2 for end in "...F...."]
 
 
 def test_of_many_victims_the_later_ones_share_what_was_found_for_the_first(lab, warm, monkeypatch):

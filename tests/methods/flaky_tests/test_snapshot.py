@@ -394,6 +394,21 @@ def test_with_a_snapshot_orders_run_one_at_a_time(written, tmp_path):
 
 
 @pytest.mark.usefixtures("lean")
+def test_two_snapshots_of_one_tree_are_not_taken_at_a_time(suite):
+    """The second would take what the first one's test has just written for the user's, and put that back."""
+    planted = suite("leaves_files")
+    sessions = [Session(planted, number, seed=1, isolation="snapshot") for number in range(2)]
+    with sessions[1] as second:
+        with sessions[0] as first:
+            order = Order("a", 0, (first.collected().ids.index("test_report.py::test_none_here"),))
+            second.collected()
+            assert run(first, order) == ["."]
+            with pytest.raises(BadInput, match=r"another hunt puts its files back; wait until that has ended$"):
+                run(second, order)
+        assert run(second, order) == ["."]
+
+
+@pytest.mark.usefixtures("lean")
 @pytest.mark.parametrize("how", ["stopped early", "parent killed"])
 def test_an_order_that_is_cut_short_leaves_no_file(written, how):
     text = f"""
@@ -456,7 +471,7 @@ def orders(worker, monkeypatch, tmp_path):
         settings = {"isolation": asked, "private": [str(tmp_path / "project")], "aside": "", "ignore": [], "ours": []}
         folder = tmp_path / str(asked)
         folder.mkdir()
-        return module._Orders("", str(folder), settings, None)._isolation()
+        return module._Orders("", str(folder), settings, None, -1)._isolation()
 
     return isolation
 
