@@ -57,7 +57,7 @@ def _leak_behind(lab: "_Lab", hint: Hint) -> list[Hint]:
 
     A race is not among these: two that run into each other may well leave two of what should be one.
     """
-    if hint.kind in ("concurrency", "resource leak") or not lab.base.ran_to_the_end():
+    if hint.kind in ("concurrency", "resource leak") or not lab.base.only_asserted():
         return []
     if behind := left_for_good(lab.base, files=hint.kind == "async wait"):
         return behind

@@ -92,9 +92,14 @@ class Runs:
         return found.most_common(1)[0][0] if max(found.values(), default=0) > 0 else ("", "")
 
 
-    def ran_to_the_end(self) -> bool:
-        """Whether failing runs were not cut short: nothing but assertions was left to be done."""
-        return all((seen["failure"] or {}).get("last") for seen in self.seen if seen["failure"])
+    def had_nothing_left_to_do(self) -> bool:
+        """Whether failing runs failed in the last thing that they do."""
+        return all(seen["failure"].get("last") for seen in self.seen if seen["failure"])
+
+    def only_asserted(self) -> bool:
+        """Whether failing runs were not cut short at all: they did all that they do, and it was not as they said."""
+        chains = [seen["failure"]["chain"] for seen in self.seen if seen["failure"]]
+        return self.had_nothing_left_to_do() and all(chain[:1] == [["AssertionError", ""]] for chain in chains)
 
 
 def seen_along(runs: Runs) -> list[Hint]:
@@ -126,7 +131,7 @@ def together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
 # What a failing test leaves only because it was cut short is less than that.
 LEFT = {"held": 3, "threads": 3, "processes": 3, "slots": 3, "kilobytes": 1000}
 # What a failing test leaves although nothing was left to be done, and whatever was at work has had time to end.
-AT_ITS_END = ("descriptors", "slots", "files", "threads", "processes")
+AT_ITS_END = ("descriptors", "slots", "files", "threads", "processes", "handlers")
 # Left by what did end, and well.
 NOT_CUT_SHORT = ("tasks", "unclosed")
 # The amount varies in passing runs, too, and those with the most fail: what is one of them, and a difference.
@@ -144,8 +149,8 @@ ABOVE, VARIES = 0.95, 0.5  # of pairs, failing above passing; of the difference,
 
 def _left(runs: Runs) -> Iterator[Hint]:
     failed = np.array(runs.failed)
-    last = runs.ran_to_the_end()
-    for name in dict.fromkeys((*NOT_CUT_SHORT, *LEFT, *BY_AMOUNT)):
+    last = runs.had_nothing_left_to_do()
+    for name in dict.fromkeys((*NOT_CUT_SHORT, *AT_ITS_END, *LEFT, *BY_AMOUNT)):
         left = np.array([seen["left"].get(name, 0) for seen in runs.seen])
         bad, good = left[failed], left[~failed]
         more = float(np.median(bad) - np.median(good))
@@ -177,13 +182,14 @@ def not_taken_out(runs: Runs) -> list[Hint]:
         return []
     hints = []
     names = sorted({name for seen in runs.seen for name in seen["holds"]})
-    for name in names:
-        held = np.array([seen["holds"].get(name, 0) for seen in runs.seen])
+    numbers = {name: np.array([seen["holds"].get(name, 0) for seen in runs.seen]) for name in names}
+    varying = {name: held for name, held in numbers.items() if np.ptp(held)}
+    for name, held in varying.items():
         peak = np.array([seen["peaks"].get(name, 0) for seen in runs.seen])
         bad, good = held[failed], held[~failed]
         if bad.min() <= good.max() or not np.all(peak[~failed] > good):
             continue
-        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * len(names)
+        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * len(varying)
         says = f"failing runs leave {np.median(bad):.0f} in {name}, passing runs {np.median(good):.0f}"
         hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))
     return sorted((hint for hint in hints if hint.p < ALPHA), key=lambda hint: hint.p)[:1]
@@ -198,13 +204,14 @@ def counted(runs: Runs) -> list[Hint]:
     """What the suite's own objects count, if it varies in passing runs and failing runs have most of it, or least."""
     failed, hints = np.array(runs.failed), []
     names = set.intersection(*(set(seen["counts"]) for seen in runs.seen)) if runs.seen else set()
-    for name in sorted(names):
-        counts = np.array([min(seen["counts"][name], LARGEST) for seen in runs.seen])
+    numbers = {name: np.array([min(seen["counts"][name], LARGEST) for seen in runs.seen]) for name in sorted(names)}
+    varying = {name: counts for name, counts in numbers.items() if np.ptp(counts)}
+    for name, counts in varying.items():
         for sign in (1, -1):
             bad, good = sign * counts[failed], sign * counts[~failed]
             if not (bad.size and good.size and _by_amount(bad, good, float(np.median(bad) - np.median(good)), 1.0)):
                 continue
-            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * 2 * len(names)
+            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * 2 * len(varying)
             says = f"failing runs leave {name} at {np.median(counts[failed]):.0f}, "
             says += f"passing runs at {np.median(counts[~failed]):.0f}"
             hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))

@@ -7,8 +7,10 @@ work has some time to end: what it holds until then is not left.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
+import logging
 import os
 import sys
 import time
@@ -26,12 +28,19 @@ _sleep, _listdir, _exists, _steady = time.sleep, os.listdir, os.path.lexists, ti
 def holdings() -> dict[str, int]:
     """What this process holds; `blocks` are pieces of memory, large or small."""
     held = {"threads": process.threads(), "blocks": getattr(sys, "getallocatedblocks", int)()}
+    held["handlers"] = _handlers() + getattr(atexit, "_ncallbacks", int)()
     with contextlib.suppress(OSError, ValueError):
         with open("/proc/self/statm") as stream:
             held["kilobytes"] = int(stream.read().split()[1]) * 4
         held["descriptors"] = len(_listdir("/proc/self/fd"))
         held["processes"] = _children()
     return held
+
+
+def _handlers() -> int:
+    """Of all loggers."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    return sum(len(getattr(logger, "handlers", ())) for logger in loggers)
 
 
 def _children() -> int:
