@@ -86,6 +86,12 @@ def test_an_import_is_found_down_to_the_module(lab):
     assert found.modules == ("test_uses_helper.py",)
 
 
+def test_an_order_that_the_suite_declares_is_told(lab, warm):
+    found = found_in(lab("order_markers"), "::test_second")
+    assert [short(chain.tests) for chain in found.chains] == [["test_first"]]
+    assert "the suite declares the order of these tests by a marker" in found.notes
+
+
 def test_a_test_that_fails_when_it_is_run_twice(lab, warm):
     found = found_in(lab("not_idempotent"), "::test_once")
     assert (found.kind, found.alone, found.again) == (Dependence.REPEAT, ".", "F")

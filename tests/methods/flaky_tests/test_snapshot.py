@@ -20,7 +20,8 @@ from parataxis.methods.flaky_tests.journal import read_journal
 from parataxis.methods.flaky_tests.protocol import PROTOCOLS, Protocol
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import PUT_BACK, Collected, Limits, Order, Session, SessionDied
-from parataxis.methods.flaky_tests.survey import _because
+from parataxis.methods.flaky_tests.suite import find_suite
+from parataxis.methods.flaky_tests.survey import _because, head_of
 from parataxis.methods.flaky_tests.text import notes
 
 pytestmark = pytest.mark.usefixtures("forks")
@@ -488,6 +489,14 @@ def test_the_best_that_can_be_had_is_taken_and_why_not_a_better_is_told(orders, 
 
 NO_OVERLAY, NO_SNAPSHOT = "no overlay can be had (x)", "no snapshot can be had (y)"
 LEFT = "files that a test leaves are seen by later orders"
+
+
+def test_where_no_fork_is_safe_the_report_says_so():
+    """As on Windows and macOS; what is then done is what is done where threads run."""
+    found = Collected(["a"], [], [], [], 1, False, "overlay", {}, [], "", "", "")
+    assert _because(found) == ["this system has no safe fork: each order runs in an interpreter of its own"]
+    asked = {"root": "", "arguments": [], "protocol": "quick", "level": "", "seed": 0, "timeout": 1.0}
+    assert not head_of(find_suite([Path(__file__)]), found, found, **asked).forks
 
 
 @pytest.mark.parametrize(
