@@ -8,7 +8,15 @@ from collections import Counter
 import pytest
 
 from parataxis.methods.flaky_tests.chance import Scored, explain_chance, score, tally
-from parataxis.methods.flaky_tests.chance_seen import KINDS, Hint, Runs, counted, left_for_good, not_taken_out, seen_along
+from parataxis.methods.flaky_tests.chance_seen import (
+    KINDS,
+    Hint,
+    Runs,
+    counted,
+    left_for_good,
+    not_taken_out,
+    seen_along,
+)
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
 from parataxis.methods.flaky_tests.study_inputs import MADE
 

@@ -16,8 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, KINDS, Runs, counted, failing_line
-from parataxis.methods.flaky_tests.chance_seen import left_for_good, not_taken_out, seen_along
+from parataxis.methods.flaky_tests.chance_seen import (
+    ALPHA,
+    FIXES,
+    KINDS,
+    Runs,
+    counted,
+    failing_line,
+    left_for_good,
+    not_taken_out,
+    seen_along,
+)
 from parataxis.methods.flaky_tests.diagnosis import Hint
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
 from parataxis.methods.flaky_tests.session import Limits, Order, Session

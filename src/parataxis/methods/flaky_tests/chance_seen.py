@@ -91,7 +91,6 @@ class Runs:
                 found[each] += 1 if failed else -1
         return found.most_common(1)[0][0] if max(found.values(), default=0) > 0 else ("", "")
 
-
     def had_nothing_left_to_do(self) -> bool:
         """Whether failing runs failed in the last thing that they do."""
         return all(seen["failure"].get("last") for seen in self.seen if seen["failure"])

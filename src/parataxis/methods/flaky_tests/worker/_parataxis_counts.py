@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import collections
-import gc
 import sys
 from typing import Any
 
@@ -16,10 +15,10 @@ GROWING = (list, dict, set, collections.deque)
 
 
 class Counts:
-    """A trace function: waits for the end of the function with this code, and looks on whenever one of the suite's ends.
+    """A trace function: waits for the end of the function with this code, and looks whenever one of the suite's ends.
 
-    found: the numbers and amounts where all has come to rest; held: of those, what containers hold, and the living
-    objects of the suite's own classes; peak: the most that a container was seen to hold.
+    found: numbers and amounts where all has come to rest; held: of those, what containers hold; peak: the most that
+    each was seen to hold.
     """
 
     def __init__(self, own: Any, code: Any) -> None:
@@ -62,12 +61,6 @@ class Counts:
         sys.settrace(None)
         self._look(self._roots, self._globals)
         self._roots = []
-        gc.collect(1)
-        for thing in gc.get_objects():
-            kind = type(thing)
-            if self._is_own(kind) and not issubclass(kind, (BaseException, type)):
-                name = "%s objects" % kind.__qualname__
-                self.held[name] = self.held.get(name, 0) + 1
 
     def _keep_peak(self) -> None:
         for name, number in self.held.items():

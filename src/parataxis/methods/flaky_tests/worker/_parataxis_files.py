@@ -2,7 +2,7 @@
 
 {"listing": "name"}        folders are listed by name, or by "creation", either also " backward"
 {"stamp": true}            the time stamps of files tell in what order they were written
-{"steady": true}           a file is read when no other thread or process has it open for writing
+{"steady": true}           a file is read as it is when no other thread or process has it open for writing
 
 See also `_parataxis_pipes`.
 """
@@ -13,6 +13,7 @@ import builtins
 import contextlib
 import io
 import os
+import stat
 import sys
 import threading
 import time
@@ -21,8 +22,9 @@ from typing import Any
 
 import _parataxis_pipes as pipes
 
-_stat, _listdir, _open, _pread, _sleep, _ident = os.stat, os.listdir, os.open, os.pread, time.sleep, threading.get_ident
-STEP = 0.002  # seconds
+_stat, _listdir, _open, _pread, _pwrite = os.stat, os.listdir, os.open, os.pread, os.pwrite
+_sleep, _ident, _now = time.sleep, threading.get_ident, time.time_ns
+STEP, LARGEST, JUST = 0.002, 10_000_000, 50_000_000  # seconds; bytes; ns
 WRITING = "a file that another is writing"
 
 
@@ -104,7 +106,10 @@ def _writes(watch: Any, table: Any) -> None:
     opening = pipes.opening(watch, open)
     if "stamp" in watch.plan:  # that a file is not there is no trouble to who asks for its stamp: no _Call
         opening = _stamping(watch, opening, table)
-    opener = _Call(watch, _told_to(watch.writers, opening))
+    opening = _told_to(watch.writers, opening)
+    if "steady" in watch.plan and hasattr(os, "memfd_create"):
+        opening = _steady(watch, opening)
+    opener = _Call(watch, opening)
     table.add(open, opener)
     builtins.open = io.open = opener
     for name in ("replace", "rename", "utime", "truncate", "remove", "unlink", "mkdir", "rmdir"):
@@ -126,9 +131,9 @@ def _stamping(watch: Any, real: Any, table: Any) -> Any:
             written[status.st_dev, status.st_ino] = len(written) + sum(written.values()) + 1
         return stream
 
-    def later(stat: Any) -> Any:
+    def later(real_stat: Any) -> Any:
         def stats(*args: Any, **kwargs: Any) -> Any:
-            status = stat(*args, **kwargs)
+            status = real_stat(*args, **kwargs)
             late = written.get((status.st_dev, status.st_ino))
             if late is None:
                 return status
@@ -139,8 +144,8 @@ def _stamping(watch: Any, real: Any, table: Any) -> Any:
 
         return stats
 
-    for stat in (os.stat, os.lstat, os.fstat):
-        table.add(stat, later(stat))
+    for each in (os.stat, os.lstat, os.fstat):
+        table.add(each, later(each))
     return opens
 
 
@@ -203,6 +208,44 @@ def _text(path: str) -> str:
         os.close(handle)
 
 
+def _steady(watch: Any, real: Any) -> Any:
+    def opens(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        copy = None
+        named = isinstance(file, (str, bytes, os.PathLike)) and not set(mode) & set("wax+")
+        if named and not watch.at_work.on and watch.own.site(sys._getframe(1)):
+            watch.at_work.on = True
+            with contextlib.suppress(OSError, ValueError):
+                copy = _whole_copy(watch, os.fsdecode(file))
+            watch.at_work.on = False
+        return real(file if copy is None else copy, mode, *args, **kwargs)
+
+    return opens
+
+
+def _whole_copy(watch: Any, path: str) -> int | None:
+    """A descriptor of what a file holds while nobody writes it; None if that can't be had in time."""
+    while watch.writers.has(path):
+        granted = watch.spend(STEP)
+        if not granted:
+            return None
+        _sleep(granted)
+    before = _stat(path)
+    if not stat.S_ISREG(before.st_mode) or before.st_size > LARGEST:
+        return None
+    handle = _open(path, os.O_RDONLY)
+    try:
+        content = _pread(handle, before.st_size, 0)
+    finally:
+        os.close(handle)
+    being_written, after = watch.writers.has(path), _stat(path)  # in this order: who has just closed it left a stamp
+    being_written |= not content and _now() - after.st_mtime_ns < JUST  # it is being opened
+    if being_written or (before.st_mtime_ns, before.st_ino) != (after.st_mtime_ns, after.st_ino):
+        return _whole_copy(watch, path) if watch.spend(STEP) else None
+    copy = os.memfd_create("steady")
+    _pwrite(copy, content, 0)
+    return copy
+
+
 def _told_to(writers: Writers, real: Any) -> Any:
     def opens(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         stream = real(file, mode, *args, **kwargs)
@@ -225,12 +268,8 @@ def look_into(watch: Any, path: Any, frame: Any) -> None:
 
 def look_at(watch: Any, path: str, frame: Any) -> None:
     """Tell of a file about to be read that others write; or that is empty, or ends within a line: they may."""
-    while watch.writers.has(path):
-        granted = watch.spend(STEP) if "steady" in watch.plan else 0.0
-        if not granted:
-            watch.trouble("file", WRITING, frame)
-            break
-        _sleep(granted)
+    if watch.writers.has(path):
+        watch.trouble("file", WRITING, frame)
     try:
         size = _stat(path).st_size
         handle = _open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)) if size else -1

@@ -107,7 +107,7 @@ class Watch:
         self.counts: counts.Counts | None = None
         self.work = work.Work(self)
         self.created: dict[str, int] = {}  # names of files, in which order
-        self.writers = files.Writers()
+        self.writers, self.at_work = files.Writers(), _at_work
         self.budget = 1.5  # seconds that interventions may add
         self._on = False
 
