@@ -14,7 +14,7 @@ from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.report import Report
-from parataxis.methods.flaky_tests.session import Limits
+from parataxis.methods.flaky_tests.session import Limits, Order
 from parataxis.methods.flaky_tests.survey import laboratory
 
 pytestmark = pytest.mark.usefixtures("forks")
@@ -87,6 +87,12 @@ def test_an_import_is_found_down_to_the_module(lab):
     assert found.modules == ("test_uses_helper.py",)
 
 
+def test_an_order_that_the_suite_declares_is_told(lab, warm):
+    found = found_in(lab("order_markers"), "::test_second")
+    assert [short(chain.tests) for chain in found.chains] == [["test_first"]]
+    assert "the suite declares the order of these tests by a marker" in found.notes
+
+
 def test_a_test_that_fails_when_it_is_run_twice(lab, warm):
     found = found_in(lab("not_idempotent"), "::test_once")
     assert (found.kind, found.alone, found.again) == (Dependence.REPEAT, ".", "F")
@@ -134,7 +140,8 @@ def test_files_are_part_of_the_state(lab, warm):
 
 def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(lab):
     lab = lab("many_cleaners", *SOME_CLEANERS)
-    assert lab.walk(tuple(range(7)), [5, 6]) == ["...F...."] * 2
+    (done,) = lab.run([Order("lab", 0, tuple(range(7)), probes=((5,), (6,)), each=True)])
+    assert done.probed == [end * 2 for end in "...F...."]
 
 
 def test_of_many_victims_the_later_ones_share_what_was_found_for_the_first(lab, warm, monkeypatch):
