@@ -28,8 +28,8 @@ class Case:
         return Interdependence(self.actors, np.array([[0.0, self.first_on_second], [self.second_on_first, 0.0]]))
 
     def game(self, form: str = "log", transposed: bool = False) -> Game:
-        """form: "log" or "power", as published. transposed: with the direction read the other way round, as the authors'
-        suite did until February 2026.
+        """form: "log" or "power", as published. transposed: with the direction read the other way round, as the
+        authors' suite did until February 2026.
         """
         if form not in FORMS:
             raise BadInput(f"form={form!r}: expected {', '.join(map(repr, FORMS))}")

@@ -37,7 +37,9 @@ class Certificate:
 
     def __str__(self) -> str:
         if self.holds:
-            return f"nobody gains more than {max(self.gain, 0):.1e} by moving alone ({self.searched:,} deviations tried)"
+            return (
+                f"nobody gains more than {max(self.gain, 0):.1e} by moving alone ({self.searched:,} deviations tried)"
+            )
         return f"{self.actor} gains {self.gain:.3g} by moving to {self.action:.6g}: no equilibrium"
 
 

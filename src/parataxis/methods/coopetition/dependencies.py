@@ -66,8 +66,8 @@ class Dependencies:
             key, pair = (row.depender, row.dependum), (row.depender, row.dependum, row.dependee)
             if pair in pairs:
                 raise BadInput(
-                    f"{row.depender!r} depends on {row.dependee!r} for {row.dependum!r} twice; leave one of them out, or "
-                    "give one another text"
+                    f"{row.depender!r} depends on {row.dependee!r} for {row.dependum!r} twice; leave one of them out, "
+                    "or give one another text"
                 )
             if seen.setdefault(key, row.importance) != row.importance:
                 raise BadInput(
@@ -123,7 +123,9 @@ class Dependencies:
                 needed[i] = sum(its[name] for name in sorted(its))
         for i in needs:
             if not needed[i].any():
-                raise BadInput(f"actor {self.names[i]!r}: importance sums to 0; give what it needs an importance above 0")
+                raise BadInput(
+                    f"actor {self.names[i]!r}: importance sums to 0; give what it needs an importance above 0"
+                )
         return Interdependence(self.names, np.divide(provided, needed, out=np.zeros((n, n)), where=needed > 0))
 
     def frame(self) -> pd.DataFrame:
@@ -139,7 +141,7 @@ class Dependencies:
         return pd.DataFrame(columns)
 
     def with_importance(self, importance: dict[str, float]) -> "Dependencies":
-        """The same with other importance for some dependums, by their text. Raises BadInput for one that is not there."""
+        """The same with other importance for some dependums, by their text. Raises BadInput."""
         if unknown := sorted(set(importance) - {row.dependum for row in self.rows}):
             raise BadInput(f"importance: dependum {unknown[0]!r} is not in the model")
         rows = tuple(replace(row, importance=importance.get(row.dependum, row.importance)) for row in self.rows)

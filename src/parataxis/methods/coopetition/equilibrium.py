@@ -45,7 +45,7 @@ class Equilibrium:
 
     @property
     def w(self) -> Float[np.ndarray, " actor"]:
-        """How much of the synergy counts for each: its share, and those of the others by how much it depends on them."""
+        """How much of the synergy counts for each (`Game.w`)."""
         return self.game.w
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import exp, inf
 from typing import Any
 
@@ -25,9 +26,9 @@ BOX = (0.01, 100.0)  # the authors' validation suite
 class Game:
     """pi_i = e_i - a_i + f(a_i) + alpha_i gamma g(a), and U_i = pi_i + sum over j of D[i, j] pi_j.
 
-    interdependence: D, with the actors' names. alpha: shares of the synergy, that sum to 1; none: equal ones. endowments:
-    one, or one an actor, above 0. value: f. gamma: complementarity, at least 0. synergy: g, "geometric", "min", "mean",
-    or exponents. renormalise: divide shares by their sum. Raises BadInput.
+    interdependence: D, with the actors' names. alpha: shares of the synergy, that sum to 1; none: equal ones.
+    endowments: one, or one an actor, above 0. value: f. gamma: complementarity, at least 0. synergy: g, "geometric",
+    "min", "mean", or exponents. renormalise: divide shares by their sum. Raises BadInput.
     """
 
     interdependence: Interdependence
@@ -57,14 +58,23 @@ class Game:
         self.value.check()
         if self.value.parameter and np.shape(getattr(self.value, self.value.parameter)) not in ((), (n,)):
             raise BadInput(f"{self.value.parameter}: expected one number, or {n}, one an actor")
-        set_(self, "c", exponents(self.synergy, n))
-        set_(self, "w", self.alpha + self.interdependence.matrix @ self.alpha)
+        exponents(self.synergy, n)
 
     # -- what actions give ------------------------------------------------------------------------------------------
 
     @property
     def names(self) -> tuple[str, ...]:
         return self.interdependence.names
+
+    @cached_property
+    def c(self) -> Any:
+        """The synergy's exponents; None where it is no product."""
+        return exponents(self.synergy, len(self.names))
+
+    @cached_property
+    def w(self) -> Float[np.ndarray, " actor"]:
+        """How much of the synergy counts for each: its share, and the others' by how much it depends on them."""
+        return self.alpha + self.interdependence.matrix @ self.alpha
 
     def value_created(self, a: Float[np.ndarray, "*rest actor"]) -> Float[np.ndarray, "*rest"]:
         """V: what each creates alone, and the synergy."""
@@ -95,15 +105,17 @@ class Game:
 
     def of_actor(self, i: int) -> Value:
         """The value of one actor, where each has its own parameter."""
-        parameter = getattr(self.value, self.value.parameter) if self.value.parameter else 0.0
-        return type(self.value)(float(parameter[i])) if np.ndim(parameter) else self.value  # type: ignore[call-arg]
+        if isinstance(self.value, Custom):
+            return self.value
+        parameter = getattr(self.value, self.value.parameter)
+        return type(self.value)(float(parameter[i])) if np.ndim(parameter) else self.value
 
     def replaced(self, **changes: Any) -> "Game":
         """The same with other parts."""
         parts = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Game(**{**parts, **changes})
 
-    # -- where it comes to rest -----------------------------------------------------------------------------------------
+    # -- where it comes to rest ----------------------------------------------------------------------------------
 
     def box(self, box: Any = BOX) -> tuple[Float[np.ndarray, " actor"], Float[np.ndarray, " actor"]]:
         """Bounds of the actions. box: (low, high), "endowment" for [0, e_i], or None for no bound. Raises BadInput."""
@@ -165,13 +177,13 @@ class Game:
         return best_response(self, i, np.asarray(a, float), float(low[i]), float(high[i]))
 
     def optimum(self, box: Any = BOX) -> Equilibrium:
-        """What all would agree on: the most of all payoffs together. It is the equilibrium of those who mind each other
-        as themselves, D = 1: then the synergy counts fully for each, w = 1, whoever gets it.
+        """What all would agree on: the most of all payoffs together. It is the equilibrium of those who mind each
+        other as themselves, D = 1: then the synergy counts fully for each, w = 1, whoever gets it.
         """
         n = len(self.names)
         return self.replaced(interdependence=Interdependence(self.names, 1 - np.eye(n))).equilibrium(box=box)
 
-    # -- more of it, in files of their own ------------------------------------------------------------------------------
+    # -- more of it, in files of their own ------------------------------------------------------------------------
 
     def shares(self, method: str = "given", a: Any = None, weights: Any = None) -> Float[np.ndarray, " actor"]:
         """Shares of the synergy by a rule (`shares.shares`)."""

@@ -68,10 +68,11 @@ class Games:
         box = self.box
         if isinstance(box, tuple):
             box = tuple(each[which] if np.ndim(each) == 2 else each for each in box)
-        return Games(*(each[which] for each in parts), value, self.gamma[which], self.c, box)
+        matrix, alpha, endowments = (each[which] for each in parts)
+        return Games(matrix, alpha, endowments, value, self.gamma[which], self.c, box)
 
     def gains(self) -> Float[np.ndarray, " game"]:
-        """The certificate of each: the most that anyone gains by moving alone, over what rounding may leave (<= 1 holds)."""
+        """The certificate of each: the most that anyone gains by moving alone over what is allowed: up to 1 holds."""
         found = []
         for at in range(0, len(self.alpha), CERTIFIED):
             part = self.some(slice(at, at + CERTIFIED))
@@ -93,4 +94,5 @@ class Games:
         parameter = getattr(self.value, self.value.parameter)
         value = type(self.value)(np.repeat(parameter, times, 0)) if np.ndim(parameter) == 2 else self.value
         parts = (self.matrix, self.alpha, self.endowments)
-        return Games(*(np.repeat(each, times, 0) for each in parts), value, np.repeat(self.gamma, times), self.c, self.box)
+        matrix, alpha, endowments = (np.repeat(each, times, 0) for each in parts)
+        return Games(matrix, alpha, endowments, value, np.repeat(self.gamma, times), self.c, self.box)

@@ -22,7 +22,7 @@ def noise(trials: int, h: float, seed: int = SEED) -> Float[np.ndarray, "trial 4
     """Factors 1 + U(-h, h), four a trial, from NumPy's legacy generator, as the suite draws them."""
     if not 0 < h < 1 or trials < 2:
         raise BadInput(f"h={h:g}, trials={trials}: expected 0 < h < 1, and two trials or more")
-    return 1 + np.random.RandomState(seed).uniform(-h, h, (trials, 4))  # noqa: NPY002  (theirs)
+    return 1 + np.random.RandomState(seed).uniform(-h, h, (trials, 4))  # theirs
 
 
 def trials(case: Case, form: str, z: Float[np.ndarray, "trial 4"], transposed: bool = False) -> Games:
@@ -32,7 +32,9 @@ def trials(case: Case, form: str, z: Float[np.ndarray, "trial 4"], transposed: b
     matrix = np.zeros((len(z), 2, 2))
     matrix[:, 0, 1], matrix[:, 1, 0] = (
         np.clip(at * factor, 0, 1)
-        for at, factor in zip((game.interdependence.matrix[0, 1], game.interdependence.matrix[1, 0]), z.T[2:], strict=True)
+        for at, factor in zip(
+            (game.interdependence.matrix[0, 1], game.interdependence.matrix[1, 0]), z.T[2:], strict=True
+        )
     )
     endowments = game.endowments * z[:, :1]
     alpha /= alpha.sum(1, keepdims=True)
@@ -74,15 +76,15 @@ def contest(case: Case, h: float, n: int = 500, seed: int = SEED, transposed: bo
     return Contest(*(score_games(trials(case, form, z, transposed)) for form in ("log", "power")))
 
 
-def drawn(
-    d12: Any, d21: Any, alpha: Any, value: Value, gamma: Any
-) -> Games:
+def drawn(d12: Any, d21: Any, alpha: Any, value: Value, gamma: Any) -> Games:
     """Games of two from columns of draws; alpha is the first actor's."""
     n = len(np.asarray(d12))
     matrix = np.zeros((n, 2, 2))
     matrix[:, 0, 1], matrix[:, 1, 0] = d12, d21
     shares = np.stack([np.asarray(alpha, float), 1 - np.asarray(alpha, float)], 1)
-    return Games(matrix, shares, np.full((n, 2), ENDOWMENT), value, np.broadcast_to(np.asarray(gamma, float), n), HALF, BOX)
+    return Games(
+        matrix, shares, np.full((n, 2), ENDOWMENT), value, np.broadcast_to(np.asarray(gamma, float), n), HALF, BOX
+    )
 
 
 def null_contest(rng: np.random.Generator, n: int = 20_000, free_gamma: bool = False) -> Contest:
@@ -90,9 +92,7 @@ def null_contest(rng: np.random.Generator, n: int = 20_000, free_gamma: bool = F
     d12, d21 = rng.random((2, n))
     alpha = rng.uniform(0.3, 0.7, n)
     gammas = {form: rng.random(n) if free_gamma else gamma for form, (_, gamma) in FORMS.items()}
-    return Contest(
-        *(score_games(drawn(d12, d21, alpha, FORMS[form][0], gammas[form])) for form in ("log", "power"))
-    )
+    return Contest(*(score_games(drawn(d12, d21, alpha, FORMS[form][0], gammas[form])) for form in ("log", "power")))
 
 
 VARIED = {"D12": (0.0, 1.0), "D21": (0.0, 1.0), "alpha": (0.3, 0.7), "gamma": (0.0, 1.0), "theta": (5.0, 40.0),

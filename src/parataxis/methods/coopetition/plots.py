@@ -37,28 +37,37 @@ def _wrapped(name: str) -> str:
     return fill(name, WIDE)
 
 
+def _reach(name: str, direction: Any) -> float:
+    """Points from the middle of a node to its border, as its letters are set."""
+    lines = _wrapped(name).splitlines()
+    half = np.array([2.7 * max(map(len, lines)) + 6, 6.0 * len(lines) + 5])
+    return float(np.min(half / np.maximum(np.abs(direction), 1e-9))) + 3
+
+
 def graph(found: Interdependence) -> str:
     """Who depends on whom: an arrow from depender to dependee, as wide as the dependence is strong."""
     from matplotlib.patches import FancyArrowPatch
 
     n = len(found.names)
-    ax = _axes(7.2, 4.6 if n < 4 else 5.4)
-    angle = np.pi / 2 - 2 * np.pi * np.arange(n) / n + (np.pi / 2 if n == 2 else 0)
-    at = np.stack([1.6 * np.cos(angle), np.sin(angle)], 1)
-    for i, row in enumerate(found.matrix):
-        for j, value in enumerate(row):
-            if value:
-                arrow = {"arrowstyle": "-|>", "mutation_scale": 9 + 9 * value, "linewidth": 0.7 + 4.3 * value}
-                bent = {"connectionstyle": "arc3,rad=0.16", "shrinkA": 30, "shrinkB": 30, "zorder": 1}
-                ax.add_patch(FancyArrowPatch(at[i], at[j], color=COLOURS[i % len(COLOURS)], alpha=0.8, **arrow, **bent))
-                along, across = at[j] - at[i], np.array([at[j][1] - at[i][1], at[i][0] - at[j][0]])
-                middle = at[i] + 0.5 * along + 0.08 * across
-                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
-                ax.text(*middle, f"{value:.2f}", fontsize=8, ha="center", va="center", color=INK, bbox=box, zorder=2)
+    high = 2.2 if n == 2 else 4.8
+    ax = _axes(7.2, high)
+    angle = np.pi / 2 - 2 * np.pi * np.arange(n) / n - (np.pi / 2 if n == 2 else 0)
+    at = np.stack([-1.5 * np.cos(angle), np.sin(angle)], 1)
+    ax.set(xlim=(-2.4, 2.4), ylim=(-0.5, 0.5) if n == 2 else (-1.3, 1.3))
+    points = np.array([72 * 7.2 / 4.8, 72 * high / (1.0 if n == 2 else 2.6)])  # a unit of each axis
+    for i, j in np.argwhere(found.matrix):
+        value = float(found.matrix[i, j])
+        along = (at[j] - at[i]) * points
+        tail, head = (_reach(found.names[each], along / np.hypot(*along)) for each in (i, j))
+        drawn: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9 + 7 * value, "linewidth": 0.7 + 3.5 * value}
+        drawn |= {"connectionstyle": "arc3,rad=0.16", "shrinkA": tail, "shrinkB": head, "alpha": 0.8, "zorder": 1}
+        ax.add_patch(FancyArrowPatch(tuple(at[i]), tuple(at[j]), color=COLOURS[i % len(COLOURS)], **drawn))
+        middle = 0.5 * (at[i] + at[j]) + 0.08 * np.array([along[1], -along[0]]) / points
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.85}
+        ax.text(*middle, f"{value:.2f}", fontsize=8, ha="center", va="center", color=INK, bbox=box, zorder=2)
     for i, name in enumerate(found.names):
-        edge = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": COLOURS[i % len(COLOURS)], "linewidth": 1.4}
+        edge = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLOURS[i % len(COLOURS)]}
         ax.text(*at[i], _wrapped(name), fontsize=9, ha="center", va="center", color=INK, bbox=edge, zorder=3)
-    ax.set(xlim=(-2.4, 2.4), ylim=(-1.4, 1.4))
     ax.set_axis_off()
     return svg(ax)
 
@@ -104,7 +113,7 @@ def shares_of_synergy(game: "Game") -> str:
     ax.set_yticks(y, [_wrapped(name) for name in game.names])
     ax.set(ylim=(n - 0.4, -0.6), xlim=(0, 1))
     ax.set_xlabel("w: the part of the synergy that counts for the actor", fontsize=9)
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    ax.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return svg(ax)
 
 
@@ -128,9 +137,11 @@ def tornado(slopes: pd.DataFrame, most: int = 12) -> str:
     rows = slopes.loc[slopes["mean action"].abs().sort_values(ascending=False).index][:most]
     ax = _axes(6.4, 0.8 + 0.3 * len(rows))
     values = rows["mean action"].to_numpy()
-    ax.barh(np.arange(len(rows)), values, color=[COLOURS[0] if each >= 0 else COLOURS[1] for each in values], height=0.62)
+    ax.barh(
+        np.arange(len(rows)), values, color=[COLOURS[0] if each >= 0 else COLOURS[1] for each in values], height=0.62
+    )
     ax.axvline(0, color=SOFT, linewidth=0.8)
-    ax.set_yticks(np.arange(len(rows)), [_wrapped(name) for name in rows["parameter"]])
+    ax.set_yticks(np.arange(len(rows)), rows["parameter"], fontsize=7)
     ax.set(ylim=(len(rows) - 0.4, -0.6))
     ax.set_xlabel("change of the mean action a unit of the parameter", fontsize=9)
     return svg(ax)

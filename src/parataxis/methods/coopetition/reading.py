@@ -105,8 +105,8 @@ def _matrix(table: pd.DataFrame, where: str) -> Interdependence:
     head = str(table.columns[0]).strip()
     if head not in ROLES:
         raise BadInput(
-            f"{where}: its first column is headed {head!r}; head it 'depender' if rows depend on columns, 'dependee' if "
-            "columns depend on rows: the direction is not guessed"
+            f"{where}: its first column is headed {head!r}; head it 'depender' if rows depend on columns, 'dependee' "
+            "if columns depend on rows: the direction is not guessed"
         )
     rows, columns = ([" ".join(str(each).split()) for each in side] for side in (table.iloc[:, 0], table.columns[1:]))
     if sorted(rows) != sorted(columns):

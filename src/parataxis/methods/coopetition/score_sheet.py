@@ -27,7 +27,7 @@ HISTORY = (15.0, 50.0)  # per cent of more cooperation; no part of the points
 @dataclass(frozen=True, eq=False)
 class ScoreSheet:
     """One game, or many in arrays. cooperation, value: % over the baseline; share: of the first actor's payoff;
-    asymmetry: of the two actions. points: by category. conditions: 24, each with what it is worth and whether it is met.
+    asymmetry: of the two actions. points: by category. conditions: 24, with what each is worth and whether it is met.
     """
 
     cooperation: Float[np.ndarray, " game"]

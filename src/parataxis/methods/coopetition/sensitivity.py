@@ -1,4 +1,4 @@
-"""How an equilibrium moves with its parameters: slopes by the implicit function theorem, one at a time, or all at once."""
+"""How an equilibrium moves with its parameters: exact slopes, one parameter at a time, or all at once."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ STEPS = 11  # of a grid
 
 
 def derivatives(found: "Equilibrium") -> dict[str, Float[np.ndarray, " actor"]]:
-    """d a / d parameter, by name; 0 for an actor at a bound. D and alpha move alone: the other shares stay.
+    """d a / d parameter, by the implicit function theorem; 0 for an actor at a bound. D and alpha move alone.
 
     With q_i = k_i g and a_i (1 - f'(a_i)) = q_i, m_i = dq_i/da_i: da_i = (dk_i g + q_i dl + a_i df') / m_i, and ln g
     moves by dl = sum c_i da_i / a_i, which is one linear equation in dl.
@@ -28,9 +28,10 @@ def derivatives(found: "Equilibrium") -> dict[str, Float[np.ndarray, " actor"]]:
     game, a = found.game, found.actions
     if not game.scalar:
         raise BadInput("sensitivity: slopes need a Log or Power value and a geometric synergy, or exponents")
+    value: Any = game.value
     g = float(np.exp(np.log(a) @ game.c))
     held = (a <= found.low) | (a >= found.high)
-    m = np.where(held, np.inf, game.value.stiffness(a))
+    m = np.where(held, np.inf, value.stiffness(a))
     passed = float(np.sum(game.c * game.k * g / (m * a)))
 
     def moved(by_k: Any, by_slope: Any = 0.0) -> Any:
@@ -39,8 +40,8 @@ def derivatives(found: "Equilibrium") -> dict[str, Float[np.ndarray, " actor"]]:
 
     matrix, scale = game.interdependence.matrix, game.gamma * game.c
     slopes = {"gamma": moved(game.w * game.c)}
-    if np.ndim(getattr(game.value, game.value.parameter)) == 0:
-        slopes[game.value.parameter] = moved(0.0, game.value.slope_by_parameter(a))
+    if np.ndim(getattr(value, value.parameter)) == 0:
+        slopes[value.parameter] = moved(0.0, value.slope_by_parameter(a))
     n = len(game.names)
     for i, name in enumerate(game.names):
         slopes[f"alpha:{name}"] = moved((np.eye(n)[i] + matrix[:, i]) * scale)
@@ -61,9 +62,9 @@ def sensitivity(
 ) -> pd.DataFrame:
     """How much the actions move.
 
-    "local": d a / d parameter at the equilibrium; params: names, else all. "grid": the least and most mean action as one
-    parameter goes from low to high, the others held; "sobol": the shares of the variance of the mean action that a
-    parameter makes alone (first) and with the others (total), from n (a power of 2) draws. Both take params
+    "local": d a / d parameter at the equilibrium; params: names, else all. "grid": the least and most mean action as
+    one parameter goes from low to high, the others held; "sobol": the shares of the variance of the mean action that
+    a parameter makes alone (first) and with the others (total), from n (a power of 2) draws. Both take params
     {name: (low, high)}. Raises BadInput.
     """
     if method not in METHODS:

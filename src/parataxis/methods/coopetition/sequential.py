@@ -20,6 +20,7 @@ POINTS, LEVELS = 25, 5  # of a leader's search: 125 answers; its last cell is 5e
 ROUNDS = 60  # of best responses among those who move together
 MOST = 3  # stages of leaders: each is searched within the search of the one before
 SETTLED = 1e-7
+EQUAL = 1e-9  # relative: what a search leaves between equal plays
 
 
 def places(names: Sequence[str], play: Any) -> list[list[int]]:
@@ -109,25 +110,43 @@ def reaction(game: "Game", play: Any, low: Any, high: Any) -> React:
 
 
 def who_first(game: "Game", box: Any) -> pd.DataFrame:
-    """Everybody at once, then each actor first and the others together: a row a play.
+    """All at once, then each actor first and the others together after it: a row a play.
 
-    Columns: first, action, payoff and utility of whom is first (of all, at once: blank), what each of these gains over
-    moving at once, and the mean action and what all have together.
+    Columns: first ("" for all at once); of whoever is first its action, payoff and utility, with what it gains in both
+    over moving at once; of all the mean action, the sum of payoffs, and what that gains.
     """
     low, high = game.box(box)
-    at_once = game.equilibrium(box=box)
-    plays = [("", at_once)] + [(name, sequential(game, (name,), low, high)) for name in game.names]
-    rows = []
-    for first, each in plays:
-        row = {"first": first or "all at once"}
-        for kind in ("actions", "payoffs", "utilities"):
-            i = game.names.index(first) if first else None
-            now, then = getattr(each, kind), getattr(at_once, kind)
-            row[f"its {kind[:-1] if kind != 'utilities' else 'utility'}"] = np.nan if i is None else float(now[i])
-            if kind != "actions":
-                word = "payoff" if kind == "payoffs" else "utility"
-                row[f"gain in {word}"] = np.nan if i is None else float(now[i] - then[i])
-        row["mean action"] = float(each.actions.mean())
-        row["payoff of all"] = float(each.payoffs.sum())
-        rows.append(row)
-    return pd.DataFrame(rows)
+    once = game.equilibrium(box=box)
+    rows: list[dict[str, Any]] = [
+        {"first": "", "mean action": float(once.actions.mean()), "payoff of all": float(once.payoffs.sum())}
+    ]
+    for i, name in enumerate(game.names):
+        led = sequential(game, (name,), low, high)
+        own = {"action": led.actions[i], "payoff": led.payoffs[i], "gain in payoff": led.payoffs[i] - once.payoffs[i],
+               "utility": led.utilities[i], "gain in utility": led.utilities[i] - once.utilities[i]}  # fmt: skip
+        every = {"mean action": led.actions.mean(), "payoff of all": led.payoffs.sum(),
+                 "gain of all": led.payoffs.sum() - once.payoffs.sum()}  # fmt: skip
+        rows.append({"first": name, **{key: float(each) for key, each in (own | every).items()}})
+    order = [
+        "first",
+        "action",
+        "payoff",
+        "gain in payoff",
+        "utility",
+        "gain in utility",
+        "mean action",
+        "payoff of all",
+    ]
+    return pd.DataFrame(rows, columns=[*order, "gain of all"])
+
+
+def advice(table: pd.DataFrame) -> str:
+    """Who should move first, in a sentence: from the table of `who_first`."""
+    led = table[table["first"] != ""]
+    best = led.iloc[int(led["gain of all"].to_numpy().argmax())]
+    if led["gain of all"].max() - led["gain of all"].min() <= EQUAL * (1 + abs(float(best["payoff of all"]))):
+        told = f"whoever moves first, all together gain {best['gain of all']:+.4f}; it makes no difference who"
+    else:
+        told = f"{best['first']} should move first: all together then gain most, {best['gain of all']:+.4f}"
+    word = "loses" if best["gain in payoff"] < 0 else "gains"
+    return f"{told}; the first mover's own payoff {word} {abs(best['gain in payoff']):.4f}"

@@ -1,7 +1,7 @@
 """Who adds how much, and rules by which what is created together may be shared."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from itertools import permutations
 from math import comb
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ def worth(game: "Game", a: Float[np.ndarray, " actor"]) -> Callable[[int], float
     n = len(game.names)
     alone = np.broadcast_to(game.value.value(a), n)
 
-    @lru_cache(maxsize=None)
+    @cache
     def v(members: int) -> float:
         inside = [i for i in range(n) if members >> i & 1]
         total = float(alone[inside].sum())
@@ -55,7 +55,9 @@ def shapley(game: "Game", a: Float[np.ndarray, " actor"]) -> Float[np.ndarray, "
     """What each adds on average over all orders of joining; their sum is v(N). Exact up to 20 actors."""
     v, n = worth(game, a), len(game.names)
     if n > 20:
-        raise BadInput(f"shapley: {n} actors make 2^{n} coalitions; expected at most 20; use join_orders(game, a, rng=...)")
+        raise BadInput(
+            f"shapley: {n} actors make 2^{n} coalitions; expected at most 20; use join_orders(game, a, rng=...)"
+        )
     found = np.zeros(n)
     for members in range(2**n):
         size = members.bit_count()

@@ -38,14 +38,14 @@ def solve(
     value: its parameters are numbers, one an actor, or of shape (game, 1). start: of ln g. For values that have an
     `action`. A game of which an actor is held (low = high) is that of the others: so are followers' reactions found.
     """
-    games, actors = k.shape
+    games = len(k)
     if games <= CHUNK:
         return _solve(value, k, c, low, high, start)
     parts = []
     for at in range(0, games, CHUNK):
         some = slice(at, at + CHUNK)
-        limits = (each[some] if np.ndim(each) == 2 and len(each) == games else each for each in (low, high))
-        parts.append(_solve(_some(value, some, games), k[some], c, *limits, start))
+        bottom, top = (each[some] if np.ndim(each) == 2 and len(each) == games else each for each in (low, high))
+        parts.append(_solve(_some(value, some, games), k[some], c, bottom, top, start))
     return Solved(*(np.concatenate([getattr(part, name) for part in parts]) for name in Solved.__annotations__))
 
 
@@ -61,29 +61,29 @@ def _solve(value: Any, k: Any, c: Any, low: Any, high: Any, start: float | None)
         floor = np.minimum(np.maximum(value.alone + 0 * k, low), high)  # what each does without synergy: g is no less
         left, right = np.log(floor) @ c, (np.log(high) + 0 * k) @ c
         converged = still = left == -np.inf  # somebody is held at 0: there is no synergy, and nothing to solve
-        l = np.where(still, 0.0, left) if start is None else np.minimum(np.maximum(start, left), right)
+        log_g = np.where(still, 0.0, left) if start is None else np.minimum(np.maximum(start, left), right)
         count, actions = np.zeros(len(k), int), floor
         for _ in range(STEPS):
-            actions, gap, slope = _gap(value, k, c, low, high, l)
-            left, right = np.where(gap >= 0, l, left), np.where(gap <= 0, l, right)
+            actions, gap, slope = _gap(value, k, c, low, high, log_g)
+            left, right = np.where(gap >= 0, log_g, left), np.where(gap <= 0, log_g, right)
             step = -gap / slope
-            ahead = l + step
+            ahead = log_g + step
             outside = (ahead < left) | (ahead > right)
             if outside.any():
                 ahead = np.where(outside, np.where(right == np.inf, left + 2, 0.5 * (left + right)), ahead)
             count += ~converged
-            done = converged | (np.abs(step) <= TOLERANCE * np.maximum(1, np.abs(l)))
-            l, converged = np.where(converged, l, ahead), done
+            done = converged | (np.abs(step) <= TOLERANCE * np.maximum(1, np.abs(log_g)))
+            log_g, converged = np.where(converged, log_g, ahead), done
             if done.all():
                 break
     return Solved(np.where(still[:, None], floor, actions), count, converged)
 
 
-def _gap(value: Any, k: Any, c: Any, low: Any, high: Any, l: Any) -> tuple[Any, Any, Any]:
-    """The actions at g = e^l, F(l) and F'(l)."""
-    q = k * np.exp(l)[:, None]
+def _gap(value: Any, k: Any, c: Any, low: Any, high: Any, log_g: Any) -> tuple[Any, Any, Any]:
+    """The actions at g, F and F', as functions of ln g."""
+    q = k * np.exp(log_g)[:, None]
     free = value.action(q)
     a = np.minimum(np.maximum(free, low), high)
     # d ln a / d ln q; 0 where a is held by the box
     elasticity = (a == free) * q / (free * value.stiffness(free))
-    return a, np.log(a) @ c - l, elasticity @ c - 1
+    return a, np.log(a) @ c - log_g, elasticity @ c - 1

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from parataxis.claims import Measurement
+from parataxis.methods.coopetition.cases import FORMS
 from parataxis.methods.coopetition.game import Game
 from parataxis.methods.coopetition.interdependence import Interdependence
 from parataxis.methods.coopetition.monte_carlo import VARIED, design, gamma_scores, null_contest
@@ -37,7 +38,7 @@ def _design(inputs: Inputs) -> Measurement:
 def _null(identity: str, what: Callable[[Any], Any], null: Callable[[Any, Inputs], float], unit: str) -> Part:
     def measure(inputs: Inputs) -> Measurement:
         found = null_contest(inputs.rng("null"), inputs.draws)
-        return _mean(identity, what(found), null(found, inputs), unit)
+        return _mean(identity, what(found), float(null(found, inputs)), unit)
 
     return measure
 
@@ -108,14 +109,13 @@ def _buyers(inputs: Inputs) -> Measurement:
 
 PARTS: dict[str, Part] = {
     "own-draws": _design,
-    "null-log": _null("null-log", lambda found: found.log.score, lambda found, _: float(found.power.score.mean()), "points"),
-    "null-power": _null("null-power", lambda found: found.power.score, lambda found, _: float(found.log.score.mean()),
-                        "points"),
+    "null-log": _null("null-log", lambda each: each.log.score, lambda each, _: each.power.score.mean(), "points"),
+    "null-power": _null("null-power", lambda each: each.power.score, lambda each, _: each.log.score.mean(), "points"),
     "null-wins": _null("null-wins", lambda found: found.difference > 0, _shuffled, "share of draws"),
     "power-best": _best,
     "free-gamma": _free,
     "beta-025": _beta("beta-025", 0.25),
     "beta-040": _beta("beta-040", 0.4),
-    **{f"{part}-{form}": _rise(part, form) for form in ("log", "power") for part in ("split-gamma", "split-d", "optimum")},
+    **{f"{part}-{form}": _rise(part, form) for form in FORMS for part in ("split-gamma", "split-d", "optimum")},
     "buyers": _buyers,
 }  # fmt: skip

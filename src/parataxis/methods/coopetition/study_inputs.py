@@ -73,7 +73,7 @@ def _at_the_edge(case: Case, form: str) -> int:
 
 def made_model() -> Dependencies:
     """Three actors and eight needs, as many between each two as in the buyers' model."""
-    ends = ["BA", "AB", "CA", "CB", "BC", "AC", "BA", "BA"]
+    ends = [("B", "A"), ("A", "B"), ("C", "A"), ("C", "B"), ("B", "C"), ("A", "C"), ("B", "A"), ("B", "A")]
     return Dependencies.of(Dependency(one, other, f"need {at}") for at, (one, other) in enumerate(ends))
 
 
@@ -97,4 +97,6 @@ def random_game(rng: np.random.Generator, n: int, form: str) -> Game:
     np.fill_diagonal(matrix, 0.0)
     value, most = FORMS[form][0], 0.9
     names = tuple(chr(ord("a") + at) for at in range(n))
-    return Game(Interdependence(names, matrix), rng.dirichlet(np.ones(n)), value=value, gamma=float(rng.uniform(0, most)))
+    return Game(
+        Interdependence(names, matrix), rng.dirichlet(np.ones(n)), value=value, gamma=float(rng.uniform(0, most))
+    )

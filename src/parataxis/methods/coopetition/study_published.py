@@ -16,10 +16,12 @@ TRIALS = 500
 Part = Callable[[Inputs], Measurement]
 
 
-def exact(identity: str, value: float, null: float | None, n: int, unit: str, note: str = "") -> Measurement:
+def exact(
+    identity: str, value: float, null: float | None, n: int, unit: str, note: str = "", data: str = "S-LCD case"
+) -> Measurement:
     """Nothing is drawn: the interval is the value."""
     value = float(value)
-    return Measurement(identity, value, value, value, n, unit, null=null, note=note, real=False, data="S-LCD case")
+    return Measurement(identity, value, value, value, n, unit, null=null, note=note, real=False, data=data)
 
 
 def _sheet(inputs: Inputs, form: str, transposed: bool = False) -> ScoreSheet:
@@ -53,7 +55,9 @@ def _official(inputs: Inputs) -> Measurement:
     """Null: the matrix transposed."""
 
     def apart(transposed: bool) -> float:
-        pairs = [(inputs.case.game(form, transposed).equilibrium().actions, inputs.official.actions[form]) for form in FORMS]
+        pairs = [
+            (inputs.case.game(form, transposed).equilibrium().actions, inputs.official.actions[form]) for form in FORMS
+        ]
         return max(float(np.abs(ours - theirs).max()) for ours, theirs in pairs)
 
     return exact("actions-official", apart(False), apart(True), 4, "action", "both forms, both actors")
@@ -108,7 +112,8 @@ def _five(inputs: Inputs) -> Measurement:
     scores = _scores()
     ahead, behind = (sum(sign * (each["log"] - each["power"]) > 0 for each in scores.values()) for sign in (1, -1))
     note = ", ".join(f"{each['log']}/{each['power']}" for each in scores.values())
-    return exact("five-cases", ahead, float(behind), len(scores), "cases", f"{note}; null: the forms' names exchanged")
+    return exact("five-cases", ahead, float(behind), len(scores), "cases", f"{note}; null: the forms' names exchanged",
+                 "five published cases")  # fmt: skip
 
 
 def _edge(inputs: Inputs) -> Measurement:
@@ -124,11 +129,18 @@ def _edge(inputs: Inputs) -> Measurement:
             lost = points * int(met[0]) * at_edge
             differ["as it counts"] += int(found.score[0]) != theirs
             differ["outside"] += int(found.score[0]) - lost != theirs
-    return exact("edge", differ["outside"], float(differ["as it counts"]), 2 * len(CASES), "scores of 10")
+    return exact(
+        "edge",
+        differ["outside"],
+        float(differ["as it counts"]),
+        2 * len(CASES),
+        "scores of 10",
+        data="five published cases",
+    )
 
 
 def score_table(inputs: Inputs) -> Table:
-    rows = []
+    rows: list[list[Any]] = []
     for name, each in CASES.items():
         for form in FORMS:
             found, theirs = score_sheet(each.game(form)), inputs.official.scores[name][form]
@@ -141,7 +153,7 @@ def score_table(inputs: Inputs) -> Table:
 
 
 def noise_table(inputs: Inputs) -> Table:
-    rows = []
+    rows: list[list[Any]] = []
     for h in NOISES:
         for transposed in (False, True):
             found = contest(inputs.case, h, TRIALS, transposed=transposed)
@@ -149,7 +161,9 @@ def noise_table(inputs: Inputs) -> Table:
             means = (round(float(each.score.mean()), 3) for each in (found.log, found.power))
             rows.append([h, "transposed" if transposed else "as documented", *means, round(found.wins, 3), effect])
     columns = ["h", "D", "log, mean", "power, mean", "log ahead", "d"]
-    caption = f"{TRIALS} trials, seed 42. d is the mean of the paired differences over their spread: it tells the noise."
+    caption = (
+        f"{TRIALS} trials, seed 42. d is the mean of the paired differences over their spread: it tells the noise."
+    )
     return Table("noise", columns, rows, caption)
 
 

@@ -18,6 +18,7 @@ from parataxis.methods.coopetition.study_inputs import Inputs, random_game
 from parataxis.methods.coopetition.study_published import Part, exact
 from parataxis.methods.coopetition.sweep import games, parameters
 
+MADE = "random games"
 STEP = 0.05  # of a parameter that rises
 ROUNDS = 200
 
@@ -38,12 +39,12 @@ def _monotone(inputs: Inputs) -> Measurement:
             risen = min(1.0, now + STEP)
             change = games(game, {name: [risen]}, 1, (0.01, 100.0)).solved.actions[0] / at - 1
             least, most = min(least, float(change.min())), max(most, float(change.max()))
-    return exact("monotone", least, -most, inputs.random, "relative change", "2 to 5 actors, both forms")
+    return exact("monotone", least, -most, inputs.random, "relative change", "2 to 5 actors, both forms", MADE)
 
 
 def _added(inputs: Inputs) -> Measurement:
-    """The least of what actors create together over what each creates alone. Null: of two coalitions that join, over what
-    they create apart: synergy is a mean, and a mean of four is no more than two means of two.
+    """The least of what actors create together over what each creates alone. Null: of two coalitions that join, over
+    what they create apart: synergy is a mean, and a mean of four is no more than two means of two.
     """
     least = apart = np.inf
     for rng, game in _games(inputs, "added"):
@@ -55,7 +56,7 @@ def _added(inputs: Inputs) -> Measurement:
                 if not one & other:
                     apart = min(apart, v(one | other) - v(one) - v(other))
     note = "at random actions; coalitions that already have a synergy may lose by joining: the null"
-    return exact("superadditive", least, float(apart), inputs.random, "value", note)
+    return exact("superadditive", least, float(apart), inputs.random, "value", note, MADE)
 
 
 def responded(game: Game, a: Any, rounds: int) -> Any:
@@ -84,7 +85,7 @@ def _unique(inputs: Inputs) -> Measurement:
 
 
 def _direct(inputs: Inputs) -> Measurement:
-    """The equilibrium under D = 1 against a maximiser of all payoffs together. Null: the equilibrium under the game's D."""
+    """The equilibrium under D = 1 against a maximiser of all payoffs together. Null: that under the game's own D."""
     worst, other = 0.0, 0.0
     for _, game in [*_games(inputs, "direct")][: max(4, inputs.random // 10)]:
         n = len(game.names)
@@ -96,7 +97,7 @@ def _direct(inputs: Inputs) -> Measurement:
         direct = np.clip(np.exp(found.x), 0.01, 100.0)
         worst = max(worst, float(np.abs(game.optimum().actions / direct - 1).max()))
         other = max(other, float(np.abs(game.equilibrium().actions / direct - 1).max()))
-    return exact("optimum-direct", worst, other, max(4, inputs.random // 10), "relative", "BFGS on ln a")
+    return exact("optimum-direct", worst, other, max(4, inputs.random // 10), "relative", "BFGS on ln a", MADE)
 
 
 def _only_w(inputs: Inputs) -> Measurement:
@@ -114,7 +115,7 @@ def _only_w(inputs: Inputs) -> Measurement:
         worst = max(worst, float(np.abs(twin.equilibrium().actions / a - 1).max()))
         nobody = game.replaced(interdependence=Interdependence(game.names, np.zeros((n, n))))
         other = max(other, float(np.abs(nobody.equilibrium().actions / a - 1).max()))
-    return exact("only-w", worst, other, inputs.random, "relative", "null: no interdependence, the same shares")
+    return exact("only-w", worst, other, inputs.random, "relative", "null: no interdependence, the same shares", MADE)
 
 
 def _certificate(inputs: Inputs) -> Measurement:
@@ -146,7 +147,9 @@ def _first_raises(inputs: Inputs) -> Measurement:
 
 def _first_pays(inputs: Inputs) -> Measurement:
     """Null: what it gains in utility."""
-    rows = [(led.payoffs[i] - once.payoffs[i], led.utilities[i] - once.utilities[i]) for once, led, i in _leaders(inputs)]
+    rows = [
+        (led.payoffs[i] - once.payoffs[i], led.utilities[i] - once.utilities[i]) for once, led, i in _leaders(inputs)
+    ]
     own, minded = (max(each) for each in zip(*rows, strict=True))
     return exact("first-costs", float(own), float(minded), 4, "payoff", "the most that a leader's own payoff changes")
 

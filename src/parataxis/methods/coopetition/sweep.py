@@ -50,7 +50,9 @@ def check(game: "Game", name: str, values: Any) -> None:
 def games(game: "Game", table: Mapping[str, Any], rows: int, box: Any) -> Games:
     """The games of all rows. A share that is set leaves the rest to the others, in the proportion that they have."""
     if not game.scalar:
-        raise BadInput("sweep: needs a Log or Power value and a geometric synergy, or exponents; solve others one by one")
+        raise BadInput(
+            "sweep: needs a Log or Power value and a geometric synergy, or exponents; solve others one by one"
+        )
     n = len(game.names)
     for name, values in table.items():
         check(game, name, values)
@@ -63,11 +65,12 @@ def games(game: "Game", table: Mapping[str, Any], rows: int, box: Any) -> Games:
             matrix[:, i, j] = column.get(f"D:{depender}:{dependee}", matrix[:, i, j])
     alpha = _alpha(game, column, rows)
     gamma = column.get("gamma", np.full(rows, float(game.gamma)))
-    value, own = game.value, game.value.parameter
+    value: Any = game.value  # Log or Power: the game is scalar
+    own = value.parameter
     if own in column:
-        value = type(value)(column[own][:, None])  # type: ignore[call-arg]
+        value = type(value)(column[own][:, None])
     elif np.ndim(getattr(value, own)):
-        value = type(value)(np.tile(getattr(value, own), (rows, 1)))  # type: ignore[call-arg]
+        value = type(value)(np.tile(getattr(value, own), (rows, 1)))
     assert matrix.shape == (rows, n, n)
     return Games(matrix, alpha, endowments, value, gamma, game.c, box)
 

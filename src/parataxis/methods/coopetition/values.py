@@ -1,8 +1,8 @@
 """What an investment creates: logarithmic, power, or a function of the user's own; and what several create together.
 
 Notation of all modules: a value f has `value` f(a) and `slope` f'(a). An actor whose share of the synergy, its
-dependences counted, is w, invests where f'(a) + q/a = 1, that is a (1 - f'(a)) = q, with q = w gamma c g(a). `action(q)`
-solves that, and `stiffness` is dq/da = 1 - f' - a f''.
+dependences counted, is w, invests where f'(a) + q/a = 1, that is a (1 - f'(a)) = q, with q = w gamma c g(a).
+`action(q)` solves that, and `stiffness` is dq/da = 1 - f' - a f''.
 """
 
 from collections.abc import Callable, Sequence
@@ -102,7 +102,7 @@ class Power:
 
 @dataclass(frozen=True)
 class Custom:
-    """Any f with its derivative, both of arrays; it must rise less than 1 a unit in the end. Solved by best responses."""
+    """Any f with its derivative, both of arrays; in the end it rises by less than 1 a unit: by best responses."""
 
     value: Callable[[Any], Any]
     slope: Callable[[Any], Any]
@@ -118,7 +118,8 @@ class Custom:
         measured = (self.value(probe + 1e-5) - self.value(probe - 1e-5)) / 2e-5
         if not np.allclose(measured, self.slope(probe), rtol=1e-4, atol=1e-6):
             raise BadInput(
-                f"value: slope(1)={self.slope(probe)[0]:g}, but f rises by {measured[0]:g} a unit there; give its derivative"
+                f"value: slope(1)={self.slope(probe)[0]:g}, but f rises by {measured[0]:g} a unit there; give f's own "
+                "derivative"
             )
 
 
@@ -129,7 +130,9 @@ def exponents(synergy: str | Sequence[float], n: int) -> Any:
     """c of the synergy prod a_i^c_i: 1/N each for "geometric", or those given; None for "min" and "mean"."""
     if isinstance(synergy, str):
         if synergy not in SYNERGIES:
-            raise BadInput(f"synergy={synergy!r}: expected {', '.join(map(repr, SYNERGIES))}, or exponents that sum to 1")
+            raise BadInput(
+                f"synergy={synergy!r}: expected {', '.join(map(repr, SYNERGIES))}, or exponents that sum to 1"
+            )
         return np.full(n, 1 / n) if synergy == "geometric" else None
     c = np.asarray(synergy, float)
     if c.shape != (n,) or not np.all(c > 0) or abs(c.sum() - 1) > 1e-9:
@@ -138,7 +141,7 @@ def exponents(synergy: str | Sequence[float], n: int) -> Any:
 
 
 def synergy_value(synergy: str | Sequence[float], a: Any) -> Any:
-    """g of the last axis of a; a single actor has none, and none is made where somebody does nothing (but by "mean")."""
+    """g of the last axis of a; where somebody does nothing there is none, but by "mean"."""
     if synergy == "min":
         return a.min(-1)
     if synergy == "mean":
