@@ -76,7 +76,7 @@ class Game:
         """How much of the synergy counts for each: its share, and the others' by how much it depends on them."""
         return self.alpha + self.interdependence.matrix @ self.alpha
 
-    def value_created(self, a: Float[np.ndarray, "*rest actor"]) -> Float[np.ndarray, "*rest"]:
+    def value_created(self, a: Float[np.ndarray, "*rest actor"]) -> Float[np.ndarray, "*rest"] | float:
         """V: what each creates alone, and the synergy."""
         return self.value.value(a).sum(-1) + self.gamma * synergy_value(self.synergy, a)
 

@@ -1,5 +1,6 @@
 """The game on a grid of actions, for solvers of finite games: pygambit, nashpy. Both need the extra `games`."""
 
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +34,27 @@ def tables(game: "Game", grid: int | Sequence[float]) -> list[Any]:
     return [np.ascontiguousarray(utilities[..., i]) for i in range(n)]
 
 
+def nfg(game: "Game", grid: int | Sequence[float] = 51) -> str:
+    """The game in Gambit's format for strategic form; strategies are labelled by their actions."""
+
+    def quoted(text: str) -> str:
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    labels = " ".join(quoted(repr(float(action))) for action in points(grid))
+    players = " ".join(quoted(name) for name in game.names)
+    head = [f'NFG 1 R "coopetition" {{ {players} }}', "{ " + f"{{ {labels} }} " * len(game.names) + "}", '""']
+    # the first player's strategy changes fastest, and each outcome has all players' utilities
+    by_outcome = np.stack([table.ravel(order="F") for table in tables(game, grid)], axis=1)
+    return "\n".join([*head, " ".join(map(repr, by_outcome.ravel().tolist()))]) + "\n"
+
+
 def to_gambit(game: "Game", grid: int | Sequence[float] = 51) -> Any:
-    """A pygambit.Game in strategic form; strategies are labelled by their actions."""
+    """A pygambit.Game in strategic form."""
     try:
         import pygambit
     except ModuleNotFoundError:
         raise BadInput("to_gambit: needs pygambit, which is not installed; pip install 'parataxis[games]'") from None
-    found = pygambit.Game.from_arrays(*tables(game, grid), title="coopetition")
-    for player, name in zip(found.players, game.names, strict=True):
-        player.label = name
-        for strategy, action in zip(player.strategies, points(grid), strict=True):
-            strategy.label = repr(float(action))
-    return found
+    return pygambit.read_nfg(io.StringIO(nfg(game, grid)))
 
 
 def to_nashpy(game: "Game", grid: int | Sequence[float] = 51) -> Any:

@@ -96,7 +96,7 @@ def _joining(game: Game, found: "Equilibrium") -> str:
     wide["added to all others"] = added_value(game, found.actions)
     told = "every order" if len(game.names) <= 8 else "drawn orders"
     caption = f"What each adds to the value by its place in the order of joining, at these actions; {told}."
-    return ("<h2>Who joins when</h2>" + _figure(plots.joining(table, game.names), "The band has the least and the most.")
+    return ("<h2>Who joins when</h2>" + _figure(plots.joining(table, game.names), "The band: least and most.")
             + _table(wide.rename_axis(columns=None).reset_index(), caption))  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def _sobol(game: "Game", params: Mapping[str, Any], box: Any, n: int, rng: Any) 
         mixed = one.copy()
         mixed[:, j] = other[:, j]
         at_mixed = mean(mixed)
-        first = float(np.mean(at_other * (at_mixed - at_one)) / variance) if variance else 0.0
+        first = float(np.mean((at_other - at_one.mean()) * (at_mixed - at_one)) / variance) if variance else 0.0
         total = float(np.mean((at_one - at_mixed) ** 2) / (2 * variance)) if variance else 0.0
         rows.append({"parameter": name, "low": float(low[j]), "high": float(high[j]), "first": first, "total": total})
     return pd.DataFrame(rows)

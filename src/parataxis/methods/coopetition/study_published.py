@@ -17,10 +17,10 @@ Part = Callable[[Inputs], Measurement]
 
 
 def exact(
-    identity: str, value: float, null: float | None, n: int, unit: str, note: str = "", data: str = "S-LCD case"
+    identity: str, value: Any, null: Any, n: int, unit: str, note: str = "", data: str = "S-LCD case"
 ) -> Measurement:
     """Nothing is drawn: the interval is the value."""
-    value = float(value)
+    value, null = float(value), float(null)
     return Measurement(identity, value, value, value, n, unit, null=null, note=note, real=False, data=data)
 
 
