@@ -44,7 +44,7 @@ def _broken():
         "zero": {"dependencies": [{**each, "customProperties": {"importance": "0"}} for each in elements]},
         "words": {"dependencies": [named, *rest]},
         "other_tool": {"tool": "openome.1"},
-        "same_actor": {"actors": [actors[0], {**actors[1], "text": actors[0]["text"]}, actors[2]]},
+        "same_actor": {"actors": [*actors, {**actors[0], "id": "another"}]},
     }
 
 
@@ -96,9 +96,8 @@ def _ordered(value, text):
     return value["advice"] in text and len(value["joining"]) == 12 and len(value["first"]) == 4
 
 
-HELP_EXAMPLES = [
-    (MATRIX, _matrix),
-    (SOLVE, _solved),
+HELP_EXAMPLES = [(MATRIX, _matrix), (SOLVE, _solved)]
+IN_ONE_PROCESS = [  # a fresh one imports pandas and scipy
     (SWEEP, _swept),
     (CASE, _case),
     (ORDER, _ordered),
@@ -110,7 +109,7 @@ def _bad(file, fragment, *more):
     return (["coopetition", "solve", file, *more], fragment)
 
 
-BAD_INPUTS = [
+ALL_BAD_INPUTS = [
     _bad("absent.json", "absent.json: can't be read: No such file"),
     _bad("half.json", "half.json: is not JSON"),
     _bad("empty.json", "expected piStar's JSON, with 'actors' and 'dependencies'"),
@@ -158,6 +157,7 @@ BAD_INPUTS = [
     (["coopetition", "case", "sony"], "case='sony': expected one of slcd"),
     (["coopetition", "matrix", "model.json", "--normalise", "rows"], "'rows' is not one of 'all', 'per-partner'"),
 ]
+BAD_INPUTS = ALL_BAD_INPUTS[::8]  # the others in one process: test_coopetition_cli.py
 
 
 def _action(form, transposed, i):

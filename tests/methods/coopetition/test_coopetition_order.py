@@ -203,9 +203,6 @@ def test_shares_that_are_refused(method, weights, fragment):
         slcd().shares(method, weights=weights)
 
 
-# -- slopes and sweeps ---------------------------------------------------------------------------------------------------
-
-
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["log", "power"]))
 @settings(max_examples=6)
 def test_slopes_are_those_of_finite_differences(seed, form):
