@@ -132,8 +132,8 @@ class Game:
             if box != "endowment":
                 raise BadInput(f"box={box!r}: expected 'endowment', two numbers, or None")
             return np.zeros(n), self.endowments.copy()
-        low, high = (np.broadcast_to(np.asarray(each, float), n).copy() for each in box)
-        if not np.all((low >= 0) & (low <= high)):
+        low, high = (np.zeros(n) + each for each in box)
+        if not ((low >= 0) & (low <= high)).all():
             raise BadInput(f"box={box}: expected 0 <= low <= high")
         return low, high
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 STEPS = 200
 TOLERANCE = 1e-12  # of ln g
+FLAT = 0.01  # a slope below which rounding of F, not its root, decides
 CHUNK = 8192  # games at once: their arrays stay in the cache
 
 
@@ -60,23 +61,22 @@ def _solve(value: Any, k: Any, c: Any, low: Any, high: Any, start: float | None)
     with np.errstate(divide="ignore"):
         floor = np.minimum(np.maximum(value.alone + 0 * k, low), high)  # what each does without synergy: g is no less
         left, right = np.log(floor) @ c, (np.log(high) + 0 * k) @ c
-        converged = still = left == -np.inf  # somebody is held at 0: there is no synergy, and nothing to solve
+        still = left == -np.inf  # somebody is held at 0: there is no synergy, and nothing to solve
         log_g = np.where(still, 0.0, left) if start is None else np.minimum(np.maximum(start, left), right)
-        count, actions = np.zeros(len(k), int), floor
+        count, actions, done = np.zeros(len(k), int), floor, still
         for _ in range(STEPS):
             actions, gap, slope = _gap(value, k, c, low, high, log_g)
-            left, right = np.where(gap >= 0, log_g, left), np.where(gap <= 0, log_g, right)
-            step = -gap / slope
-            ahead = log_g + step
-            outside = (ahead < left) | (ahead > right)
+            above = gap >= 0
+            left, right = np.where(above, log_g, left), np.where(above, right, log_g)
+            log_g = log_g - gap / slope
+            outside = (log_g < left) | (log_g > right)
             if outside.any():
-                ahead = np.where(outside, np.where(right == np.inf, left + 2, 0.5 * (left + right)), ahead)
-            count += ~converged
-            done = converged | (np.abs(step) <= TOLERANCE * np.maximum(1, np.abs(log_g)))
-            log_g, converged = np.where(converged, log_g, ahead), done
+                log_g = np.where(outside, np.where(right == np.inf, left + 2, 0.5 * (left + right)), log_g)
+            count += ~done
+            done = still | (np.abs(gap) <= TOLERANCE * np.maximum(-slope, FLAT))
             if done.all():
                 break
-    return Solved(np.where(still[:, None], floor, actions), count, converged)
+    return Solved(np.where(still[:, None], floor, actions) if still.any() else actions, count, done)
 
 
 def _gap(value: Any, k: Any, c: Any, low: Any, high: Any, log_g: Any) -> tuple[Any, Any, Any]:

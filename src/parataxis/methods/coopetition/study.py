@@ -18,7 +18,8 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
     if not all(map(ctx.done, study_published.PARTS)):
         yield study_published.score_table(inputs)
         yield study_published.noise_table(inputs)
-        yield _reactions()
+        if ctx.scale != "toy":
+            yield _reactions()
     parts = study_published.PARTS | study_form.PARTS | study_theory.PARTS
     for identity, measure in ctx.progress(parts.items(), "claims"):
         if not ctx.done(identity):

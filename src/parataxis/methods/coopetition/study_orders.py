@@ -27,7 +27,7 @@ def systems(rng: Any) -> dict[str, System]:
     given = Interdependence(NAMES, matrix)
     rows = [Dependency("a", "b", "x", 2.0), Dependency("b", "a", "y", 1.0, 0.9), Dependency("a", "c", "x", 2.0),
             Dependency("c", "a", "z", 3.0), Dependency("b", "c", "u", 0.5)]  # fmt: skip
-    cells = [{"gamma": float(g), "D:Sony:Samsung": float(d)} for g, d in rng("cells").random((4, 2))]
+    cells = [{"gamma": float(g), "D:Sony:Samsung": float(d)} for g, d in rng("cells").random((3, 2))]
     starts = [np.array([at]) for at in (0.02, 19.0, 99.0)]
     return {
         "relabelling": System(_relabelled(given), list(NAMES), twin=_left_behind(given), per_item=True, compare=CLOSE),
