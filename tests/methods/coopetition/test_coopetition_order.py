@@ -70,6 +70,13 @@ def test_a_leader_agrees_with_a_search_of_its_own():
     assert game.equilibrium(play=("Samsung", "Sony")).actions[0] == pytest.approx(best.x, rel=1e-6)
 
 
+def test_a_leader_may_consider_to_do_nothing():
+    """The box of endowments begins at 0, where there is no synergy and ln a is none."""
+    found = buyers().equilibrium(play=("A",), box="endowment")
+    assert found.certificate.holds
+    assert found.actions == pytest.approx(buyers().equilibrium(play=("A",)).actions, rel=1e-7)
+
+
 def test_a_leader_who_does_not_lead_well_is_caught():
     found = slcd().equilibrium(play=("Samsung", "Sony"))
     a = slcd().equilibrium().actions

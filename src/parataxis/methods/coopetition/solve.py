@@ -63,7 +63,7 @@ def _solve(value: Any, k: Any, c: Any, low: Any, high: Any, start: float | None)
         left, right = np.log(floor) @ c, (np.log(high) + 0 * k) @ c
         still = left == -np.inf  # somebody is held at 0: there is no synergy, and nothing to solve
         log_g = np.where(still, 0.0, left) if start is None else np.minimum(np.maximum(start, left), right)
-        count, actions, done = np.zeros(len(k), int), floor, still
+        count, actions, done, some_still = np.zeros(len(k), int), floor, still, bool(still.any())
         for _ in range(STEPS):
             actions, gap, slope = _gap(value, k, c, low, high, log_g)
             above = gap >= 0
@@ -72,11 +72,13 @@ def _solve(value: Any, k: Any, c: Any, low: Any, high: Any, start: float | None)
             outside = (log_g < left) | (log_g > right)
             if outside.any():
                 log_g = np.where(outside, np.where(right == np.inf, left + 2, 0.5 * (left + right)), log_g)
+            if some_still:
+                log_g = np.where(still, 0.0, log_g)
             count += ~done
             done = still | (np.abs(gap) <= TOLERANCE * np.maximum(-slope, FLAT))
             if done.all():
                 break
-    return Solved(np.where(still[:, None], floor, actions) if still.any() else actions, count, done)
+    return Solved(np.where(still[:, None], floor, actions) if some_still else actions, count, done)
 
 
 def _gap(value: Any, k: Any, c: Any, low: Any, high: Any, log_g: Any) -> tuple[Any, Any, Any]:
