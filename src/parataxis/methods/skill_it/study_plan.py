@@ -14,16 +14,10 @@ Rng = Callable[..., np.random.Generator]
 TARGET = {"lego": "hop 2", "languages": "pt-br"}  # hop 2: the authors' skill 3
 SCARCE = 10_000  # characters of the target language, in fine-tuning
 
-MIXED = (
-    "random",
-    "stratified",
-    "skill-it",
-    "identity",
-    "permuted",
-    "learned",
-    "skill-curriculum",
-    "skill-anticurriculum",
-)
+FIRST = 5  # the number of the first seed: 0 to 4 were the pilot, by whose spread it was fixed how many there are
+PAIRED = ("random", "stratified", "skill-it")  # whose differences vary most from seed to seed
+CONTROLS = ("identity", "stratified", "permuted")  # graphs: no edges, equal edges (which is stratified), renamed skills
+MIXED = (*PAIRED, "identity", "permuted", "learned", "skill-curriculum", "skill-anticurriculum")
 BY_EXAMPLE = ("curriculum", "anticurriculum")
 TUNED = ("target only", "stratified", "skill-it")
 ORDERS = ("shuffled", "blocked")
@@ -40,10 +34,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Sizes:
-    """steps of each training; seeds; those of what is reported only; how much of each task. Times: benchmarked in
-    docs/skills.md."""
+    """How many seeds: of every arm; of LEGO's `PAIRED`, of its fine-tuning, and of what is reported only. Steps of each
+    training; how much of each task."""
 
     seeds: int
+    paired: int
+    tunings: int
     reported: int
     lego: int
     tuned: int
@@ -60,26 +56,31 @@ class Sizes:
 
 
 SIZES = {
-    "toy": Sizes(1, 1, 4, 4, 2, 4, 4, 2, 24, 4, depth=1, width=4, batch=4, lr=0.01),
-    "quick": Sizes(2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
-    "full": Sizes(5, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
-    "paper": Sizes(10, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
+    "toy": Sizes(1, 1, 1, 1, 4, 4, 2, 4, 4, 2, 24, 4, depth=1, width=4, batch=4, lr=0.01),
+    "quick": Sizes(2, 2, 2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
+    "full": Sizes(5, 13, 10, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
+    "paper": Sizes(10, 21, 21, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
 }
 
 
 def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
     """All that is trained, the seeds of one arm apart, so that a run that is cut off has some of each."""
     found = []
-    for seed in range(sizes.seeds):
-        found += [Unit("lego", arm, seed) for arm in MIXED]
-        found += [Unit("lego tuned", arm, seed) for arm in TUNED]
-        found += [Unit("prerequisites", arm, seed) for arm in ("target alone", "chain")]
-        found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
-        if with_texts:
+    for at in range(max(sizes.seeds, sizes.paired, sizes.tunings)):
+        seed = FIRST + at
+        if at < sizes.paired:
+            found += [Unit("lego", arm, seed) for arm in PAIRED]
+        if at < sizes.tunings:
+            found += [Unit("lego tuned", arm, seed) for arm in TUNED]
+        if at < sizes.seeds:
+            found += [Unit("lego", arm, seed) for arm in MIXED if arm not in PAIRED]
+            found += [Unit("prerequisites", arm, seed) for arm in ("target alone", "chain")]
+            found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
+        if at < sizes.seeds and with_texts:
             found += [Unit("languages", arm, seed) for arm in ("stratified", "static")]
             found += [Unit("languages tuned", arm, seed) for arm in TUNED]
             found += [Unit("helped", arm, seed) for arm in ("es", "de")]
-        if seed < sizes.reported:
+        if at < sizes.reported:
             found.append(Unit("prerequisites", "one before", seed))
             found += [Unit("lego", arm, seed) for arm in BY_EXAMPLE]
             more = ("random", "skill-curriculum", "skill-anticurriculum", *BY_EXAMPLE)

@@ -21,7 +21,8 @@ VALIDATION = 100  # examples a skill; twice as many test
 class Task:
     """x, y: all examples. groups: the training rows of each skill. validation: rows by whose losses graph and
     controller go. test: rows for the report, of the same skills. build: a fresh model. scores: loss and rightness of
-    each example of a batch."""
+    each example of a batch. at_once: rows that are scored as one batch; what one makes is to stay near the processor,
+    or, of a large model, to fit into memory."""
 
     name: str
     x: Tensor
@@ -31,17 +32,20 @@ class Task:
     build: Callable[[], nn.Module]
     scores: Callable[[nn.Module, Tensor, Tensor], Scores]
     test: Mapping[str, Rows]
+    at_once: int = 256
 
     @property
     def skills(self) -> tuple[str, ...]:
         return tuple(self.groups)
 
     def losses(self, model: nn.Module, rows: Rows) -> Scores:
-        """In eval mode, without gradients, in one batch."""
+        """In eval mode, without gradients."""
         model.eval()
         with torch.no_grad():
-            at = torch.from_numpy(rows)
-            return self.scores(model, self.x[at], self.y[at])
+            parts = torch.from_numpy(rows).split(self.at_once)
+            scored = [self.scores(model, self.x[at], self.y[at]) for at in parts]
+        loss, right = (torch.cat(each) for each in zip(*scored, strict=True))
+        return loss, right
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """`validation <skill>`: the mean loss. `test <skill>`, `right <skill>`: mean loss and rightness of the test
