@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from parataxis.errors import BadInput
 from parataxis.methods.skill_it import addition, lego
 from parataxis.methods.skill_it.clauses import SetModel, answer_losses
 
@@ -38,13 +39,23 @@ class Task:
     def skills(self) -> tuple[str, ...]:
         return tuple(self.groups)
 
+    def on(self, device: str) -> "Task":
+        """With examples and models there. BadInput for one that torch does not know or does not find."""
+        try:
+            x, y = self.x.to(device), self.y.to(device)
+            x[:1].cpu()  # `meta` keeps no numbers
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise BadInput(f"device={device}: {reason.rstrip('.')}; expected cpu, cuda, cuda:1 or the like") from None
+        return replace(self, x=x, y=y, build=lambda: self.build().to(device))
+
     def losses(self, model: nn.Module, rows: Rows) -> Scores:
         """In eval mode, without gradients."""
         model.eval()
         with torch.no_grad():
             parts = torch.from_numpy(rows).split(self.at_once)
             scored = [self.scores(model, self.x[at], self.y[at]) for at in parts]
-        loss, right = (torch.cat(each) for each in zip(*scored, strict=True))
+        loss, right = (torch.cat(each).cpu() for each in zip(*scored, strict=True))
         return loss, right
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
