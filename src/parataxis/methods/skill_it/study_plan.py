@@ -1,16 +1,15 @@
 """What the study trains, by scale: tasks, steps, seeds; and which arms."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
 
 from parataxis.methods.skill_it.languages import Line, character_task, read_lines
 from parataxis.methods.skill_it.tasks import Task, addition_task, lego_task
 from parataxis.methods.skill_it.training import Plan
+from parataxis.nn.fit import named
 
-Rng = Callable[..., np.random.Generator]
+Texts = Path | tuple[Line, ...] | None  # of languages, a file or lines; None where there is none
 TARGET = {"lego": "hop 2", "languages": "pt-br"}  # hop 2: the authors' skill 3
 SCARCE = 10_000  # characters of the target language, in fine-tuning
 
@@ -110,14 +109,24 @@ def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, more: int = 1, 
     return Plan(steps, more * sizes.batch, each, every, lr=sizes.lr / slower, warm_up=warm, decay=rounds > 1)
 
 
-def task(unit: Unit, sizes: Sizes, rng: Rng, texts: Path | Sequence[Line] | None) -> Task:
-    """The same for all arms of a seed."""
-    if unit.task in ("lego", "lego tuned", "prerequisites"):
-        return lego_task(rng, sizes.examples, validation=sizes.validation, depth=sizes.depth, width=sizes.width)
-    if unit.task == "addition":
-        depth = min(3, sizes.depth)
-        return addition_task(rng, sizes.examples, validation=sizes.validation, depth=depth, width=sizes.width)
-    limit = {TARGET["languages"]: SCARCE} if unit.task == "languages tuned" else None
+def task(unit: Unit, sizes: Sizes, key: int, texts: Texts) -> Task:
+    """key: of the seed. The same for all arms of a seed; these follow one another, so the last few are kept."""
+    if unit.task in ("lego", "lego tuned", "prerequisites", "addition"):
+        return _generated("addition" if unit.task == "addition" else "lego", sizes, key)
+    return _languages(texts, unit.task == "languages tuned", 15 * sizes.validation)
+
+
+@lru_cache(maxsize=3)
+def _generated(name: str, sizes: Sizes, key: int) -> Task:
+    rng, known = named(key, "task"), {"validation": sizes.validation, "width": sizes.width}
+    if name == "lego":
+        return lego_task(rng, sizes.examples, depth=sizes.depth, **known)
+    return addition_task(rng, sizes.examples, depth=min(3, sizes.depth), **known)
+
+
+@lru_cache(maxsize=2)
+def _languages(texts: Texts, scarce: bool, validation: int) -> Task:
+    """Of no seed: the texts are what they are."""
     assert texts is not None
     lines = read_lines(texts) if isinstance(texts, Path) else texts
-    return character_task(lines, limit=limit, validation=15 * sizes.validation)
+    return character_task(lines, limit={TARGET["languages"]: SCARCE} if scarce else None, validation=validation)

@@ -1,9 +1,8 @@
 """One unit of the study: a task's arm trained with one seed, and the numbers that are kept of it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,13 @@ import numpy as np
 from parataxis.methods.skill_it import addition, baselines, lego
 from parataxis.methods.skill_it.controller import SkillIt
 from parataxis.methods.skill_it.graph import SkillGraph
-from parataxis.methods.skill_it.languages import Line
 from parataxis.methods.skill_it.sampler import Controller
 from parataxis.methods.skill_it.study_plan import (
     BY_EXAMPLE,
     ORDERS,
     TARGET,
     Sizes,
+    Texts,
     Unit,
     plan,
     task,
@@ -49,7 +48,7 @@ class Made:
         return Mixing(self.task, controller, self.plan, self.key)
 
 
-def measure(unit: Unit, sizes: Sizes, key: int, texts: Path | Sequence[Line] | None) -> Numbers:
+def measure(unit: Unit, sizes: Sizes, key: int, texts: Texts) -> Numbers:
     """key: of the seed; all arms of a task and seed share examples, initial weights and validation sets.
 
     One thread: with another number of them the sums would be others.
@@ -57,7 +56,7 @@ def measure(unit: Unit, sizes: Sizes, key: int, texts: Path | Sequence[Line] | N
     begun_at = time.process_time()
     with one_thread():
         rng = named(key)
-        made = Made(unit, task(unit, sizes, named(key, "task"), texts), plan(unit, sizes), rng, key % 2**31)
+        made = Made(unit, task(unit, sizes, key, texts), plan(unit, sizes), rng, key % 2**31)
         found = _timed(made) if unit.task == "prerequisites" else _curves(made)
     return found | {"cpu": time.process_time() - begun_at}
 
