@@ -61,8 +61,8 @@ class Data:
         from parataxis.methods.skill_it.causal import causal_task
 
         found = load(self.model)
-        options = {"tokens": self.tokens, "answer_only": self.answer_only}
-        return causal_task(lines, found.model, found.tokenizer, **options).on(self.device)
+        task = causal_task(lines, found.model, found.tokenizer, tokens=self.tokens, answer_only=self.answer_only)
+        return task.on(self.device)
 
     @property
     def recipe(self) -> dict[str, Any]:

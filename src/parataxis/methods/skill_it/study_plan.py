@@ -57,7 +57,7 @@ class Sizes:
 SIZES = {
     "toy": Sizes(1, 1, 1, 1, 4, 4, 2, 4, 4, 2, 24, 4, depth=1, width=4, batch=4, lr=0.01),
     "quick": Sizes(2, 2, 2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
-    "full": Sizes(5, 13, 10, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
+    "full": Sizes(5, 8, 5, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
     "paper": Sizes(10, 21, 21, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
 }
 
@@ -118,10 +118,10 @@ def task(unit: Unit, sizes: Sizes, key: int, texts: Texts) -> Task:
 
 @lru_cache(maxsize=3)
 def _generated(name: str, sizes: Sizes, key: int) -> Task:
-    rng, known = named(key, "task"), {"validation": sizes.validation, "width": sizes.width}
+    rng, validation, width = named(key, "task"), sizes.validation, sizes.width
     if name == "lego":
-        return lego_task(rng, sizes.examples, depth=sizes.depth, **known)
-    return addition_task(rng, sizes.examples, depth=min(3, sizes.depth), **known)
+        return lego_task(rng, sizes.examples, validation=validation, depth=sizes.depth, width=width)
+    return addition_task(rng, sizes.examples, validation=validation, depth=min(3, sizes.depth), width=width)
 
 
 @lru_cache(maxsize=2)
