@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from parataxis.errors import BadInput
 from parataxis.methods.skill_it.clauses import no_decay
 from parataxis.methods.skill_it.controller import SkillIt
-from parataxis.methods.skill_it.memory import keep_freed
 from parataxis.methods.skill_it.sampler import Controller, SkillBatchSampler
 from parataxis.methods.skill_it.tasks import Task, losses_of
 from parataxis.nn.adam import AdamW
@@ -138,7 +137,6 @@ def train(
     tell: Callable[[int, int, str], None] | None = None,
 ) -> tuple[nn.Module, Fitted]:
     """The trained model, and a history with a row a record. model: goes on from this one, which is changed."""
-    keep_freed()
     model = begun(task, rng) if model is None else model
     optimizer = AdamW(no_decay(model, plan.weight_decay), lr=plan.lr)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, plan))
