@@ -40,14 +40,11 @@ def bogacki_shampine(dynamics: Dynamics, y: Latents, k: Latents, betas: Betas, h
 def march(dynamics: Dynamics, alphas: Latents, betas: Betas, dt: float, n: int, substeps: int = 1) -> Array:
     """[batch, n + 1, k]: the latents at 0, dt, ..., n dt, with so many steps in each; differentiable."""
 
-    def interval(carried: Any, _: None) -> Any:
-        def step(_: Any, each: Any) -> Any:
-            return bogacki_shampine(dynamics, *each, betas, dt / substeps)
+    def step(carried: Any, _: None) -> Any:
+        return bogacki_shampine(dynamics, *carried, betas, dt / substeps), None
 
-        for n in range(substeps) if substeps <= 4 else ():
-            carried = step(n, carried)
-        if substeps > 4:
-            carried = jax.lax.scan(lambda each, _: (step(None, each), None), carried, None, substeps)[0]
+    def interval(carried: Any, _: None) -> Any:
+        carried, _ = jax.lax.scan(step, carried, None, substeps)
         return carried, carried[0]
 
     first = (alphas, slope(dynamics, alphas, betas))
