@@ -13,8 +13,7 @@ from parataxis.errors import BadInput
 
 LEAST_RATE = 1e-6  # of learning
 OMEGAS = (1.0, 30.0)
-PLACES = 2000  # points that the frequency scale is measured at, at most
-FRAMES = 64  # and fields
+LOOKS = 2_000_000  # points of all fields together at which the frequency scale is measured
 
 DECODERS = ("mfn", "sine")
 SCHEDULES = ("cosine", "staircase")
@@ -22,14 +21,17 @@ SCHEDULES = ("cosine", "staircase")
 
 @dataclass(frozen=True)
 class Recipe:
-    """latent_dim: k. decoder: "mfn" (affine in the latent) or "sine"; width and layers: of its hidden layers, None for
-    64 and 3, or 32 and 4. omega: scale of the filters' frequencies, None to take it from the data; the authors' code has 1. dynamics: hidden
-    widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which the Jacobian is taken,
-    drawn anew each step and shared by the batch (the authors draw for each sample). warmup: share of the steps in which
-    the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots a step. lr: of AdamW, for
-    decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every so many steps ("staircase", as the
-    authors'). normalize_basis: orthogonal columns for the filter network's basis, None for yes with "mfn"; the authors
-    have none. rate: the dynamics network works in units of the time between two snapshots; the authors' does not.
+    """Where None is written, or a word on the authors, the default departs from theirs.
+
+    latent_dim: k. decoder: "mfn" (affine in the latent) or "sine"; width and layers: of its hidden layers, None for 64
+    and 3, or 32 and 4. omega: scale of the filters' frequencies, None to take it from the data; the authors' code has 1.
+    dynamics: hidden widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which the
+    Jacobian is taken, drawn anew each step and shared by the batch (the authors draw for each sample). warmup: share of
+    the steps in which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots a step.
+    lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every decay_every steps
+    ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's basis, None for yes with
+    "mfn"; the authors have none. rate: the dynamics network works in units of the time between two snapshots; the
+    authors' does not.
     """
 
     latent_dim: int = 16
@@ -172,16 +174,17 @@ def frequency_scale(
     count, d = x.shape
     if count < 2:
         return OMEGAS[0]
-    rng = np.random.default_rng(0)  # which points and fields are looked at decides no order of anything
-    seen = rng.permutation(count)[:PLACES]
     frames = u.reshape(-1, *u.shape[2:])
-    frames = frames[rng.permutation(len(frames))[:FRAMES]].astype(np.float64)
+    seen = np.random.default_rng(0).permutation(count)[: max(2, min(count, LOOKS // len(frames)))]
     distance, near = KDTree(x).query(x[seen], k=min(2 * d, count - 1) + 1)
     distance, near = distance[:, 1:], near[:, 1:]
-    steps = np.square(frames[..., seen, None] - frames[..., near]) / np.maximum(np.square(distance), 1e-12)
+    squares = np.zeros(frames.shape[1])
+    for each in frames:
+        steps = np.square(each[:, seen, None] - each[:, near], dtype=np.float64)
+        squares += (steps / np.maximum(np.square(distance), 1e-12)).mean((1, 2))
     spread = frames.var(axis=(0, 2))
     varied = spread > 0
     if not varied.any():
         return OMEGAS[0]
-    frequency = math.sqrt((steps.mean(axis=(0, 2, 3))[varied] / spread[varied]).mean())
-    return float(np.clip(frequency / math.sqrt(2 * layers / d), *OMEGAS))
+    frequency = math.sqrt((squares[varied] / len(frames) / spread[varied]).mean())
+    return float(f"{np.clip(frequency / math.sqrt(2 * layers / d), *OMEGAS):.2g}")
