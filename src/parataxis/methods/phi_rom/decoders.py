@@ -4,7 +4,7 @@ Both are Equinox modules whose leaves are all trained; scales of coordinates and
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -50,21 +50,6 @@ class Scaling:
 
     def spread(self, dtype: Any) -> Float[Array, " channel"]:
         return jnp.array(self.std, dtype)
-
-
-class Decoder(Protocol):
-    """What the method asks of a decoder."""
-
-    latent: int
-    dims: int
-    channels: int
-    scaling: Scaling
-
-    def __call__(self, alpha: Float[Array, " k"], x: Float[Array, " d"]) -> Float[Array, " channel"]:
-        """At one point."""
-
-    def fields(self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]) -> Float[Array, "batch channel point"]:
-        """Each latent at all points, what does not depend on the latent computed once."""
 
 
 def uniform(key: PRNGKeyArray, bound: float, shape: tuple[int, ...], dtype: Any = None) -> Array:
@@ -199,6 +184,9 @@ class SineMLP(eqx.Module):
             h = jnp.sin(h @ weight.T + bias)
         values = jnp.einsum("bnw,cw->bcn", h, self.leave) + self.leave_bias[:, None]
         return self.scaling.outward(values)
+
+
+Decoder = MFN | SineMLP
 
 
 def box(scaling: Scaling) -> str:

@@ -1,0 +1,48 @@
+"""Small data with a known solver, and a model of them that is trained once."""
+
+import functools
+import warnings
+
+import numpy as np
+
+SPEED = 0.7
+
+
+def spin(u, beta=None):
+    """u_t = -c u_x on a periodic grid, spectrally: a wave travels unchanged."""
+    import jax.numpy as jnp
+
+    n = u.shape[-1]
+    wave = 2j * np.pi * jnp.fft.rfftfreq(n, 1 / n)
+    speed = SPEED if beta is None else beta[0]
+    return jnp.fft.irfft(-speed * wave * jnp.fft.rfft(u), n).astype(u.dtype)
+
+
+def waves(trajectories=3, times=6, nodes=24, betas=None, channels=1, seed=0):
+    """Of two sines, moved exactly."""
+    from parataxis.methods.phi_rom.snapshots import Snapshots
+
+    rng = np.random.default_rng(seed)
+    x, t = np.arange(nodes) / nodes, 0.05 * np.arange(times)
+    size, shift = rng.uniform(0.5, 1.5, (2, trajectories, 1, channels, 1))
+    speed = SPEED if betas is None else np.asarray(betas)[:, None, None, None]
+    place = 2 * np.pi * (x - speed * t[:, None, None] - shift)
+    u = size * (np.sin(place) + 0.3 * np.cos(2 * place))
+    return Snapshots.on_grid(u.astype(np.float32), t, (x,), None if betas is None else np.asarray(betas)[:, None])
+
+
+SMALL = {"latent_dim": 4, "width": 16, "layers": 2, "dynamics": (16,), "steps": 60, "batch": 9, "gamma": 0.5}
+
+
+def fitted(**settings):
+    """Trained for a moment: what it warns of is not the matter."""
+    from parataxis.methods.phi_rom.rom import PhiROM
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return PhiROM(**{**SMALL, **settings}).fit(waves(), spin)
+
+
+@functools.cache
+def model():
+    return fitted(steps=400, lr=1e-2)
