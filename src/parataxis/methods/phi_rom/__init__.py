@@ -1,0 +1,39 @@
+"""Reduced-order models that learn their dynamics from a differentiable solver, not from the order of its snapshots.
+
+    from parataxis.methods.phi_rom import PhiROM, Snapshots, SolverRHS
+
+    rom = PhiROM(latent_dim=16).fit(Snapshots.open("train.nc"), SolverRHS.from_rhs(f))  # f(u[channel, *grid], beta)
+    z = rom.encode(values, coords)                                                      # a few sensors are enough
+    rom.forecast(z, times, params, anywhere)                                            # any times, any points
+
+A field is a decoded latent of 4 to 100 numbers, and a small network moves the latent as the solver would move the field.
+Shuffling all snapshots over trajectories and times changes nothing in its training.
+
+"Physics-informed Reduced Order Modeling of Time-dependent PDEs via Differentiable Solvers", NeurIPS 2025,
+arXiv:2505.14595.
+"""
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "PhiROM": "rom",
+    "Snapshots": "snapshots",
+    "SolverRHS": "solvers",
+    "check_solver": "solvers",
+    "MFN": "decoders",
+    "SineMLP": "decoders",
+    "Dynamics": "dynamics",
+    "rnmse": "metrics",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
