@@ -23,7 +23,7 @@ def slope(u: Any) -> Any:
 
 def gaussians(count: int) -> Float[np.ndarray, "sample x y"]:
     """The published initial fields: NumPy's legacy generator with seed 0, drawn one sample after another."""
-    rng = np.random.RandomState(0)  # noqa: NPY002  (the authors' own draws)
+    rng = np.random.RandomState(0)
     x, y = np.meshgrid(AXIS, AXIS, indexing="ij")
     found = []
     for _ in range(count):
