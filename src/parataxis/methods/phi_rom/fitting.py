@@ -176,7 +176,7 @@ def fit(
         tell=tell,
         watch=lambda state: _watched(state.params, job.data.points.solver),
     )
-    return _finished(job, data, found)
+    return finished(job, data, found)
 
 
 @jax.jit
@@ -195,7 +195,7 @@ def _watched(model: Model, nodes: Float[Array, "node d"]) -> Told:
     return {"latent norm": float(norm), "condition": float(condition)}
 
 
-def _finished(job: Job, data: Snapshots, found: Any) -> Fitted:
+def finished(job: Job, data: Snapshots, found: Any) -> Fitted:
     model: Model = found.state.params
     decoder = model.decoder
     if job.recipe.normalized and isinstance(decoder, MFN):
