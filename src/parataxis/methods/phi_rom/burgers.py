@@ -24,6 +24,16 @@ def slope(u: Any, x: Any, beta: Any) -> Any:
     return xp.concatenate([xp.zeros_like(u[..., :1]), moved], axis=-1)
 
 
+def equation(fields: Any, x: Any, beta: Any) -> Any:
+    """The same in the continuum, for PINN-ROM: du/dt = -u du/dx + 0.02 exp(beta x); the inflow at x = 0 is fixed."""
+    import jax.numpy as jnp
+
+    from parataxis.methods.phi_rom.pinn import along
+
+    moved = -fields(x) * along(fields, 0)(x) + SOURCE * jnp.exp(beta[:, :, None] * x[:, 0])
+    return jnp.where(x[:, 0] > 0, moved, 0.0)
+
+
 def profile(path: Path) -> tuple[Float[np.ndarray, " node"], Float[np.ndarray, " node"]]:
     """Places and velocities of the published initial profile."""
     x, q = np.loadtxt(path, delimiter=",", skiprows=1, unpack=True)

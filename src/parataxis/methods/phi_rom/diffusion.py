@@ -21,6 +21,13 @@ def slope(u: Any) -> Any:
     return NU * (around - 4 * u)
 
 
+def equation(fields: Any, x: Any, _: Any) -> Any:
+    """The same in the continuum, for PINN-ROM; nothing tells it of the edge."""
+    from parataxis.methods.phi_rom.pinn import along
+
+    return NU * (along(along(fields, 0), 0)(x) + along(along(fields, 1), 1)(x))
+
+
 def gaussians(count: int) -> Float[np.ndarray, "sample x y"]:
     """The published initial fields: NumPy's legacy generator with seed 0, drawn one sample after another."""
     rng = np.random.RandomState(0)

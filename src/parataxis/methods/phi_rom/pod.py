@@ -31,7 +31,9 @@ class POD:
     def of(cls, data: Snapshots, k: int) -> "POD":
         rows = data.u.reshape(-1, data.u.shape[2] * data.u.shape[3]).astype(np.float64)
         if not 1 <= k <= min(rows.shape):
-            raise BadInput(f"k={k}: expected 1 to {min(rows.shape)}, as there are {len(rows)} snapshots of {rows.shape[1]}")
+            raise BadInput(
+                f"k={k}: expected 1 to {min(rows.shape)}, as there are {len(rows)} snapshots of {rows.shape[1]}"
+            )
         mean = rows.mean(0)
         centred = rows - mean
         if len(rows) > rows.shape[1]:  # the small side of the two
