@@ -120,7 +120,9 @@ class MFN(eqx.Module):
             h = (self.inner[layer - 1] @ h + self.bias[layer] + self.enter[layer] @ alpha) * g[layer]
         return self.scaling.outward((self.leave @ h + self.leave_bias)[:, None])[:, 0]
 
-    def fields(self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]) -> Float[Array, "batch channel point"]:
+    def fields(
+        self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]
+    ) -> Float[Array, "batch channel point"]:
         from parataxis.methods.phi_rom.affine import sweep
 
         offset, basis = sweep(self, x)
@@ -177,7 +179,9 @@ class SineMLP(eqx.Module):
     def __call__(self, alpha: Float[Array, " k"], x: Float[Array, " d"]) -> Float[Array, " channel"]:
         return self.fields(alpha[None], x[None])[0, :, 0]
 
-    def fields(self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]) -> Float[Array, "batch channel point"]:
+    def fields(
+        self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]
+    ) -> Float[Array, "batch channel point"]:
         points = self.scaling.inward(x) @ self.see.T + self.bias[0]
         h = jnp.sin((alphas @ self.enter.T)[:, None] + points)
         for weight, bias in zip(self.inner, self.bias[1:], strict=True):

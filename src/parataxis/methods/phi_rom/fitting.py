@@ -63,7 +63,7 @@ class Job:
     recipe: Recipe
     model: Model
     data: Data
-    losses: Losses
+    losses: Callable[..., tuple[Any, dict[str, Array]]]
     draws: Draws
     omega: float
 
@@ -162,8 +162,12 @@ def fit(
     """Train. checkpoint: a file to go on from and to keep the state in."""
     check_training(data)
     check_solver(rhs, probe(data), data.beta(0))
-    job = prepare(recipe, data, rhs)
-    optimiser = recipe.optimiser()
+    return carried_out(prepare(recipe, data, rhs), data, checkpoint, tell)
+
+
+def carried_out(job: Job, data: Snapshots, checkpoint: Any = None, tell: Tell = untold) -> Fitted:
+    """The training that a job is of."""
+    recipe, optimiser = job.recipe, job.recipe.optimiser()
     known = fingerprint(recipe, data.u, data.t, data.coords, data.params, *(data.grid or ()))
     phases = [Phase(gradient_step(job.loss(warm=True), optimiser), recipe.warm_steps)] if recipe.warm_steps else []
     phases.append(Phase(gradient_step(job.loss(), optimiser), recipe.steps))
@@ -176,7 +180,7 @@ def fit(
         tell=tell,
         watch=lambda state: _watched(state.params, job.data.points.solver),
     )
-    return _finished(job, data, found)
+    return finished(job, data, found)
 
 
 @jax.jit
@@ -195,7 +199,7 @@ def _watched(model: Model, nodes: Float[Array, "node d"]) -> Told:
     return {"latent norm": float(norm), "condition": float(condition)}
 
 
-def _finished(job: Job, data: Snapshots, found: Any) -> Fitted:
+def finished(job: Job, data: Snapshots, found: Any) -> Fitted:
     model: Model = found.state.params
     decoder = model.decoder
     if job.recipe.normalized and isinstance(decoder, MFN):

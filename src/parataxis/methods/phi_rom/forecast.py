@@ -5,6 +5,7 @@ another output time moves no other output, and two forecasts one after the other
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,7 +14,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from parataxis.errors import BadInput
-from parataxis.methods.phi_rom.dynamics import Dynamics
 
 REACH = 1.0  # step times spectral radius. The method is stable to 1.73 on the imaginary axis, to 2.51 on the real one
 MOST = 64  # substeps of an interval: stiffer latents want adaptive steps
@@ -23,13 +23,14 @@ MAX_STEPS = 100_000  # of the adaptive method
 
 Latents = Float[Array, "batch k"]
 Betas = Float[Array, "batch p"] | None
+Velocity = Callable[[Any, Any], Any]  # Psi, or what stands in its place, a pytree: (alpha, beta) -> d alpha/dt
 
 
-def slope(dynamics: Dynamics, alphas: Latents, betas: Betas) -> Latents:
+def slope(dynamics: Velocity, alphas: Latents, betas: Betas) -> Latents:
     return jax.vmap(dynamics, (0, None if betas is None else 0))(alphas, betas)
 
 
-def bogacki_shampine(dynamics: Dynamics, y: Latents, k: Latents, betas: Betas, h: Any) -> tuple[Latents, Latents]:
+def bogacki_shampine(dynamics: Velocity, y: Latents, k: Latents, betas: Betas, h: Any) -> tuple[Latents, Latents]:
     """One step of Bogacki and Shampine (1989); k: the slope at y. The new latents, and the slope there."""
     second = slope(dynamics, y + h / 2 * k, betas)
     third = slope(dynamics, y + 3 * h / 4 * second, betas)
@@ -37,7 +38,7 @@ def bogacki_shampine(dynamics: Dynamics, y: Latents, k: Latents, betas: Betas, h
     return after, slope(dynamics, after, betas)
 
 
-def march(dynamics: Dynamics, alphas: Latents, betas: Betas, dt: float, n: int, substeps: int = 1) -> Array:
+def march(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float, n: int, substeps: int = 1) -> Array:
     """[batch, n + 1, k]: the latents at 0, dt, ..., n dt, with so many steps in each; differentiable."""
 
     def step(carried: Any, _: None) -> Any:
@@ -52,20 +53,20 @@ def march(dynamics: Dynamics, alphas: Latents, betas: Betas, dt: float, n: int, 
     return jnp.concatenate([alphas[:, None], jnp.moveaxis(path, 0, 1)], axis=1)
 
 
-def spectral_radius(dynamics: Dynamics, alphas: Latents, betas: Betas) -> float:
+def spectral_radius(dynamics: Velocity, alphas: Latents, betas: Betas) -> float:
     """The largest modulus of an eigenvalue of dPsi/dalpha, at these latents."""
     found = jax.jit(jax.vmap(jax.jacfwd(dynamics), (0, None if betas is None else 0)))(alphas, betas)
     return float(np.abs(np.linalg.eigvals(np.asarray(found, np.float64))).max())
 
 
-def substeps_for(dynamics: Dynamics, alphas: Latents, betas: Betas, dt: float) -> int:
+def substeps_for(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float) -> int:
     """How many steps an interval dt needs to be stable near these latents."""
     radius = spectral_radius(dynamics, alphas, betas)
     return min(MOST, max(1, math.ceil(radius * dt / REACH))) if math.isfinite(radius) else MOST
 
 
 def integrate(
-    dynamics: Dynamics,
+    dynamics: Velocity,
     alphas: Latents,
     times: Float[np.ndarray, " time"],
     betas: Betas,
@@ -90,7 +91,7 @@ def integrate(
 
 
 @jax.jit(static_argnames="n")
-def _fixed(dynamics: Dynamics, alphas: Latents, betas: Betas, h: Any, n: int, before: Any, share: Any) -> Array:
+def _fixed(dynamics: Velocity, alphas: Latents, betas: Betas, h: Any, n: int, before: Any, share: Any) -> Array:
     """n steps; then the cubic of step `before` at this share of it."""
     h = jnp.asarray(h, alphas.dtype)
 
@@ -109,7 +110,7 @@ def _fixed(dynamics: Dynamics, alphas: Latents, betas: Betas, h: Any, n: int, be
 
 
 def _adaptive(
-    dynamics: Dynamics, alphas: Latents, times: Any, betas: Betas, dt: float, knots: int, rtol: float, atol: float
+    dynamics: Velocity, alphas: Latents, times: Any, betas: Betas, dt: float, knots: int, rtol: float, atol: float
 ) -> Array:
     """Each trajectory with steps of its own; a step ends at each knot, so that later knots change nothing before."""
     order = np.argsort(times, kind="stable")
@@ -119,7 +120,7 @@ def _adaptive(
 
 
 @jax.jit
-def _solve(dynamics: Dynamics, alphas: Latents, betas: Betas, ends: Any, times: Any, rtol: Any, atol: Any) -> Array:
+def _solve(dynamics: Velocity, alphas: Latents, betas: Betas, ends: Any, times: Any, rtol: Any, atol: Any) -> Array:
     import diffrax
 
     control = diffrax.ClipStepSizeController(diffrax.PIDController(rtol=rtol, atol=atol), step_ts=ends)

@@ -141,5 +141,7 @@ def _check_alike(rom: "PhiROM", test: Snapshots) -> None:
             f"test: {test.u.shape[2]} channels in {test.coords.shape[1]} dimensions; the model was trained on "
             f"{len(about.channels)} in {about.coords.shape[1]}"
         )
-    if (test.params is None) != (not about.names) or (test.params is not None and test.params.shape[1] != len(about.names)):
+    if (test.params is None) != (not about.names) or (
+        test.params is not None and test.params.shape[1] != len(about.names)
+    ):
         raise BadInput(f"test: parameters {test.names}; the model was trained with {about.names}")

@@ -60,6 +60,13 @@ class PhiROM:
         self._about = keeping.About.of(data)
         return self
 
+    @classmethod
+    def of(cls, recipe: Recipe, fitted: Fitted, data: Snapshots) -> "PhiROM":
+        """Around networks that were trained elsewhere on these data, as the baselines are."""
+        made = cls()
+        made.recipe, made._fitted, made._about = recipe, fitted, keeping.About.of(data)
+        return made
+
     # -- in and out --------------------------------------------------------------------------------------------------
 
     def encode(self, values: Any, coords: Any = None, prior: str | None = None) -> Encoded:
