@@ -57,9 +57,8 @@ def value_and_gradient(how, normalize, given, nodes, warm):
     ("kind", "normalize", "sparse", "some", "warm"),
     [
         (MFN, False, False, True, False),
-        (MFN, True, False, False, False),
+        (MFN, True, False, False, True),
         (MFN, True, True, True, False),
-        (MFN, True, True, False, True),
         (SineMLP, False, True, True, False),
     ],
 )
@@ -70,7 +69,6 @@ def test_fast_is_generic(kind, normalize, sparse, some, warm):
         one = value_and_gradient(fast, normalize, given, nodes, warm)
         other = value_and_gradient(generic, normalize, given, nodes, warm)
         for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-            assert float(jnp.abs(b).max()) >= 0
             np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
 
 
@@ -78,11 +76,12 @@ def test_warm_up_teaches_the_dynamics_only():
     given = case()
     losses = Losses(heat, GRID, 0.5, True)
 
-    def dynamics_loss(trained, warm):
-        return losses.parts(*trained, *given[3:], None, warm=warm)[1]
+    @jax.jit
+    def slopes(trained):
+        part = lambda warm: lambda each: losses.parts(*each, *given[3:], None, warm=warm)[1]  # noqa: E731
+        return [jax.grad(part(warm))(trained) for warm in (True, False)]
 
-    for warm in (True, False):
-        decoder, dynamics, alphas = jax.grad(dynamics_loss)(given[:3], warm)
+    for warm, (decoder, dynamics, alphas) in zip((True, False), slopes(given[:3]), strict=True):
         moved = [float(jnp.abs(leaf).max()) > 0 for leaf in (decoder.inner, decoder.frequencies, alphas)]
         assert moved == [not warm] * 3
         assert float(jnp.abs(dynamics.layers[0].weight).max()) > 0
@@ -122,9 +121,11 @@ def test_snapshots_in_any_order_give_the_same_loss_and_gradient():
     """The headline: a full batch, shuffled over trajectories and times, each keeping its beta."""
     decoder, dynamics, alphas, sample, points = case()
     order = jnp.array([2, 0, 3, 1])
-    shuffled = (decoder, dynamics, alphas[order], Sample(sample.u[order], sample.beta[order], sample.floor), points)
-    value, (d, p, latents) = value_and_gradient(fast, True, (decoder, dynamics, alphas, sample, points), None, False)
-    other, (d2, p2, latents2) = value_and_gradient(fast, True, shuffled, None, False)
+    shuffled = (decoder, dynamics, alphas[order], Sample(sample.u[order], sample.beta[order], sample.floor))
+    losses = Losses(heat, GRID, 0.5, True)
+    step = jax.jit(jax.value_and_grad(lambda trained, sample: losses(*trained, sample, points, None)[0]))
+    value, (d, p, latents) = step((decoder, dynamics, alphas), sample)
+    other, (d2, p2, latents2) = step(shuffled[:3], shuffled[3])
     np.testing.assert_allclose(value, other, rtol=1e-5)
     np.testing.assert_allclose(latents[order], latents2, rtol=1e-4, atol=1e-6)
     for a, b in zip(jax.tree.leaves((d, p)), jax.tree.leaves((d2, p2)), strict=True):
