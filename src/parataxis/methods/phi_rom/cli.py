@@ -15,8 +15,8 @@ from parataxis.methods.phi_rom.cli_options import (
     Prior,
     PriorName,
     Seed,
-    Steps,
     Stepper,
+    Steps,
     Warnings,
     aligned,
     widths,
@@ -189,8 +189,10 @@ def forecast_command(
 
 def _forecast_said(report: dict[str, Any]) -> str:
     return (
-        f"{report['forecast']}: {report['trajectories']} trajectories, {report['times']} times, {report['points']} points\n"
-        f"the latents miss the observations by {max(report['residual']):.2%} at most; condition {report['condition']:.3g}"
+        f"{report['forecast']}: {report['trajectories']} trajectories, {report['times']} times, "
+        f"{report['points']} points\n"
+        f"the latents miss the observations by {max(report['residual']):.2%} at most; "
+        f"condition {report['condition']:.3g}"
     )
 
 

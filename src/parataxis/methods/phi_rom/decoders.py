@@ -58,7 +58,9 @@ def uniform(key: PRNGKeyArray, bound: float, shape: tuple[int, ...], dtype: Any 
 
 
 class MFN(eqx.Module):
-    """A multiplicative filter network: h_0 = (A_0 a + b_0) * g_0, h_l = (W_l h_{l-1} + b_l + A_l a) * g_l, D = W_o h + b_o.
+    """A multiplicative filter network.
+
+    h_0 = (A_0 a + b_0) * g_0, h_l = (W_l h_{l-1} + b_l + A_l a) * g_l, D = W_o h + b_o.
 
     The filters g_l = [sin xF_l, cos xF_l] know the point only, so that the field is affine in the latent a (see
     `affine.sweep`): a linear reduced basis whose modes are learned. omega scales the initial frequencies; the authors'

@@ -194,7 +194,7 @@ def _conditions(model: Model, nodes: Float[Array, "node d"]) -> tuple[Array, Arr
 
 
 def _watched(model: Model, nodes: Float[Array, "node d"]) -> Told:
-    """Root mean square norm of the latents, condition of the Jacobian (of a filter network: before it is normalised)."""
+    """Root mean square norm of the latents, condition of the Jacobian (of a filter network: as it is not normalised)."""
     norm, condition = _conditions(model, nodes)
     return {"latent norm": float(norm), "condition": float(condition)}
 
@@ -241,8 +241,8 @@ def warned(fitted: Fitted, job: Job, data: Snapshots) -> list[str]:
         )
     if isinstance(fitted.decoder, MFN) and not recipe.normalized and last["condition"] > ILL:
         told.append(
-            f"the basis has condition {last['condition']:.1g}: a few directions decide the latent loss, and rollouts may "
-            "blow up; train with normalize_basis=True"
+            f"the basis has condition {last['condition']:.1g}: a few directions decide the latent loss, and rollouts "
+            "may blow up; train with normalize_basis=True"
         )
     if bad := sum(row["bad gradients"] for row in history) / len(history):
         told.append(f"gradients were not finite in {bad:.1%} of the steps; they were replaced by zero")
@@ -250,8 +250,8 @@ def warned(fitted: Fitted, job: Job, data: Snapshots) -> list[str]:
     off = _rollout_gap(fitted, data) / size
     if not off < LOST:
         told.append(
-            f"rollouts of training trajectories end {off:.2g} times further off than latents are large; train longer, or "
-            "look at the condition of the basis"
+            f"rollouts of training trajectories end {off:.2g} times further off than latents are large; train longer, "
+            "or look at the condition of the basis"
         )
     return told
 
