@@ -100,8 +100,8 @@ class PhiROM:
         """Fields [trajectory, time, channel, point], numpy.
 
         z: what `encode` gave, or latents [k] or [trajectory, k]. times: from z's own time on, in any order. params:
-        beta [p] of all, or [trajectory, p]. coords: any points, None for the solver's grid. adaptive: steps chosen by their
-        error (rtol 1e-3, atol 1e-6), not fixed ones that are stable near the latents of training. Warns of points
+        beta [p] of all, or [trajectory, p]. coords: any points, None for the solver's grid. adaptive: steps chosen by
+        their error (rtol 1e-3, atol 1e-6), not fixed ones that are stable near the latents of training. Warns of points
         outside the box and of parameters outside the range of training.
         """
         coords = self.about.nodes if coords is None else np.asarray(coords)

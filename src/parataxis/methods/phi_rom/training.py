@@ -1,7 +1,8 @@
 """The training loop: chunks of steps on the device, what each is told, and a checkpoint to go on from.
 
 It knows nothing of the method: a step is `advance(state, data, draw) -> (state, told)`, and what is drawn for it is
-made on the host, from seed and number of the step alone. So a run that was cut off goes on bit by bit as if it had not been.
+made on the host, from seed and number of the step alone. So a run that was cut off goes on bit by bit as if it had
+not been.
 """
 
 import hashlib
