@@ -93,7 +93,7 @@ def test_the_prior_by_hand():
         (
             np.zeros((1, 1, 5)),
             np.zeros((5, 1)),
-            r"values: shape=\(1, 1, 5\): expected \[observation, 2 channels, point\]",
+            r"values: shape=\(1, 1, 5\): expected \[observation, 2 channels,",
         ),
         (np.zeros((1, 2, 5)), np.zeros((5, 2)), r"coords: shape=\(5, 2\): expected \[point, 1\]"),
         (np.zeros((1, 2, 5)), np.zeros((4, 1)), "coords: holds 4 points, values 5; give as many"),
@@ -101,7 +101,7 @@ def test_the_prior_by_hand():
         (
             np.zeros((1, 2, 1)),
             np.zeros((1, 1)),
-            "coords: 2 x 1 values can't fix latent_dim=3 numbers; give more points",
+            "coords: 2 x 1 values can't fix latent_dim=3 numbers; give more",
         ),
     ],
 )

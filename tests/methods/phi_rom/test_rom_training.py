@@ -158,9 +158,7 @@ def test_settings_that_cannot_be_are_refused(settings, said):
 
 
 def test_too_few_nodes_for_the_latents():
-    with pytest.raises(
-        BadInput, match=r"gamma=0.1: 1 x 3 of 24 nodes are fewer than latent_dim=4; expected gamma of at"
-    ):
+    with pytest.raises(BadInput, match=r"gamma=0.1: 1 x 3 of 24 nodes are fewer than latent_dim=4; expected gamma"):
         Recipe(latent_dim=4).drawn(24, 1)
     assert Recipe(latent_dim=4).drawn(24, 2) == 3
 
@@ -175,7 +173,7 @@ def row(step, **told):
         (
             {"warmup": 0.05},
             [row(5), row(100, reconstruction=0.4)],
-            "the dynamics loss came too early; raise warmup=0.05",
+            "came too early; raise warmup=0.05",
         ),
         ({}, [row(25), row(100, reconstruction=0.9)], "the dynamics loss came too early"),
         ({}, [row(25, reconstruction=0.8), row(100, reconstruction=0.7)], "little was learned; give more steps"),
