@@ -5,8 +5,8 @@
 
 Training: loss and gradient of one batch at N 1024, one channel, k 32, width 64, 3 layers, 48 snapshots, a tenth of the
 nodes, a Laplacian for a solver. Generic: each sample decoded, differentiated and factorised by itself, as in the
-reference. Both see the same nodes and the same raw basis; losses and gradients must agree to 1e-4, in float64, where the
-difference is the code's, and the gap in float32 is printed beside it.
+reference. Both see the same nodes and the same raw basis; losses and gradients must agree to 1e-4, in float64, where
+the difference is the code's, and the gap in float32 is printed beside it.
 Inversion: a field of 1,024 values to 32 latents, in closed form against 1,000 compiled steps of Adam at 0.1 from zero;
 and Gauss-Newton for the sine network of the Burgers problem.
 Forecast: latents and decoding of a batch of trajectories against the solver's own steps, compiled and batched alike. It
@@ -19,6 +19,7 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -93,6 +94,10 @@ def training(least: float) -> None:
     )
 
 
+def _latents(*given):
+    return invert(*given).latents
+
+
 def inversion(least: float) -> None:
     def adam(decoder, values, x):
         optimiser = optax.adam(ADAM_RATE)
@@ -130,10 +135,8 @@ def inversion(least: float) -> None:
         for way, alpha in (("ours", invert(decoder, values, x, starts).latents), ("Adam", slow(*given)[None])):
             found = decoder.fields(jnp.asarray(alpha, jnp.float32), jnp.asarray(x))
             misses[way] = float(jnp.linalg.norm(found - values) / np.linalg.norm(values))
-        ours, other = (
-            seconds(lambda: invert(decoder, values, x, starts).latents, least),
-            seconds(lambda: slow(*given), least),
-        )  # noqa: B023
+        ours = seconds(partial(_latents, decoder, values, x, starts), least)
+        other = seconds(partial(slow, *given), least)
         print(
             f"inversion, {name}: Adam, {ADAM_STEPS} steps {told(other)} (misses by {misses['Adam']:.1e}), ours "
             f"{told(ours)} ({misses['ours']:.1e}): {other / ours:.3g} times (at least 50)"
@@ -174,24 +177,25 @@ def forecast(least: float) -> None:
         alphas = jnp.zeros((BATCH, decoder.latent))
         start = 0.1 + 0.01 * jax.random.normal(jax.random.key(3), (BATCH, decoder.channels, *shape))
 
-        @jax.jit
-        def model(alphas, x=x, decoder=decoder, dynamics=dynamics, times=times, betas=betas):
-            path = march(dynamics, alphas, betas, 0.1, times - 1)
-            return jax.lax.map(lambda each: decoder.fields(each, x), path)
-
-        @jax.jit
-        def solver(u, step=step, every=every, times=times, betas=betas):
-            each = jax.vmap(step, (0, None if betas is None else 0))
-            many = lambda u, _: (jax.lax.fori_loop(0, every, lambda _, v: each(v, betas), u), u)  # noqa: E731
-            return jax.lax.scan(many, u, None, times)[1]
-
-        ours, theirs = seconds(lambda: model(alphas), least), seconds(lambda: solver(start), least)  # noqa: B023
-        said = (
-            f"ours {theirs / ours:.3g} times as fast"
-            if theirs > ours
-            else f"the solver {ours / theirs:.3g} times as fast"
-        )
+        ours = seconds(partial(jax.jit(_reduced, static_argnums=5), decoder, dynamics, alphas, betas, x, times), least)
+        theirs = seconds(partial(jax.jit(_solved, static_argnums=(0, 3, 4)), step, start, betas, every, times), least)
+        faster = f"ours {theirs / ours:.3g}" if theirs > ours else f"the solver {ours / theirs:.3g}"
+        said = f"{faster} times as fast"
         print(f"forecast, {name}, {BATCH} at once: solver {told(theirs)}, ours {told(ours)}: {said}")
+
+
+def _reduced(decoder, dynamics, alphas, betas, x, times):
+    path = march(dynamics, alphas, betas, 0.1, times - 1)
+    return jax.lax.map(lambda each: decoder.fields(each, x), path)
+
+
+def _solved(step, start, betas, every, times):
+    each = jax.vmap(step, (0, None if betas is None else 0))
+
+    def between(u, _):
+        return jax.lax.fori_loop(0, every, lambda _, v: each(v, betas), u), u
+
+    return jax.lax.scan(between, start, None, times)[1]
 
 
 def _flows(psi) -> dict:
@@ -218,9 +222,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS), help="some of the parts")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
     given = parser.parse_args()
-    print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, jax {jax.__version__}, one thread"
-    )
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, Python {platform.python_version()}, jax {jax.__version__}, one thread")
     for name in given.only:
         PARTS[name](given.seconds)
 
