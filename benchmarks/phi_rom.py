@@ -7,8 +7,9 @@ Training: loss and gradient of one batch at N 1024, one channel, k 32, width 64,
 nodes, a Laplacian for a solver. Generic: each sample decoded, differentiated and factorised by itself, as in the
 reference. Both see the same nodes and the same raw basis; losses and gradients must agree to 1e-4, in float64, where
 the difference is the code's, and the gap in float32 is printed beside it.
-Inversion: a field of 1,024 values to 32 latents, in closed form against 1,000 compiled steps of Adam at 0.1 from zero;
-and Gauss-Newton for the sine network of the Burgers problem.
+Inversion: a field of 1,024 values to 32 latents, in closed form against 1,000 compiled steps of Adam at 0.1 from zero, on
+the network as it is written and on its affine form; and Gauss-Newton for the sine network of the Burgers problem. At
+least 50 times, over the network as written, was promised.
 Forecast: latents and decoding of a batch of trajectories against the solver's own steps, compiled and batched alike. It
 does not depend on the weights, which are untrained. One thread.
 """
@@ -29,6 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from parataxis.methods.phi_rom.affine import sweep
 from parataxis.methods.phi_rom.decoders import MFN, SineMLP
 from parataxis.methods.phi_rom.dynamics import Dynamics
 from parataxis.methods.phi_rom.forecast import march
@@ -98,49 +100,57 @@ def _latents(*given):
     return invert(*given).latents
 
 
+def adam(field, values, zero):
+    """The best iterate from zero; field: of a latent."""
+    optimiser = optax.adam(ADAM_RATE)
+
+    def step(carried, _):
+        alpha, state, best, least = carried
+        value, slope = jax.value_and_grad(lambda each: jnp.square(field(each) - values).mean())(alpha)
+        best, least = jnp.where(value < least, alpha, best), jnp.minimum(value, least)
+        updates, state = optimiser.update(slope, state)
+        return (alpha + updates, state, best, least), None
+
+    begin = (zero, optimiser.init(zero), zero, jnp.float32(jnp.inf))
+    return jax.lax.scan(step, begin, None, ADAM_STEPS)[0][2]
+
+
+def as_written(decoder, values, x, zero):
+    """As the reference: the network at each point."""
+    return adam(lambda alpha: jax.vmap(decoder, (None, 0))(alpha, x).T, values, zero)
+
+
+def as_affine(decoder, values, x, zero):
+    """With our own knowledge: the sweep is made once."""
+    offset, basis = sweep(decoder, x)
+    return adam(lambda alpha: offset + basis @ alpha, values, zero)
+
+
 def inversion(least: float) -> None:
-    def adam(decoder, values, x):
-        optimiser = optax.adam(ADAM_RATE)
-
-        def misfit(alpha):
-            return jnp.square(decoder.fields(alpha[None], x)[0] - values).mean()
-
-        def step(carried, _):
-            alpha, state, best, least = carried
-            value, slope = jax.value_and_grad(misfit)(alpha)
-            best, least = jnp.where(value < least, alpha, best), jnp.minimum(value, least)
-            updates, state = optimiser.update(slope, state)
-            return (alpha + updates, state, best, least), None
-
-        zero = jnp.zeros(decoder.latent)
-        return jax.lax.scan(step, (zero, optimiser.init(zero), zero, jnp.float32(jnp.inf)), None, ADAM_STEPS)[0][2]
-
     axis = np.linspace(-1, 1, SIDE, dtype=np.float32)
     square = np.stack([each.ravel() for each in np.meshgrid(axis, axis, indexing="ij")], 1)
     line = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
-    cases = {
-        f"filter network, {SIDE**2} values, k {LATENT}": (
-            MFN(LATENT, 2, 1, WIDTH, LAYERS, omega=4.0, key=jax.random.key(0)),
-            square,
-        ),
-        "sine network, 64 values, k 4": (SineMLP(4, 1, 1, key=jax.random.key(1)), line),
-    }
-    for name, (decoder, x) in cases.items():
-        truth = jax.random.normal(jax.random.key(2), (1, decoder.latent))
-        values = np.asarray(decoder.fields(truth, jnp.asarray(x)))
-        starts = np.zeros((1, decoder.latent), np.float32)
-        slow = jax.jit(adam)
-        given = (decoder, jnp.asarray(values[0]), jnp.asarray(x))
-        misses = {}
-        for way, alpha in (("ours", invert(decoder, values, x, starts).latents), ("Adam", slow(*given)[None])):
-            found = decoder.fields(jnp.asarray(alpha, jnp.float32), jnp.asarray(x))
-            misses[way] = float(jnp.linalg.norm(found - values) / np.linalg.norm(values))
-        ours = seconds(partial(_latents, decoder, values, x, starts), least)
-        other = seconds(partial(slow, *given), least)
-        print(
-            f"inversion, {name}: Adam, {ADAM_STEPS} steps {told(other)} (misses by {misses['Adam']:.1e}), ours "
-            f"{told(ours)} ({misses['ours']:.1e}): {other / ours:.3g} times (at least 50)"
-        )
+    filters = MFN(LATENT, 2, 1, WIDTH, LAYERS, omega=4.0, key=jax.random.key(0))
+    sines = SineMLP(4, 1, 1, key=jax.random.key(1))
+    for name, decoder, x, ways in (
+        (f"filter network, {SIDE**2} values, k {LATENT}", filters, square, (as_written, as_affine)),
+        ("sine network, 64 values, k 4", sines, line, (as_written,)),
+    ):
+        alpha, points = jax.random.normal(jax.random.key(2), (1, decoder.latent)), jnp.asarray(x)
+        values = np.asarray(decoder.fields(alpha, points))
+
+        def miss(found, decoder=decoder, points=points, values=values) -> str:
+            gap = decoder.fields(jnp.atleast_2d(jnp.asarray(found, jnp.float32)), points) - values
+            return f"{float(jnp.linalg.norm(gap) / np.linalg.norm(values)):.1e}"
+
+        zeros = np.zeros((1, decoder.latent), np.float32)
+        ours = seconds(partial(_latents, decoder, values, x, zeros), least)
+        said = f"ours {told(ours)} (misses by {miss(_latents(decoder, values, x, zeros))})"
+        for way in ways:
+            call = partial(jax.jit(way), decoder, jnp.asarray(values[0]), points, jnp.zeros(decoder.latent))
+            other = seconds(call, least)
+            what = f"Adam {way.__name__.replace('_', ' ')}, {ADAM_STEPS} steps"
+            print(f"inversion, {name}: {what} {told(other)} ({miss(call())}), {said}: {other / ours:.3g} times")
 
 
 def forecast(least: float) -> None:
@@ -186,7 +196,7 @@ def forecast(least: float) -> None:
 
 def _reduced(decoder, dynamics, alphas, betas, x, times):
     path = march(dynamics, alphas, betas, 0.1, times - 1)
-    return jax.lax.map(lambda each: decoder.fields(each, x), path)
+    return decoder.fields(path.reshape(-1, decoder.latent), x)
 
 
 def _solved(step, start, betas, every, times):
