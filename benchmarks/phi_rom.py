@@ -7,7 +7,7 @@ Training: loss and gradient of one batch at N 1024, one channel, k 32, width 64,
 nodes, a Laplacian for a solver. Generic: each sample decoded, differentiated and factorised by itself, as in the
 reference. Both see the same nodes and the same raw basis; losses and gradients must agree to 1e-4, in float64, where
 the difference is the code's, and the gap in float32 is printed beside it.
-Inversion: a field of 1,024 values to 32 latents, in closed form against 1,000 compiled steps of Adam at 0.1 from zero, on
+Inversion: a field of 1,024 values to 32 latents, in closed form against 1,000 compiled steps of Adam from zero, on
 the network as it is written and on its affine form; and Gauss-Newton for the sine network of the Burgers problem. At
 least 50 times, over the network as written, was promised.
 Forecast: latents and decoding of a batch of trajectories against the solver's own steps, compiled and batched alike. It

@@ -46,3 +46,25 @@ def fitted(**settings):
 @functools.cache
 def model():
     return fitted(steps=400, lr=1e-2)
+
+
+def untrained():
+    """A model as training begins with: its decoder fits the data as well as its basis can, its dynamics are any."""
+    import jax.numpy as jnp
+
+    from parataxis.methods.phi_rom.affine import normaliser, sweep, turned
+    from parataxis.methods.phi_rom.fitting import Fitted, as_rhs, prepare
+    from parataxis.methods.phi_rom.invert import invert
+    from parataxis.methods.phi_rom.keeping import About
+    from parataxis.methods.phi_rom.rom import PhiROM
+
+    data, rom = waves(), PhiROM(**SMALL)
+    job = prepare(rom.recipe, data, as_rhs(spin))
+    raw = job.model.decoder
+    decoder = turned(raw, normaliser(raw, sweep(raw, jnp.asarray(data.coords, jnp.float32)).basis))
+    each = data.u.reshape(-1, *data.u.shape[2:])
+    latents = invert(decoder, each, data.coords, np.zeros((1, 4))).latents.reshape(*data.u.shape[:2], 4)
+    row = {"step": 0, "seconds": 0.0, "reconstruction": 1.0, "dynamics": 1.0, "condition": 1.0, "latent norm": 1.0}
+    rom._fitted = Fitted(decoder, job.model.dynamics, latents.astype(np.float32), 0.05, 1, 0.5, job.omega, [row])
+    rom._about = About.of(data)
+    return rom
