@@ -6,7 +6,7 @@
     z = rom.encode(values, coords)                                                      # a few sensors are enough
     rom.forecast(z, times, params, anywhere)                                            # any times, any points
 
-A field is a decoded latent of 4 to 100 numbers, and a small network moves the latent as the solver would move the field.
+A field is a decoded latent of 4 to 100 numbers, and a small network moves the latent as the solver moves the field.
 Shuffling all snapshots over trajectories and times changes nothing in its training.
 
 "Physics-informed Reduced Order Modeling of Time-dependent PDEs via Differentiable Solvers", NeurIPS 2025,

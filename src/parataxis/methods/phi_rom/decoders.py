@@ -4,7 +4,7 @@ Both are Equinox modules whose leaves are all trained; scales of coordinates and
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -52,30 +52,15 @@ class Scaling:
         return jnp.array(self.std, dtype)
 
 
-class Decoder(Protocol):
-    """What the method asks of a decoder."""
-
-    latent: int
-    dims: int
-    channels: int
-    scaling: Scaling
-
-    def __call__(self, alpha: Float[Array, " k"], x: Float[Array, " d"]) -> Float[Array, " channel"]:
-        """At one point."""
-
-    def fields(
-        self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]
-    ) -> Float[Array, "batch channel point"]:
-        """Each latent at all points, what does not depend on the latent computed once."""
-
-
 def uniform(key: PRNGKeyArray, bound: float, shape: tuple[int, ...], dtype: Any = None) -> Array:
     """Uniform in +-bound."""
     return jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
 class MFN(eqx.Module):
-    """A multiplicative filter network: h_0 = (A_0 a + b_0) * g_0, h_l = (W_l h_{l-1} + b_l + A_l a) * g_l, D = W_o h + b_o.
+    """A multiplicative filter network.
+
+    h_0 = (A_0 a + b_0) * g_0, h_l = (W_l h_{l-1} + b_l + A_l a) * g_l, D = W_o h + b_o.
 
     The filters g_l = [sin xF_l, cos xF_l] know the point only, so that the field is affine in the latent a (see
     `affine.sweep`): a linear reduced basis whose modes are learned. omega scales the initial frequencies; the authors'
@@ -205,6 +190,9 @@ class SineMLP(eqx.Module):
             h = jnp.sin(h @ weight.T + bias)
         values = jnp.einsum("bnw,cw->bcn", h, self.leave) + self.leave_bias[:, None]
         return self.scaling.outward(values)
+
+
+Decoder = MFN | SineMLP
 
 
 def box(scaling: Scaling) -> str:

@@ -194,7 +194,7 @@ def _conditions(model: Model, nodes: Float[Array, "node d"]) -> tuple[Array, Arr
 
 
 def _watched(model: Model, nodes: Float[Array, "node d"]) -> Told:
-    """Root mean square norm of the latents, condition of the Jacobian (of a filter network: before it is normalised)."""
+    """Root mean square norm of the latents, condition of the Jacobian (of a filter network, not normalised)."""
     norm, condition = _conditions(model, nodes)
     return {"latent norm": float(norm), "condition": float(condition)}
 
@@ -212,7 +212,7 @@ def finished(job: Job, data: Snapshots, found: Any) -> Fitted:
     points = job.data.points.solver if job.data.points.train is None else job.data.points.train
     residual = _residual(decoder, model.latents, job.data.u, points)
     fitted = Fitted(decoder, model.dynamics, latents, step, substeps, residual, job.omega, found.history, found.state)
-    for said in warned(fitted, job, data):
+    for said in warned(fitted, job.recipe, data):
         warnings.warn(said, stacklevel=4)
     return fitted
 
@@ -223,9 +223,9 @@ def _residual(decoder: Decoder, latents: Any, u: Any, points: Any) -> float:
     return float(np.sqrt(sum(pieces) / len(u)))
 
 
-def warned(fitted: Fitted, job: Job, data: Snapshots) -> list[str]:
+def warned(fitted: Fitted, recipe: Recipe, data: Snapshots) -> list[str]:
     """What a training that went wrong looks like, with the remedy."""
-    told, history, recipe = [], fitted.history, job.recipe
+    told, history = [], fitted.history
     last = history[-1]
     before = [row for row in history if row["step"] <= recipe.warm_steps]
     if before and last["reconstruction"] > max(2 * before[-1]["reconstruction"], 0.1):
@@ -234,15 +234,15 @@ def warned(fitted: Fitted, job: Job, data: Snapshots) -> list[str]:
             f"warm-up: the dynamics loss came too early; raise warmup={recipe.warmup:g} or lam={recipe.lam:g}"
         )
     elif last["reconstruction"] > COLLAPSED:
-        frequency = f", or another omega={job.omega:g}" if isinstance(fitted.decoder, MFN) else ""
+        frequency = f", or another omega={fitted.omega:g}" if isinstance(fitted.decoder, MFN) else ""
         told.append(
             f"reconstruction ended at {last['reconstruction']:.2g}: little was learned; give more steps, a longer "
             f"warmup={recipe.warmup:g}{frequency}"
         )
     if isinstance(fitted.decoder, MFN) and not recipe.normalized and last["condition"] > ILL:
         told.append(
-            f"the basis has condition {last['condition']:.1g}: a few directions decide the latent loss, and rollouts may "
-            "blow up; train with normalize_basis=True"
+            f"the basis has condition {last['condition']:.1g}: a few directions decide the latent loss, and rollouts "
+            "may blow up; train with normalize_basis=True"
         )
     if bad := sum(row["bad gradients"] for row in history) / len(history):
         told.append(f"gradients were not finite in {bad:.1%} of the steps; they were replaced by zero")
@@ -250,8 +250,8 @@ def warned(fitted: Fitted, job: Job, data: Snapshots) -> list[str]:
     off = _rollout_gap(fitted, data) / size
     if not off < LOST:
         told.append(
-            f"rollouts of training trajectories end {off:.2g} times further off than latents are large; train longer, or "
-            "look at the condition of the basis"
+            f"rollouts of training trajectories end {off:.2g} times further off than latents are large; train longer, "
+            "or look at the condition of the basis"
         )
     return told
 

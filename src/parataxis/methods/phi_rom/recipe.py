@@ -24,14 +24,14 @@ class Recipe:
     """Where None is written, or a word on the authors, the default departs from theirs.
 
     latent_dim: k. decoder: "mfn" (affine in the latent) or "sine"; width and layers: of its hidden layers, None for 64
-    and 3, or 32 and 4. omega: scale of the filters' frequencies, None to take it from the data; the authors' code has 1.
-    dynamics: hidden widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which the
-    Jacobian is taken, drawn anew each step and shared by the batch (the authors draw for each sample). warmup: share of
-    the steps in which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots a step.
-    lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every decay_every steps
-    ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's basis, None for yes with
-    "mfn"; the authors have none. rate: the dynamics network works in units of the time between two snapshots; the
-    authors' does not.
+    and 3, or 32 and 4. omega: scale of the filters' frequencies, None to take it from the data; the authors' code has
+    1. dynamics: hidden widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which
+    the Jacobian is taken, drawn anew each step and shared by the batch (the authors draw for each sample). warmup:
+    share of the steps in which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots
+    a step. lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every
+    decay_every steps ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's
+    basis, None for yes with "mfn"; the authors have none. rate: the dynamics network works in units of the time between
+    two snapshots; the authors' does not.
     """
 
     latent_dim: int = 16

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from parataxis.errors import BadInput
-from parataxis.methods.phi_rom.loss import Decoded, latent_slopes
 from parataxis.methods.phi_rom.affine import jacobian
+from parataxis.methods.phi_rom.loss import Decoded, latent_slopes
 from parataxis.methods.phi_rom.metrics import errors
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.solvers import SolverRHS, slope_gap
@@ -93,8 +93,8 @@ class Consistency:
     """Relative, each a median over the test's snapshots.
 
     dynamics: Psi against the latents' best velocity. tangent: what of the solver's slope of the decoded field no latent
-    velocity can follow. slope: the solver's slope on the data against the data's own central differences, None where the
-    data are not on the solver's grid: a floor of O(dt) that no training removes.
+    velocity can follow. slope: the solver's slope on the data against the data's own central differences, None where
+    the data are not on the solver's grid: a floor of O(dt) that no training removes.
     """
 
     dynamics: float

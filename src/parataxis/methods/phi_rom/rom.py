@@ -72,7 +72,7 @@ class PhiROM:
     def encode(self, values: Any, coords: Any = None, prior: str | None = None) -> Encoded:
         """The latents of observed fields.
 
-        values [channel, point], or [observation, channel, point]: at coords [point, d], None for the points of training.
+        values [channel, point], or [observation, channel, point]: at coords [point, d], None for those of training.
         prior: "gaussian" takes the latents of training as what is known before; so fewer values than latents will do.
         Raises BadInput for fewer without one, for what is not finite, and for points that leave a latent open.
         """
@@ -99,9 +99,9 @@ class PhiROM:
     def forecast(self, z: Any, times: Any, params: Any = None, coords: Any = None, adaptive: bool = False) -> Any:
         """Fields [trajectory, time, channel, point], numpy.
 
-        z: what `encode` gave, or latents [k] or [trajectory, k]. times: from z's own time on, in any order. params: beta
-        [p] of all, or [trajectory, p]. coords: any points, None for the solver's grid. adaptive: steps chosen by their
-        error (rtol 1e-3, atol 1e-6), not fixed ones that are stable near the latents of training. Warns of points
+        z: what `encode` gave, or latents [k] or [trajectory, k]. times: from z's own time on, in any order. params:
+        beta [p] of all, or [trajectory, p]. coords: any points, None for the solver's grid. adaptive: steps chosen by
+        their error (rtol 1e-3, atol 1e-6), not fixed ones that are stable near the latents of training. Warns of points
         outside the box and of parameters outside the range of training.
         """
         coords = self.about.nodes if coords is None else np.asarray(coords)
@@ -196,8 +196,8 @@ class PhiROM:
         if out.any():
             at = ", ".join(f"{each:g}" for each in coords[out][0])
             warnings.warn(
-                f"coords: {int(out.sum())} of {len(coords)} points lie outside the box of training, {box(scaling)} (the "
-                f"first: {at}); what is decoded there was never taught",
+                f"coords: {int(out.sum())} of {len(coords)} points lie outside the box of training, {box(scaling)} "
+                f"(the first: {at}); what is decoded there was never taught",
                 stacklevel=3,
             )
 

@@ -1,7 +1,8 @@
 """The training loop: chunks of steps on the device, what each is told, and a checkpoint to go on from.
 
-It knows nothing of the method: a step is `advance(state, data, draw) -> (state, told)`, and what is drawn for it is made
-on the host, from seed and number of the step alone. So a run that was cut off goes on bit by bit as if it had not been.
+It knows nothing of the method: a step is `advance(state, data, draw) -> (state, told)`, and what is drawn for it is
+made on the host, from seed and number of the step alone. So a run that was cut off goes on bit by bit as if it had
+not been.
 """
 
 import hashlib
@@ -175,8 +176,8 @@ def _padded(drawn: np.ndarray) -> np.ndarray:
 def _stop_if_bad(row: Told, step: int, n: int) -> None:
     if row.get(BAD, 0.0) == 1.0:
         raise BadInput(
-            f"training: no gradient of steps {step - n + 1} to {step} was finite; try a smaller lr, a longer warmup, or "
-            "a solver that stands rough fields"
+            f"training: no gradient of steps {step - n + 1} to {step} was finite; try a smaller lr, a longer warmup, "
+            "or a solver that stands rough fields"
         )
 
 
