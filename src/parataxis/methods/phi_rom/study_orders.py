@@ -156,7 +156,7 @@ def _encoded_by_place(rows: Sequence[Row]) -> Any:
     return _encoded(rows, by_place=True)
 
 
-def _decoded(x: Sequence[float]) -> list[float]:
+def _decoded(x: Sequence[Any]) -> list[float]:
     found = _fields(networks().decoder, jnp.asarray(np.array(x, np.float32))[:, None])
     return [float(each) for each in found[0, 0]]
 
@@ -166,11 +166,11 @@ def _fields(decoder: Any, x: Any) -> Any:
     return decoder.fields(jnp.array([[0.5, -1.0]]), x)
 
 
-def _decoded_by_place(x: Sequence[float]) -> list[float]:
+def _decoded_by_place(x: Sequence[Any]) -> list[float]:
     return [value + 0.1 * place for place, value in enumerate(_decoded(x))]
 
 
-def _moved_by(nodes: Sequence[int], beyond: float = 0.0) -> Any:
+def _moved_by(nodes: Sequence[Any], beyond: float = 0.0) -> Any:
     """The latents' best velocity by the first six nodes alone, for a slope in the range of the Jacobian."""
     net = networks()
     return np.asarray(_best(net.decoder, net.x, jnp.asarray(list(nodes)[:6]), beyond))
@@ -184,7 +184,7 @@ def _best(decoder: Any, x: Any, seen: Any, beyond: Any) -> Any:
     return jax.scipy.linalg.solve_triangular(triangle, q.T @ r[seen])
 
 
-def _moved_beyond(nodes: Sequence[int]) -> Any:
+def _moved_beyond(nodes: Sequence[Any]) -> Any:
     return _moved_by(nodes, beyond=1.0)
 
 
@@ -203,12 +203,12 @@ def _betas_by_place(rows: Sequence[Row]) -> list[Any]:
     return _forecast(rows, by_place=True)
 
 
-def _at_times(times: Sequence[float]) -> list[Any]:
+def _at_times(times: Sequence[Any]) -> list[Any]:
     start, beta = jnp.array([[0.5, -1.0]]), jnp.array([[0.7]])
     return list(np.asarray(integrate(networks().dynamics, start, np.array(times), beta, DT, 1)[0]))
 
 
-def _step_by_step(times: Sequence[float]) -> list[Any]:
+def _step_by_step(times: Sequence[Any]) -> list[Any]:
     """One step from each time asked for to the next, as they are listed."""
     state, beta, now, found = jnp.array([[0.5, -1.0]]), jnp.array([[0.7]]), 0.0, []
     for each in times:
