@@ -25,27 +25,31 @@ def waves(trajectories=3, times=6, nodes=24, betas=None, channels=1, seed=0):
     rng = np.random.default_rng(seed)
     x, t = np.arange(nodes) / nodes, 0.05 * np.arange(times)
     size, shift = rng.uniform(0.5, 1.5, (2, trajectories, 1, channels, 1))
-    speed = SPEED if betas is None else np.asarray(betas)[:, None, None, None]
+    speed = SPEED if betas is None else np.array(betas)[:, None, None, None]
     place = 2 * np.pi * (x - speed * t[:, None, None] - shift)
     u = size * (np.sin(place) + 0.3 * np.cos(2 * place))
-    return Snapshots.on_grid(u.astype(np.float32), t, (x,), None if betas is None else np.asarray(betas)[:, None])
+    return Snapshots.on_grid(u.astype(np.float32), t, (x,), None if betas is None else np.array(betas, float)[:, None])
 
 
 SMALL = {"latent_dim": 4, "width": 16, "layers": 2, "dynamics": (16,), "steps": 60, "batch": 9, "gamma": 0.5}
 
 
-def fitted(**settings):
+LEARNED = {"steps": 250, "lr": 0.04, "batch": 24}
+MANY = 10  # trajectories, for a model that has learned
+
+
+def fitted(data=None, rhs=spin, **settings):
     """Trained for a moment: what it warns of is not the matter."""
     from parataxis.methods.phi_rom.rom import PhiROM
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return PhiROM(**{**SMALL, **settings}).fit(waves(), spin)
+        return PhiROM(**{**SMALL, **settings}).fit(data or waves(), rhs)
 
 
 @functools.cache
 def model():
-    return fitted(steps=400, lr=1e-2)
+    return fitted(waves(MANY), **LEARNED)
 
 
 def untrained():

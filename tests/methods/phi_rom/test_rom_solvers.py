@@ -20,7 +20,10 @@ def laplacian(u, beta=None):
 @pytest.mark.parametrize(
     ("f", "said"),
     [
-        (lambda u, b: jax.lax.stop_gradient(laplacian(u)), "its gradient is zero everywhere, though jax raised no error"),
+        (
+            lambda u, b: jax.lax.stop_gradient(laplacian(u)),
+            "its gradient is zero everywhere, though jax raised no error",
+        ),
         (lambda u, b: jnp.round(u), "its gradient is zero everywhere"),
         (lambda u, b: jax.lax.stop_gradient(u) * u, "off finite differences; expected at most 0.1"),
         (lambda u, b: jnp.round(u).astype(int), "returns int32; expected float32"),

@@ -17,6 +17,7 @@ from parataxis.methods.phi_rom.decoders import MFN, Decoder
 
 STEPS = 100  # of Gauss-Newton
 DAMPING = 1e-3  # of the largest curvature, at the start
+TRIES = 4  # starts, those that miss an observation least: the misfit of a network of sines has many minima
 ENOUGH = 1e-7  # relative drop of the misfit at which Gauss-Newton stops
 
 
@@ -116,7 +117,7 @@ def _sizes(values: Any) -> Any:
 
 
 def _gauss_newton(decoder: Decoder, values: Any, coords: Any, starts: Any, prior: Prior | None) -> Encoded:
-    """Each observation from the start that misses it least."""
+    """Each observation from the starts that miss it least; the best of what they lead to."""
     dtype = jnp.asarray(coords).dtype
     if prior is None:
         white, mean = np.zeros((1, decoder.latent)), np.zeros(decoder.latent)
@@ -131,7 +132,8 @@ def _gauss_newton(decoder: Decoder, values: Any, coords: Any, starts: Any, prior
 def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, white: Array, mean: Array) -> Any:
     wanted = values.reshape(len(values), -1)
     seen = decoder.fields(starts, coords).reshape(len(starts), -1)
-    first = starts[jnp.argmin(jnp.square(seen[None] - wanted[:, None]).sum(-1), axis=1)]
+    gaps = jnp.square(seen[None] - wanted[:, None]).sum(-1)
+    first = starts[jnp.argsort(gaps, axis=1)[:, :TRIES]]
 
     def off(alpha: Array, u: Array) -> Array:
         """The data's misfit, then the prior's."""
@@ -157,7 +159,9 @@ def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, whit
         more = lambda carried: (carried[3] < STEPS) & ~carried[4]  # noqa: E731
         return jax.lax.while_loop(more, lambda carried: step(carried, u), begin)[0]
 
-    latents = jax.vmap(one)(first, wanted)
+    tried = jax.vmap(jax.vmap(one, (0, None)))(first, wanted)
+    left = jax.vmap(jax.vmap(lambda a, u: jnp.square(off(a, u)).sum(), (0, None)))(tried, wanted)
+    latents = jnp.take_along_axis(tried, jnp.argmin(left, axis=1)[:, None, None], axis=1)[:, 0]
     missed = jnp.linalg.norm(decoder.fields(latents, coords).reshape(wanted.shape) - wanted, axis=1)
     spread = jnp.linalg.svd(jax.vmap(matrix)(latents), compute_uv=False)
     return latents, missed, spread[:, 0] / jnp.maximum(spread[:, -1], jnp.finfo(spread.dtype).tiny)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from parataxis import __version__
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.phi_rom.decoders import Scaling
@@ -23,7 +24,7 @@ from parataxis.methods.phi_rom.training import Checkpoint, Trained
 
 CONFIG, ARRAYS, TRAINING = "config.json", "arrays.npz", "training.npz"
 FORMAT = 1
-LIBRARIES = ("parataxis", "jax", "equinox", "optax", "numpy")
+LIBRARIES = ("jax", "equinox", "optax", "numpy")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def save(folder: Path, recipe: Recipe, fitted: Fitted, about: About) -> Path:
     psi = fitted.dynamics
     config = {
         "format": FORMAT,
-        "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "versions": {"parataxis": __version__, **{name: importlib.metadata.version(name) for name in LIBRARIES}},
         "recipe": asdict(recipe),
         "scaling": asdict(fitted.decoder.scaling),
         "dynamics": {"beta_mean": psi.beta_mean, "beta_std": psi.beta_std, "rate": psi.rate},
