@@ -33,9 +33,9 @@ def test_fields_are_the_network_at_each_point(kind, layers):
 @given(st.integers(0, 100), st.integers(1, 4))
 def test_the_filter_network_is_affine(seed, layers):
     net, x = decoder(layers=layers, omega=3.0), points()
-    alpha = np.random.default_rng(seed).normal(size=3).astype(np.float32)
+    alpha = jnp.asarray(np.random.default_rng(seed).normal(size=3), jnp.float32)
     offset, basis = sweep(net, x)
-    each = jnp.stack([net(alpha, point) for point in x], axis=1)
+    each = jax.vmap(net, (None, 0))(alpha, x).T
     np.testing.assert_allclose(offset + basis @ alpha, each, rtol=1e-4, atol=1e-4)
 
 

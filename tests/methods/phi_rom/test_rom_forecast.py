@@ -88,7 +88,8 @@ def test_components_of_beta_change_places_with_their_weights():
     object.__setattr__(swapped, "beta_mean", (2.0, 0.5))
     object.__setattr__(swapped, "beta_std", (3.0, 1.0))
     beta = jnp.array([0.3, 4.0])
-    np.testing.assert_allclose(psi(ALPHAS[0], beta), swapped(ALPHAS[0], beta[::-1]), rtol=1e-5)
+    alpha = jnp.asarray(ALPHAS[0])
+    np.testing.assert_allclose(psi(alpha, beta), swapped(alpha, beta[::-1]), rtol=1e-5)
 
 
 def test_a_swish_by_hand():
@@ -119,7 +120,8 @@ def test_one_step_an_interval_is_unstable_where_latents_turn_fast():
     assert sizes[0] > 1e6
     assert sizes[1] < 1
     exact = ALPHAS @ np.array([[np.cos(50 * 0.2), np.sin(50 * 0.2)], [-np.sin(50 * 0.2), np.cos(50 * 0.2)]])
-    np.testing.assert_allclose(go(psi, [0.2], substeps=64)[:, 0], exact, atol=1e-4)
+    phase = 10 * (5 / 64) ** 3 / 24  # what third order leaves of 10 radians in steps of 5 / 64
+    np.testing.assert_allclose(go(psi, [0.2], substeps=64)[:, 0], exact, atol=1.2 * phase)
 
 
 @pytest.mark.parametrize("times", [[-0.1], [np.nan], []])

@@ -28,7 +28,7 @@ SAVE = 10.0  # seconds between two checkpoints
 BAD = "bad gradients"  # what a step tells if it replaced gradients that were not finite by zero
 
 Advance = Callable[[Any, Any, Any], tuple[Any, dict[str, Any]]]
-Told = dict[str, float]
+Told = dict[str, float | int]
 
 
 class State(NamedTuple):
