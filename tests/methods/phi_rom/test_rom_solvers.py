@@ -29,11 +29,11 @@ def laplacian(u, beta=None):
         (lambda u, b: jnp.round(u).astype(int), "returns int32; expected float32"),
         (lambda u, b: u[0], "returns shape (8, 6) for a field of shape (2, 8, 6)"),
         (lambda u, b: [1.0], "returns list; expected an array"),
-        (lambda u, b: jnp.sqrt(u - u.mean() + 0.9), "not finite on the"),
-        (lambda u, b: jnp.log(u - 0.5), "not finite on"),
+        (lambda u, b: jnp.sqrt(u - U.min() + 1e-3), "not finite on the field with 10% noise, as a decoder makes them"),
+        (lambda u, b: jnp.log(u - 1), "not finite on the given field"),
         (lambda u, b: u if u.sum() > 0 else -u, "fails under jax.jit"),
         (lambda u, b: np.roll(np.asarray(u), 1), "fails under jax.jit"),
-        (lambda u, b: u[3], "raised IndexError on a field of shape (2, 8, 6)"),
+        (lambda u, b: u.velocity, "raised AttributeError on a field of shape (2, 8, 6)"),
     ],
 )
 def test_a_solver_that_can_not_be_trained_with_is_refused(f, said):
@@ -115,13 +115,14 @@ def test_jax_cfd_lets_a_vortex_decay_as_it_should():
     face, centre = (np.arange(n) + 1) * 2 * np.pi / n, (np.arange(n) + 0.5) * 2 * np.pi / n
     u = np.stack([np.outer(np.sin(face), np.cos(centre)), -np.outer(np.cos(centre), np.sin(face))]).astype(np.float32)
     found = np.asarray(rhs(jnp.asarray(u)))
-    assert np.linalg.norm(found + 2 * nu * u) < 0.02 * np.linalg.norm(2 * nu * u)
+    assert np.linalg.norm(found + 2 * nu * u) < 0.03 * np.linalg.norm(2 * nu * u)
     with pytest.raises(BadInput, match="expected \\(2, 32, 32\\)"):
         rhs(jnp.zeros((1, 32, 32)))
     with pytest.raises(BadInput, match=r"jax_cfd.base.grids.Grid"):
         adapters.jax_cfd(step, (n, n), dt)
 
 
+@pytest.mark.filterwarnings("ignore:symmetric-gradient extrapolation:DeprecationWarning")
 def test_phiflow_diffuses_by_its_stencil():
     pytest.importorskip("phi")
     from phi.jax import flow

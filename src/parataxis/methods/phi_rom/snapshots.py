@@ -29,13 +29,13 @@ class Snapshots:
     Raises BadInput for whatever is not so, also for values that are not finite.
     """
 
-    u: Float[np.ndarray, "trajectory time channel point"]
-    t: Float[np.ndarray, " time"]
-    coords: Float[np.ndarray, "point d"]
-    grid: tuple[Float[np.ndarray, " node"], ...] | None = None
-    params: Float[np.ndarray, "trajectory p"] | None = None
-    channels: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
+    u: Any  # [trajectory, time, channel, point]; once made, these are arrays
+    t: Any  # [time]
+    coords: Any  # [point, d]
+    grid: Any = None  # (axis, ...)
+    params: Any = None  # [trajectory, p]
+    channels: Any = ()
+    names: Any = ()
 
     def __post_init__(self) -> None:
         found: dict[str, Any] = {
@@ -63,7 +63,8 @@ class Snapshots:
             raise BadInput(
                 f"u: shape={values.shape}: expected [trajectory, time, channel] and then {shape}, as grid{said}"
             )
-        return cls(values.reshape(*values.shape[:3], -1), t, grid_points(axes), axes, params, **names)
+        nodes = int(np.prod(shape))
+        return cls(values.reshape(*values.shape[:3], nodes), t, grid_points(axes), axes, params, **names)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -185,7 +186,7 @@ class Snapshots:
         return xarray.Dataset(found, coordinates)
 
 
-def grid_points(axes: Sequence[Float[np.ndarray, " node"]]) -> Float[np.ndarray, "point d"]:
+def grid_points(axes: Sequence[Float[np.ndarray, " _"]]) -> Float[np.ndarray, "point d"]:
     """All points of a grid, row-major."""
     return np.stack([each.ravel() for each in np.meshgrid(*axes, indexing="ij")], axis=1)
 
@@ -267,7 +268,7 @@ def _numbers(name: str, values: Any, ndim: int, of: str) -> np.ndarray:
     return found
 
 
-def _axes_of(grid: Sequence[Any]) -> tuple[Float[np.ndarray, " node"], ...]:
+def _axes_of(grid: Sequence[Any]) -> tuple[Float[np.ndarray, " _"], ...]:
     return tuple(_numbers(f"grid[{n}]", axis, 1, "[node]") for n, axis in enumerate(grid))
 
 

@@ -43,7 +43,7 @@ class SolverRHS(eqx.Module):
         return cls(f)
 
     @classmethod
-    def from_stepper(cls, step: Callable[[Any, Any], Any], dt: float, n: int = 1) -> "SolverRHS":
+    def from_stepper(cls, step: Callable[[Any, Any], Any], dt: float, n: Any = 1) -> "SolverRHS":
         """step(u, beta) is u after a time dt. The slope is the mean over n steps, (S^n(u) - u) / (n dt).
 
         It differs from the derivative by O(n dt).
@@ -83,14 +83,15 @@ class SolverRHS(eqx.Module):
         slope.defvjp(lambda u, beta: (slope(u, beta), (u, beta)), backward)
         return cls(slope)
 
-    def __call__(self, u: Field, beta: Beta = None) -> Field:
+    def __call__(self, u: Field, beta: Beta = None) -> Any:
+        """What the solver gives: like u, once `check_solver` has passed it."""
         return self.slope(u, beta)
 
     def flat(self, u: Float[Array, "channel node"], shape: tuple[int, ...], beta: Beta = None) -> Array:
         """The same on row-major nodes of a grid of this shape, as `Snapshots` numbers them."""
         return self.slope(u.reshape(-1, *shape), beta).reshape(u.shape)
 
-    def step(self, u: Field, beta: Beta, dt: float) -> Field:
+    def step(self, u: Field, beta: Beta, dt: float) -> Any:
         """The field after a time dt: the stepper's own step where that is its own dt, else explicit Euler."""
         if self.advance is not None and abs(dt - self.dt) <= 1e-9 * self.dt:
             return self.advance(u, beta)
