@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ def call(tmp_path, monkeypatch, capsys):
         said = capsys.readouterr()
         return ended.value.code, said.out, said.err
 
-    return of
+    yield of
+    sys.modules.pop("solver", None)
 
 
 @pytest.mark.parametrize("argv", [FIT, EVALUATE, FORECAST, ENCODE], ids=["fit", "evaluate", "forecast", "encode"])

@@ -18,6 +18,9 @@ from parataxis.methods.phi_rom.decoders import MFN, Decoder
 STEPS = 100  # of Gauss-Newton
 DAMPING = 1e-3  # of the largest curvature, at the start
 TRIES = 4  # starts, those that miss an observation least: the misfit of a network of sines has many minima
+MOST = 1e6  # damping
+SMALL = 1e-5  # a refused step, relative to the latent, that says that rounding is all there is left
+EXACT = 1e-6  # a misfit, relative to the values, that float32 can't better
 ENOUGH = 1e-7  # relative drop of the misfit at which Gauss-Newton stops
 
 
@@ -150,7 +153,9 @@ def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, whit
         new = alpha - jnp.linalg.solve(curvature + scale * jnp.eye(len(alpha), dtype=j.dtype), j.T @ missed)
         found = jnp.square(off(new, u)).sum()
         better = found < best
-        done = jnp.where(better, best - found <= ENOUGH * best, damping > 1e6)
+        small = jnp.square(new - alpha).sum() <= SMALL**2 * jnp.square(alpha).sum()
+        done = jnp.where(better, best - found <= ENOUGH * best, small | (damping > MOST))
+        done |= found <= EXACT**2 * jnp.square(u).sum()
         damping = jnp.where(better, damping / 10, damping * 10)
         return jnp.where(better, new, alpha), damping, jnp.where(better, found, best), number + 1, done
 

@@ -34,7 +34,7 @@ def png(ax: Any) -> bytes:
     return image.getvalue()
 
 
-def training(history: Sequence[Mapping[str, float]]) -> Any:
+def training(history: Sequence[Mapping[str, Any]]) -> Any:
     """Both losses, and the condition of the Jacobian, by step."""
     left, right = axes(7.6, 2.8, columns=2)[0]
     steps = [row["step"] for row in history]
