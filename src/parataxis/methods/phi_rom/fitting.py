@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -84,6 +84,7 @@ class Fitted:
     """A trained model. decoder: with the normalised basis folded in. latents: of training.
 
     interval: between two snapshots. substeps: of it, for fixed steps. residual: root mean square misfit of training.
+    known: of settings, data and solver, by which a kept training is told from another.
     """
 
     decoder: Decoder
@@ -95,6 +96,7 @@ class Fitted:
     omega: float
     history: list[Told] = field(default_factory=list)
     state: State | None = None
+    known: str = ""
 
 
 def as_rhs(rhs: Any) -> SolverRHS:
@@ -161,14 +163,16 @@ def fit(
 ) -> Fitted:
     """Train. checkpoint: a file to go on from and to keep the state in."""
     check_training(data)
-    check_solver(rhs, probe(data), data.beta(0))
-    return carried_out(prepare(recipe, data, rhs), data, checkpoint, tell)
+    one, beta = jnp.asarray(probe(data)), data.beta(0)
+    check_solver(rhs, one, beta)
+    slope = np.asarray(rhs(one, None if beta is None else jnp.asarray(beta, one.dtype)))
+    return carried_out(prepare(recipe, data, rhs), data, checkpoint, tell, slope)
 
 
-def carried_out(job: Job, data: Snapshots, checkpoint: Any = None, tell: Tell = untold) -> Fitted:
-    """The training that a job is of."""
+def carried_out(job: Job, data: Snapshots, checkpoint: Any = None, tell: Tell = untold, slope: Any = None) -> Fitted:
+    """The training that a job is of. slope: of one field, by which another solver's checkpoint is told."""
     recipe, optimiser = job.recipe, job.recipe.optimiser()
-    known = fingerprint(recipe, data.u, data.t, data.coords, data.params, *(data.grid or ()))
+    known = fingerprint(recipe, data.u, data.t, data.coords, data.params, slope, *(data.grid or ()))
     phases = [Phase(gradient_step(job.loss(warm=True), optimiser), recipe.warm_steps)] if recipe.warm_steps else []
     phases.append(Phase(gradient_step(job.loss(), optimiser), recipe.steps))
     found = train(
@@ -180,7 +184,7 @@ def carried_out(job: Job, data: Snapshots, checkpoint: Any = None, tell: Tell = 
         tell=tell,
         watch=lambda state: _watched(state.params, job.data.points.solver),
     )
-    return finished(job, data, found)
+    return replace(finished(job, data, found), known=known)
 
 
 @jax.jit

@@ -62,7 +62,7 @@ def save(folder: Path, recipe: Recipe, fitted: Fitted, about: About) -> Path:
     np.savez(stream, **arrays)
     write_atomic(folder / ARRAYS, stream.getvalue())
     if fitted.state is not None:
-        Checkpoint(folder / TRAINING, repr(recipe)).save(recipe.steps, Trained(fitted.state))
+        Checkpoint(folder / TRAINING, fitted.known).save(recipe.steps, Trained(fitted.state, fitted.history))
     psi = fitted.dynamics
     config = {
         "format": FORMAT,
