@@ -19,7 +19,7 @@ from parataxis.methods.phi_rom.loss import fast
 from parataxis.methods.phi_rom.recipe import Recipe
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.solvers import SolverRHS
-from parataxis.methods.phi_rom.training import BAD, Phase, train
+from parataxis.methods.phi_rom.training import BAD, Phase, State, train
 from parataxis.progress import Tell, untold
 
 LEARNING = {"decoder": 1e-2, "dynamics": 1e-3, "latents": 1e-3}  # of three Adams
@@ -35,11 +35,6 @@ class Memory(NamedTuple):
     decoder: Any
     latents: Any
     dynamics: Any
-
-
-class State(NamedTuple):
-    params: Model
-    memory: Memory
 
 
 class Seen(NamedTuple):

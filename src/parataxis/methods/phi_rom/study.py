@@ -97,7 +97,7 @@ def _toys(inputs: Inputs, left: list[Unit]) -> Iterator[tuple[Unit, Numbers]]:
         arm = unit.arm.split()[0]
         if arm not in found:
             seed = int(inputs.rng("unit", arm).integers(2**31))
-            found[arm] = measure("burgers", arm, inputs.made, None if arm == "pod" else toy_recipe(arm, seed))
+            found[arm] = measure("burgers", arm, inputs.made, None if arm == "pod" else toy_recipe(seed))
             found[arm].pop("cpu", None)
         yield unit, found[arm]
 

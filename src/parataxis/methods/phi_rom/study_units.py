@@ -2,7 +2,6 @@
 
 import time
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from parataxis.methods.phi_rom.problem import Problem
 from parataxis.methods.phi_rom.recipe import Recipe
 from parataxis.methods.phi_rom.rom import PhiROM
 from parataxis.methods.phi_rom.snapshots import Snapshots
-from parataxis.methods.phi_rom.study_plan import DINO_SUBSTEPS, MODES, shuffled
+from parataxis.methods.phi_rom.study_plan import MODES, shuffled
 
 Numbers = dict[str, Any]
 EQUATIONS = {"burgers": burgers.equation, "diffusion": diffusion.equation}
@@ -42,7 +41,7 @@ def trained(kind: str, arm: str, problem: Problem, recipe: Recipe) -> PhiROM:
     if name == "phi":
         fitted = fitting.fit(recipe, data, problem.rhs)
     elif name == "dino":
-        fitted = dino.fit(recipe, data, substeps=DINO_SUBSTEPS.get(kind, 1))
+        fitted = dino.fit(recipe, data)
     elif name == "pinn":
         fitted = pinn.fit(recipe, data, EQUATIONS[kind])
     else:
@@ -116,10 +115,6 @@ def history(rom: PhiROM) -> Numbers:
     return {name: value for name, value in rom.fitted.history[-1].items() if name not in ("seconds", "step")}
 
 
-def toy_recipe(arm: str, seed: int) -> Recipe:
+def toy_recipe(seed: int) -> Recipe:
     """Some steps of the smallest networks."""
     return Recipe(2, "mfn", 4, 2, omega=1.0, dynamics=(4,), gamma=1.0, batch=4, steps=4, warmup=0.0, seed=seed)
-
-
-def sized(problem: Problem, trajectories: int) -> Problem:
-    return replace(problem, train=problem.train.take(slice(0, trajectories)))
