@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import Case, facts, read_common, refused
+from cases import LIBRARIES, Case, facts, read_common, refused
 
 from nursery import forked
 from parataxis.audit import audit
@@ -192,7 +192,8 @@ def check_05_same(case: Case) -> None:
 
 def killed_after_each(case: Case) -> int:
     """Run the study in children, each killed (SIGKILL) once it has stored one more result; how many were killed."""
-    case.run("warm.sqlite")  # the imports are then done once, in the parent
+    if "jax" not in LIBRARIES.get(case.method.paper.extra, ()):  # which can't be forked once it has computed
+        case.run("warm.sqlite")  # the imports are then done once, in the parent
     task, kills = case.task("killed.sqlite"), 0
     while True:
         child = os.fork()

@@ -1,0 +1,145 @@
+"""Latents moved forward in time: Bogacki and Shampine's third-order pairs, in fixed steps or in adaptive ones.
+
+Steps end at fixed knots, whatever times are asked for, and values between them come from the step's own polynomial. So
+another output time moves no other output, and two forecasts one after the other are one.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from parataxis.errors import BadInput
+
+REACH = 1.0  # step times spectral radius. The method is stable to 1.73 on the imaginary axis, to 2.51 on the real one
+MOST = 64  # substeps of an interval: stiffer latents want adaptive steps
+RTOL, ATOL = 1e-3, 1e-6  # of the authors' adaptive steps
+KNOT = 1e-6  # of an interval: an output time so near to a knot is that knot
+MAX_STEPS = 100_000  # of the adaptive method
+
+Latents = Float[Array, "batch k"]
+Betas = Float[Array, "batch p"] | None
+Velocity = Callable[[Any, Any], Any]  # Psi, or what stands in its place, a pytree: (alpha, beta) -> d alpha/dt
+
+
+def slope(dynamics: Velocity, alphas: Latents, betas: Betas) -> Latents:
+    return jax.vmap(dynamics, (0, None if betas is None else 0))(alphas, betas)
+
+
+def bogacki_shampine(dynamics: Velocity, y: Latents, k: Latents, betas: Betas, h: Any) -> tuple[Latents, Latents]:
+    """One step of Bogacki and Shampine (1989); k: the slope at y. The new latents, and the slope there."""
+    second = slope(dynamics, y + h / 2 * k, betas)
+    third = slope(dynamics, y + 3 * h / 4 * second, betas)
+    after = y + h * (2 * k + 3 * second + 4 * third) / 9
+    return after, slope(dynamics, after, betas)
+
+
+def march(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float, n: int, substeps: int = 1) -> Array:
+    """[batch, n + 1, k]: the latents at 0, dt, ..., n dt, with so many steps in each; differentiable."""
+
+    def step(carried: Any, _: None) -> Any:
+        return bogacki_shampine(dynamics, *carried, betas, dt / substeps), None
+
+    def interval(carried: Any, _: None) -> Any:
+        carried, _ = jax.lax.scan(step, carried, None, substeps)
+        return carried, carried[0]
+
+    first = (alphas, slope(dynamics, alphas, betas))
+    _, path = jax.lax.scan(interval, first, None, n)
+    return jnp.concatenate([alphas[:, None], jnp.moveaxis(path, 0, 1)], axis=1)
+
+
+def spectral_radius(dynamics: Velocity, alphas: Latents, betas: Betas) -> float:
+    """The largest modulus of an eigenvalue of dPsi/dalpha, at these latents."""
+    found = jax.jit(jax.vmap(jax.jacfwd(dynamics), (0, None if betas is None else 0)))(alphas, betas)
+    return float(np.abs(np.linalg.eigvals(np.asarray(found, np.float64))).max())
+
+
+def substeps_for(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float) -> int:
+    """How many steps an interval dt needs to be stable near these latents."""
+    radius = spectral_radius(dynamics, alphas, betas)
+    return min(MOST, max(1, math.ceil(radius * dt / REACH))) if math.isfinite(radius) else MOST
+
+
+def integrate(
+    dynamics: Velocity,
+    alphas: Latents,
+    times: Float[np.ndarray, " time"],
+    betas: Betas,
+    dt: float,
+    substeps: int | None,
+    rtol: float = RTOL,
+    atol: float = ATOL,
+) -> Float[Array, "batch time k"]:
+    """The latents at times after theirs, in any order. dt: between two knots. substeps: None for adaptive steps."""
+    times = np.asarray(times, np.float64)
+    if times.ndim != 1 or not len(times) or not np.isfinite(times).all() or (times < 0).any():
+        wrong = times[~(times >= 0)][:1] if times.ndim == 1 else times.shape
+        raise BadInput(f"times={wrong}: expected numbers of at least 0, counted from the observation")
+    knots = max(1, math.ceil(times.max() / dt - KNOT))
+    if substeps is None:
+        return _adaptive(dynamics, alphas, times, betas, dt, knots, rtol, atol)
+    h = dt / substeps
+    places = times / h
+    places = np.where(np.abs(places - np.round(places)) <= KNOT * substeps, np.round(places), places)
+    before = np.minimum(np.floor(places), knots * substeps - 1).astype(np.int32)
+    return _fixed(dynamics, alphas, betas, h, knots * substeps, before, jnp.asarray(places - before, alphas.dtype))
+
+
+@jax.jit(static_argnames="n")
+def _fixed(dynamics: Velocity, alphas: Latents, betas: Betas, h: Any, n: int, before: Any, share: Any) -> Array:
+    """n steps; then the cubic of step `before` at this share of it."""
+    h = jnp.asarray(h, alphas.dtype)
+
+    def step(carried: Any, _: None) -> Any:
+        after = bogacki_shampine(dynamics, *carried, betas, h)
+        return after, after
+
+    first = (alphas, slope(dynamics, alphas, betas))
+    _, (path, slopes) = jax.lax.scan(step, first, None, n)
+    y, k = jnp.concatenate([first[0][None], path]), jnp.concatenate([first[1][None], slopes])
+    s = share[:, None, None]
+    a, b = (1 + 2 * s) * (1 - s) ** 2, s * (1 - s) ** 2
+    c, d = s**2 * (3 - 2 * s), s**2 * (s - 1)
+    found = a * y[before] + c * y[before + 1] + h * (b * k[before] + d * k[before + 1])
+    return jnp.moveaxis(found, 0, 1)
+
+
+def _adaptive(
+    dynamics: Velocity, alphas: Latents, times: Any, betas: Betas, dt: float, knots: int, rtol: float, atol: float
+) -> Array:
+    """Each trajectory with steps of its own; a step ends at each knot, so that later knots change nothing before."""
+    order = np.argsort(times, kind="stable")
+    ends = jnp.asarray(dt * np.arange(knots + 1), alphas.dtype)
+    found = _solve(dynamics, alphas, betas, ends, jnp.asarray(np.minimum(times[order], dt * knots)), rtol, atol)
+    return found[:, np.argsort(order, kind="stable")]
+
+
+@jax.jit
+def _solve(dynamics: Velocity, alphas: Latents, betas: Betas, ends: Any, times: Any, rtol: Any, atol: Any) -> Array:
+    import diffrax
+
+    control = diffrax.ClipStepSizeController(diffrax.PIDController(rtol=rtol, atol=atol), step_ts=ends)
+    term = diffrax.ODETerm(lambda t, y, beta: dynamics(y, beta))
+    times = times.astype(alphas.dtype)
+
+    def one(alpha: Any, beta: Any) -> Any:
+        return diffrax.diffeqsolve(
+            term,
+            diffrax.Bosh3(),
+            ends[0],
+            ends[-1],
+            ends[1] - ends[0],
+            alpha,
+            beta,
+            saveat=diffrax.SaveAt(ts=times),
+            stepsize_controller=control,
+            max_steps=MAX_STEPS,
+            throw=False,
+        ).ys
+
+    return jax.vmap(one, (0, None if betas is None else 0))(alphas, betas)

@@ -1,0 +1,172 @@
+"""From values at a few points to a latent: in closed form for the filter network, by damped Gauss-Newton for sines.
+
+The authors run Adam for 500 to 1,000 steps.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from parataxis.errors import BadInput
+from parataxis.methods.phi_rom.affine import jacobian, stacked, sweep
+from parataxis.methods.phi_rom.decoders import MFN, Decoder
+
+STEPS = 100  # of Gauss-Newton
+DAMPING = 1e-3  # of the largest curvature, at the start
+TRIES = 4  # starts, those that miss an observation least: the misfit of a network of sines has many minima
+MOST = 1e6  # damping
+SMALL = 1e-5  # a refused step, relative to the latent, that says that rounding is all there is left
+EXACT = 1e-6  # a misfit, relative to the values, that float32 can't better
+ENOUGH = 1e-7  # relative drop of the misfit at which Gauss-Newton stops
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of latents before an observation: a Gaussian. noise: variance of a value about its decoded one."""
+
+    mean: Float[np.ndarray, " k"]
+    covariance: Float[np.ndarray, "k k"]
+    noise: float
+
+    @classmethod
+    def of(cls, latents: Float[np.ndarray, "_ k"], residual: float) -> "Prior":
+        """From the latents of training, and the root mean square misfit there."""
+        found = np.asarray(latents, np.float64)
+        spread = np.atleast_2d(np.cov(found.T)) if len(found) > 1 else np.zeros((found.shape[1],) * 2)
+        least = 1e-9 * max(float(np.trace(spread)) / len(spread), 1e-9)  # few latents span no full space
+        return cls(found.mean(0), spread + least * np.eye(len(spread)), max(residual**2, 1e-12))
+
+    @property
+    def whitening(self) -> Float[np.ndarray, "k k"]:
+        """L^-1 of covariance = L L^T, times sqrt(noise): the rows that a least-squares problem gets from the prior."""
+        return np.sqrt(self.noise) * np.linalg.inv(np.linalg.cholesky(self.covariance))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """latents: of each observation. residual: ||D - u|| / ||u|| at the points. condition: of what was solved with.
+
+    A condition of 1e4 says that the points, or their noise, decide some directions of the latent 1e4 times less than
+    others: more points, other ones, or a prior.
+    """
+
+    latents: Float[np.ndarray, "batch k"]
+    residual: Float[np.ndarray, " batch"]
+    condition: float
+
+
+def check_observation(values: Any, coords: Any, latent: int, channels: int, dims: int, prior: bool) -> None:
+    """Raises BadInput for what can't be inverted."""
+    if values.ndim != 3 or values.shape[1] != channels:
+        raise BadInput(f"values: shape={values.shape}: expected [observation, {channels} channels, point]")
+    if coords.ndim != 2 or coords.shape[1] != dims:
+        raise BadInput(f"coords: shape={coords.shape}: expected [point, {dims}]")
+    if len(coords) != values.shape[2]:
+        raise BadInput(f"coords: holds {len(coords)} points, values {values.shape[2]}; give as many")
+    for name, each in (("values", values), ("coords", coords)):
+        if not np.isfinite(each).all():
+            place = tuple(int(n[0]) for n in np.nonzero(~np.isfinite(each)))
+            raise BadInput(f"{name}[{', '.join(map(str, place))}]={each[place]}: must be finite; drop that point")
+    if channels * len(coords) < latent and not prior:
+        raise BadInput(
+            f"coords: {channels} x {len(coords)} values can't fix latent_dim={latent} numbers; give more points, or "
+            "prior='gaussian'"
+        )
+
+
+def invert(
+    decoder: Decoder,
+    values: Float[np.ndarray, "batch channel point"],
+    coords: Float[np.ndarray, "point d"],
+    starts: Float[np.ndarray, "start k"],
+    prior: Prior | None = None,
+) -> Encoded:
+    """min ||D(a, x) - u||^2, with a prior the most probable latent. starts: where Gauss-Newton may begin."""
+    if isinstance(decoder, MFN):
+        return _closed(decoder, values, coords, prior)
+    return _gauss_newton(decoder, values, coords, starts, prior)
+
+
+def _closed(decoder: MFN, values: Any, coords: Any, prior: Prior | None) -> Encoded:
+    """Linear least squares by SVD, one for all observations; in float64, as the basis may be far from orthogonal."""
+    offset, basis = (np.asarray(each, np.float64) for each in _swept(decoder, jnp.asarray(coords)))
+    matrix = basis.reshape(-1, basis.shape[-1])
+    wanted = (values - offset).reshape(len(values), -1).astype(np.float64)
+    rows, targets = matrix, wanted
+    if prior is not None:
+        rows = np.concatenate([matrix, prior.whitening])
+        known = np.broadcast_to(prior.whitening @ prior.mean, (len(values), len(prior.mean)))
+        targets = np.concatenate([wanted, known], axis=1)
+    left, sizes, right = np.linalg.svd(rows, full_matrices=False)
+    if sizes[-1] <= np.finfo(np.float64).eps * len(rows) * sizes[0]:
+        raise BadInput(
+            f"coords: {len(coords)} points leave some of latent_dim={decoder.latent} numbers open (are points given "
+            "twice?); give other points, or prior='gaussian'"
+        )
+    latents = targets @ left / sizes @ right
+    missed = np.linalg.norm(wanted - latents @ matrix.T, axis=1)
+    return Encoded(latents, missed / _sizes(values), float(sizes[0] / sizes[-1]))
+
+
+_swept = jax.jit(sweep)
+
+
+def _sizes(values: Any) -> Any:
+    return np.maximum(np.linalg.norm(values.reshape(len(values), -1), axis=1), 1e-30)
+
+
+def _gauss_newton(decoder: Decoder, values: Any, coords: Any, starts: Any, prior: Prior | None) -> Encoded:
+    """Each observation from the starts that miss it least; the best of what they lead to."""
+    dtype = jnp.asarray(coords).dtype
+    if prior is None:
+        white, mean = np.zeros((1, decoder.latent)), np.zeros(decoder.latent)
+    else:
+        white, mean = prior.whitening, prior.mean
+    given = [jnp.asarray(each, dtype) for each in (values, coords, starts, white, mean)]
+    latents, missed, condition = _descend(decoder, *given)
+    return Encoded(np.asarray(latents), np.asarray(missed) / _sizes(values), float(np.max(np.asarray(condition))))
+
+
+@jax.jit
+def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, white: Array, mean: Array) -> Any:
+    wanted = values.reshape(len(values), -1)
+    seen = decoder.fields(starts, coords).reshape(len(starts), -1)
+    gaps = jnp.square(seen[None] - wanted[:, None]).sum(-1)
+    first = starts[jnp.argsort(gaps, axis=1)[:, :TRIES]]
+
+    def off(alpha: Array, u: Array) -> Array:
+        """The data's misfit, then the prior's."""
+        return jnp.concatenate([decoder.fields(alpha[None], coords).reshape(-1) - u, white @ (alpha - mean)])
+
+    def matrix(alpha: Array) -> Array:
+        return jnp.concatenate([stacked(jacobian(decoder, alpha[None], coords)[0]), white])
+
+    def step(carried: Any, u: Array) -> Any:
+        alpha, damping, best, number, _ = carried
+        j, missed = matrix(alpha), off(alpha, u)
+        curvature = j.T @ j
+        scale = damping * jnp.trace(curvature) + jnp.finfo(j.dtype).tiny
+        new = alpha - jnp.linalg.solve(curvature + scale * jnp.eye(len(alpha), dtype=j.dtype), j.T @ missed)
+        found = jnp.square(off(new, u)).sum()
+        better = found < best
+        small = jnp.square(new - alpha).sum() <= SMALL**2 * jnp.square(alpha).sum()
+        done = jnp.where(better, best - found <= ENOUGH * best, small | (damping > MOST))
+        done |= found <= EXACT**2 * jnp.square(u).sum()
+        damping = jnp.where(better, damping / 10, damping * 10)
+        return jnp.where(better, new, alpha), damping, jnp.where(better, found, best), number + 1, done
+
+    def one(alpha: Array, u: Array) -> Array:
+        begin = (alpha, jnp.asarray(DAMPING, alpha.dtype), jnp.square(off(alpha, u)).sum(), 0, jnp.asarray(False))
+        more = lambda carried: (carried[3] < STEPS) & ~carried[4]  # noqa: E731
+        return jax.lax.while_loop(more, lambda carried: step(carried, u), begin)[0]
+
+    tried = jax.vmap(jax.vmap(one, (0, None)))(first, wanted)
+    left = jax.vmap(jax.vmap(lambda a, u: jnp.square(off(a, u)).sum(), (0, None)))(tried, wanted)
+    latents = jnp.take_along_axis(tried, jnp.argmin(left, axis=1)[:, None, None], axis=1)[:, 0]
+    missed = jnp.linalg.norm(decoder.fields(latents, coords).reshape(wanted.shape) - wanted, axis=1)
+    spread = jnp.linalg.svd(jax.vmap(matrix)(latents), compute_uv=False)
+    return latents, missed, spread[:, 0] / jnp.maximum(spread[:, -1], jnp.finfo(spread.dtype).tiny)

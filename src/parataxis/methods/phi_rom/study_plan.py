@@ -1,0 +1,138 @@
+"""What the study trains: problems, arms, seeds, and the steps that give every arm of a problem the same CPU time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from parataxis.methods.phi_rom.problem import Problem, scattered
+from parataxis.methods.phi_rom.recipe import Recipe
+from parataxis.methods.phi_rom.snapshots import Snapshots
+
+KDV_SIZES = (16, 32, 64)
+SPARSE = {"sparse 40 %": 0.4, "sparse 10 %": 0.1}  # of the solver's nodes as sensors off the grid
+FINE = 128  # nodes of the grid that the sensors are drawn from
+LEARNED = ("phi", "dino")
+MODES = {"burgers": 4, "diffusion": 16, "kdv": 24, "flow": 24}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One training, or ("pod") what needs none."""
+
+    task: str
+    arm: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """seeds: of what a rule is for. share: of the full steps. sizes: trajectories of KdV. sparse: names of SPARSE.
+    more: seeds of arms beside Φ-ROM and DINo. flow_seeds, flow_train: seeds and trajectories of Navier-Stokes. diffusion: of
+    its hundred samples to train on, and to test."""
+
+    seeds: int
+    share: float
+    sizes: tuple[int, ...]
+    sparse: tuple[str, ...]
+    more: int
+    flow_seeds: int
+    flow_train: int
+    diffusion: int = 100
+
+
+SIZES = {
+    "toy": Sizes(1, 0.0, (16, 64), ("sparse 40 %",), 0, 1, 2, 2),
+    "quick": Sizes(1, 0.03, (16, 64), ("sparse 40 %",), 0, 1, 4, 20),
+    "full": Sizes(3, 1.0, KDV_SIZES, tuple(SPARSE), 1, 3, 32),
+    "paper": Sizes(3, 20.0, KDV_SIZES, tuple(SPARSE), 3, 3, 256),
+}
+
+# The recipe of each problem; where the specification of the published runs differs, only in what a short run needs.
+RECIPES = {
+    "burgers": Recipe(4, "sine", 32, 4, dynamics=(64,) * 4, lam=0.5, gamma=0.5, batch=50),
+    "diffusion": Recipe(16, "mfn", 64, 3, dynamics=(64,) * 3, lam=0.8, gamma=0.1, batch=128),
+    "kdv": Recipe(24, "mfn", 48, 3, omega=4.0, dynamics=(128,) * 4, lam=0.5, gamma=0.5, batch=128, warmup=0.3),
+    "flow": Recipe(24, "mfn", 48, 3, dynamics=(128,) * 4, lam=0.5, gamma=0.1, batch=64),
+}
+STEPS = {  # at "full": about as many CPU seconds for each arm of a problem; the table "cost" tells what they were
+    "burgers": {"phi": 1000, "dino": 1000, "pinn": 800, "crom": 2500},
+    "diffusion": {"phi": 3000, "dino": 1500, "pinn": 1500, "crom": 4000},
+    "kdv": {"phi": 8000, "dino": 1500},
+    "flow": {"phi": 1500, "dino": 500},
+}
+DINO_BATCH = {"burgers": 8, "diffusion": 32, "kdv": 32, "flow": 8}  # trajectories
+SHUFFLED = ("phi shuffled", "dino shuffled")  # time labels, on diffusion
+
+
+def kind(task: str) -> str:
+    """The problem that a task is of."""
+    return "kdv" if task.startswith(("kdv", "sparse")) else task
+
+
+def units(sizes: Sizes) -> list[Unit]:
+    """All of them, seed by seed, so that a run that is cut off has some of each."""
+    tasks = ["burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), *sizes.sparse]
+    found = [Unit(task, "pod", 0) for task in ("burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), "flow")]
+    for seed in range(sizes.seeds):
+        found += [Unit(task, arm, seed) for task in tasks for arm in LEARNED]
+        found += [Unit("diffusion", arm, seed) for arm in SHUFFLED]
+        if seed < sizes.flow_seeds:
+            found += [Unit("flow", arm, seed) for arm in LEARNED]
+        if seed < sizes.more:
+            found += [Unit(task, arm, seed) for task in ("burgers", "diffusion") for arm in ("pinn", "crom")]
+    return found
+
+
+def recipe(unit: Unit, sizes: Sizes, seed: int) -> Recipe:
+    """Of this unit's arm."""
+    task, arm = kind(unit.task), unit.arm.split()[0]
+    found = replace(RECIPES[task], steps=max(10, round(sizes.share * STEPS[task].get(arm, 1))), seed=seed)
+    return replace(found, batch=DINO_BATCH[task]) if arm == "dino" else found
+
+
+def problem(task: str, sizes: Sizes, profile: Path, data_seed: int, work: Path) -> Problem:
+    """Of this task; what a solver of others makes is kept in the work folder, to be made once."""
+    from parataxis.methods.phi_rom import burgers, diffusion, kdv, navier_stokes
+
+    if task == "burgers":
+        return burgers.burgers(profile)
+    if task == "diffusion":
+        return diffusion.diffusion(sizes.diffusion, sizes.diffusion)
+    if task == "flow":
+        return _kept(work / "flow", lambda: navier_stokes.navier_stokes(sizes.flow_train, 8, data_seed))
+    found = _kept(work / "kdv", lambda: kdv.kdv(max(sizes.sizes), 16, data_seed))
+    if task.startswith("kdv"):
+        return replace(found, train=found.train.take(slice(0, int(task.split()[1]))))
+    rng = np.random.default_rng([data_seed, 7])
+    return replace(found, train=scattered(found.train, SPARSE[task], FINE, rng, kdv.LINE.extent))
+
+
+def _kept(path: Path, make: Callable[[], Problem]) -> Problem:
+    """The trajectories from two files, where they are there; the solver anew."""
+    files = {part: path.with_name(f"{path.name}-{part}.nc") for part in ("train", "test")}
+    if not all(each.exists() for each in files.values()):
+        made = make()
+        for part, file in files.items():
+            getattr(made, part).save(file)
+        return made
+    name, rhs = _solver(path.name)
+    return Problem(name, rhs=rhs, **{part: Snapshots.open(file) for part, file in files.items()})
+
+
+def _solver(name: str) -> tuple[str, Any]:
+    from parataxis.methods.phi_rom import adapters, kdv, navier_stokes
+
+    if name == "kdv":
+        return "KdV 1-D", adapters.exponax(kdv.stepper(kdv.LINE, kdv.LINE.residual_order))
+    grid, step = navier_stokes.solver(navier_stokes.Flow().nodes)
+    return "Navier-Stokes", adapters.jax_cfd(step, grid, navier_stokes.DT)
+
+
+def shuffled(data: Snapshots, rng: np.random.Generator) -> Snapshots:
+    """The same snapshots with their labels of trajectory and time dealt out anew; data without parameters."""
+    assert data.params is None
+    flat = data.u.reshape(-1, *data.u.shape[2:])
+    return replace(data, u=flat[rng.permutation(len(flat))].reshape(data.u.shape))

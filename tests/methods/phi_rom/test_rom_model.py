@@ -1,0 +1,187 @@
+"""The model as its user holds it: it learns, it is kept, it refuses; the order of its snapshots is nothing to it."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from rom_cases import LEARNED, MANY, fitted, model, spin, waves
+
+from parataxis.errors import BadInput
+from parataxis.methods.phi_rom.metrics import errors, rnmse
+from parataxis.methods.phi_rom.rom import PhiROM
+from parataxis.methods.phi_rom.snapshots import Snapshots
+
+
+def test_it_learns_what_the_solver_does_from_single_snapshots():
+    """A wave of two sines is four numbers that turn: the forecast follows it beyond the time trained on."""
+    rom, test = model(), waves(trajectories=2, times=11, seed=7)
+    found = rom.evaluate(test)
+    assert found.mean(found.floor)["in"] < 0.02
+    assert found.mean()["in"] < 0.05
+    assert found.mean()["out"] < 0.1
+    assert found.trained.sum() == 6
+    gap = rom.consistency_report(spin, test)
+    assert gap.dynamics < 0.1
+    assert gap.tangent < 0.1
+    assert gap.slope < 0.1
+
+
+def test_a_solver_of_another_equation_gives_another_model():
+    """The dynamics come from the solver, not from the snapshots' order: told the wave goes back, it goes back."""
+    back = fitted(waves(MANY), lambda u, beta: -spin(u), **LEARNED)
+    test = waves(trajectories=2, times=6, seed=7)
+    turned = Snapshots.on_grid(np.roll(test.fields()[..., ::-1], 1, axis=-1), test.t, test.grid)
+    assert back.evaluate(test).errors[:, -1].mean() > 0.5
+    assert back.evaluate(turned).errors[:, -1].mean() < 0.15
+
+
+def test_kept_and_loaded_it_answers_the_same(tmp_path):
+    rom, data = model(), waves()
+    folder = rom.save(tmp_path / "rom")
+    other = PhiROM.load(folder)
+    z = rom.encode(data.u[:, 0])
+    at = [0.0, 0.07, 0.4]
+    np.testing.assert_array_equal(z.latents, other.encode(data.u[:, 0]).latents)
+    np.testing.assert_array_equal(rom.forecast(z, at), other.forecast(z, at))
+    assert other.recipe == rom.recipe
+    assert other.fitted.history == rom.fitted.history
+    np.testing.assert_array_equal(
+        rom.encode(data.u[:, 0], prior="gaussian").latents, other.encode(data.u[:, 0], prior="gaussian").latents
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("config.json", None, "is no folder of a model: config.json is missing"),
+        ("config.json", "{}", "is no folder of a model that this version reads ('format')"),
+        ("config.json", '{"format": 0}', "format=0: this version reads 1; fit it anew"),
+        ("arrays.npz", None, "is no folder of a model: arrays.npz is missing"),
+        ("arrays.npz", "half", "is no folder of a model that this version reads"),
+    ],
+)
+def test_a_folder_that_is_no_model_is_refused(tmp_path, name, text, said):
+    folder = model().save(tmp_path / "rom")
+    (folder / name).unlink()
+    if text is not None:
+        (folder / name).write_text(text)
+    with pytest.raises(BadInput) as error:
+        PhiROM.load(folder)
+    assert said in str(error.value)
+
+
+KILLED = """
+import os, sys, warnings
+warnings.simplefilter("ignore")
+import rom_cases, parataxis.methods.phi_rom.training as training
+from parataxis.methods.phi_rom.rom import PhiROM
+training.SAVE, end = -1.0, int(sys.argv[2])
+def tell(done, total, word):
+    if done >= end:
+        os._exit(9)
+rom = PhiROM(**{**rom_cases.SMALL, "steps": 120}).fit(rom_cases.waves(), rom_cases.spin, sys.argv[1], tell)
+import jax, numpy as np
+print(np.concatenate([np.asarray(leaf).ravel() for leaf in jax.tree.leaves(rom.fitted.state)]).tobytes().hex()[-4000:])
+"""
+
+
+def test_killed_it_goes_on_bit_by_bit(tmp_path):
+    def run(path, end):
+        command = [sys.executable, "-c", KILLED, str(tmp_path / path), str(end)]
+        quick = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+        quick |= {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **quick})
+
+    whole = run("whole", 999)
+    assert whole.returncode == 0, whole.stderr
+    assert run("cut", 80).returncode == 9
+    assert run("cut", 999).stdout == whole.stdout
+
+
+def test_shuffled_snapshots_train_the_same_model():
+    """Over trajectories and times, in full batches: what differs is the order in which floats are added."""
+    data = waves()
+    rng = np.random.default_rng(0)
+    flat = data.u.reshape(-1, *data.u.shape[2:])
+    order = rng.permutation(len(flat))
+    shuffled = Snapshots(flat[order].reshape(data.u.shape), data.t, data.coords, data.grid)
+    options = {"steps": 20, "batch": len(flat), "gamma": 1.0}
+    one, other = fitted(**options), fitted(shuffled, **options)
+    losses = [[row["loss"] for row in each.fitted.history] for each in (one, other)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    latents = [each.fitted.latents.reshape(len(flat), -1) for each in (one, other)]
+    np.testing.assert_allclose(latents[0][order], latents[1], atol=2e-3 * np.abs(latents[0]).max())
+
+
+def test_sparse_points_off_the_grid():
+    """The solver's grid holds none of the points that are seen."""
+    data = waves(MANY)
+    rng = np.random.default_rng(1)
+    place = np.sort(rng.uniform(0, 1 - 1 / 24, 12))
+    nodes = np.append(data.coords[:, 0], 1.0)
+    values = np.concatenate([data.u, data.u[..., :1]], axis=-1)
+    seen = np.apply_along_axis(lambda u: np.interp(place, nodes, u), -1, values).astype(np.float32)
+    sparse = Snapshots(seen, data.t, place[:, None], data.grid)
+    rom = fitted(sparse, **LEARNED)
+    z = rom.encode(sparse.u[:, 0])
+    assert rnmse(rom.forecast(z, sparse.t), data.u) < 0.3
+    assert rom.forecast(z, [0.1], coords=place[:, None]).shape == (MANY, 1, 1, 12)
+
+
+def test_one_trajectory_of_two_times_and_a_batch_of_one():
+    data = waves(trajectories=1, times=2, betas=[0.5])
+    rom = fitted(data, steps=3, batch=1)
+    found = rom.forecast(rom.encode(data.u[:, 0]), [0.0, 1.0], params=[0.5])
+    assert found.shape == (1, 2, 1, 24)
+    assert np.isfinite(found).all()
+    with pytest.warns(UserWarning, match="beta=0.9 is outside the range of training, 0.5 to 0.5"):
+        rom.forecast(rom.encode(data.u[:, 0]), [0.0], params=[0.9])
+    with pytest.raises(BadInput, match="params=None: expected beta, as in training"):
+        rom.forecast(rom.encode(data.u[:, 0]), [0.0])
+    with pytest.raises(BadInput, match=r"params: shape=\(1, 2\): expected finite \[1, 1\]"):
+        rom.forecast(rom.encode(data.u[:, 0]), [0.0], params=[0.5, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda rom: PhiROM().fitted, "PhiROM: is not fitted; call fit"),
+        (lambda rom: rom.encode(np.zeros((1, 24)), prior="flat"), "prior='flat': expected None or 'gaussian'"),
+        (lambda rom: rom.encode(np.zeros((1, 3)), np.zeros((3, 1))), "1 x 3 values can't fix latent_dim=4 numbers"),
+        (lambda rom: rom.forecast(np.zeros(3), [0.0]), "z: shape=(1, 3): expected finite latents [trajectory, 4]"),
+        (lambda rom: rom.forecast(np.zeros(4), [-1.0]), "expected numbers of at least 0, counted from the observation"),
+        (
+            lambda rom: rom.forecast(np.zeros(4), [0.0], params=[1.0]),
+            "params: the model was trained without",
+        ),
+        (lambda rom: rom.forecast(np.zeros(4), [0.0], coords=np.zeros((2, 3))), "coords: shape=(2, 3): expected"),
+        (lambda rom: rom.evaluate(waves(), first=9), "first=9: expected the number of one of the test's 6 times"),
+        (lambda rom: rom.evaluate(waves(betas=[1, 2, 3])), "test: parameters ('beta',); the model was trained with ()"),
+        (lambda rom: PhiROM(4).fit(waves(), 5), "rhs: is of int; expected a SolverRHS, or a function"),
+        (lambda rom: PhiROM(4).fit(waves(betas=[1, 1, 1]), spin), "params: beta=1 is the same in all 3 trajectories"),
+        (
+            lambda rom: PhiROM(9, gamma=0.1).fit(waves(), spin),
+            "gamma=0.1: 1 x 3 of 24 nodes are fewer than latent_dim",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(call, said):
+    with pytest.raises(BadInput) as error:
+        call(model())
+    assert said in str(error.value)
+
+
+def test_points_outside_the_box_are_warned_of():
+    with pytest.warns(UserWarning, match=r"coords: 1 of 2 points lie outside the box of training, \[0, 0.958333\]"):
+        model().forecast(np.zeros(4), [0.0], coords=np.array([[0.5], [1.5]]))
+
+
+def test_the_error_by_hand():
+    """||found - u|| / ||u|| of each channel: 5 / 10 and 0; a field of zeros is divided by a floor."""
+    u = np.array([[[[6.0, 8.0], [1.0, 0.0]], [[0.0, 0.0], [1.0, 0.0]]]])
+    found = u + np.array([[[[3.0, 4.0], [0.0, 0.0]], [[3.0, 4.0], [0.0, 0.0]]]])
+    assert errors(found, u)[0, :, 0] == pytest.approx([0.5, 5 / (1e-3 * 10 / np.sqrt(2))])
+    assert errors(found, u)[0, :, 1] == pytest.approx([0.0, 0.0])
+    assert rnmse(found[:, :1], u[:, :1]) == pytest.approx(0.25)
