@@ -30,8 +30,10 @@ class Unit:
 @dataclass(frozen=True)
 class Sizes:
     """seeds: of what a rule is for. share: of the full steps. sizes: trajectories of KdV. sparse: names of SPARSE.
-    more: seeds of arms beside Φ-ROM and DINo. flow_seeds, flow_train: seeds and trajectories of Navier-Stokes. diffusion: of
-    its hundred samples to train on, and to test."""
+
+    more: seeds of arms beside Φ-ROM and DINo. flow_seeds, flow_train: seeds and trajectories of Navier-Stokes.
+    diffusion: of its hundred samples to train on, and to test.
+    """
 
     seeds: int
     share: float
