@@ -42,7 +42,8 @@ def march(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float, n: int, 
     """[batch, n + 1, k]: the latents at 0, dt, ..., n dt, with so many steps in each; differentiable."""
 
     def step(carried: Any, _: None) -> Any:
-        return bogacki_shampine(dynamics, *carried, betas, dt / substeps), None
+        y, k = carried
+        return bogacki_shampine(dynamics, y, k, betas, dt / substeps), None
 
     def interval(carried: Any, _: None) -> Any:
         carried, _ = jax.lax.scan(step, carried, None, substeps)
@@ -96,7 +97,8 @@ def _fixed(dynamics: Velocity, alphas: Latents, betas: Betas, h: Any, n: int, be
     h = jnp.asarray(h, alphas.dtype)
 
     def step(carried: Any, _: None) -> Any:
-        after = bogacki_shampine(dynamics, *carried, betas, h)
+        y, k = carried
+        after = bogacki_shampine(dynamics, y, k, betas, h)
         return after, after
 
     first = (alphas, slope(dynamics, alphas, betas))

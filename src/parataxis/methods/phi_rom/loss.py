@@ -148,6 +148,7 @@ class Losses(eqx.Module):
         sample: Sample,
         points: Points,
         nodes: Int[Array, " drawn"] | None,
+        *,
         warm: bool = False,
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """Reconstruction and mismatch."""

@@ -118,13 +118,14 @@ def _field(ax: Any, data: Snapshots, values: Any, limits: tuple[float, float], c
     ax.set_xticks([])
     ax.set_yticks([])
     if data.gridded and len(data.shape) == 2:
-        x, y = data.grid or ()
+        assert data.grid is not None
+        x, y = data.grid
         box = (x[0], x[-1], y[0], y[-1])
         ax.imshow(
             values.reshape(data.shape).T, origin="lower", extent=box, vmin=limits[0], vmax=limits[1], cmap=colours
         )
     else:  # scattered, or of three dimensions seen from above
-        ax.scatter(*data.coords[:, :2].T, c=values, s=4, vmin=limits[0], vmax=limits[1], cmap=colours)
+        ax.scatter(data.coords[:, 0], data.coords[:, 1], c=values, s=4, vmin=limits[0], vmax=limits[1], cmap=colours)
         ax.set_aspect("equal")
 
 

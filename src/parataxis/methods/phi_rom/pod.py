@@ -56,8 +56,8 @@ class POD:
 
     def galerkin(self, rhs: SolverRHS, test: Snapshots) -> Values:
         """From each first state: the solver's slope projected on the modes, integrated."""
-        parts = (jnp.asarray(each, jnp.float32) for each in (self.mean, self.modes, self.modes.T))
-        moved = Galerkin(*parts, rhs, test.shape)
+        mean, modes = jnp.asarray(self.mean, jnp.float32), jnp.asarray(self.modes, jnp.float32)
+        moved = Galerkin(mean, modes, modes.T, rhs, test.shape)
         return self.decode(_forecast(moved, self.encode(test.u[:, 0]), test))
 
     def dmd(self, train: Snapshots, test: Snapshots) -> Values:

@@ -50,8 +50,8 @@ def velocity(decoder: Decoder, rhs: SolverRHS, data: Snapshots) -> Tangent | Gal
         return Tangent(decoder, nodes, rhs, data.shape)
     offset, basis = (np.asarray(each, np.float64) for each in sweep(decoder, nodes))
     rows = basis.reshape(-1, basis.shape[-1])
-    parts = (jnp.asarray(each, jnp.float32) for each in (offset.ravel(), rows, np.linalg.pinv(rows)))
-    return Galerkin(*parts, rhs, data.shape)
+    given, modes, inverse = (jnp.asarray(each, jnp.float32) for each in (offset.ravel(), rows, np.linalg.pinv(rows)))
+    return Galerkin(given, modes, inverse, rhs, data.shape)
 
 
 def project(rom: PhiROM, rhs: SolverRHS, test: Snapshots) -> Float[np.ndarray, "trajectory time channel point"]:

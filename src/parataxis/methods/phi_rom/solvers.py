@@ -156,7 +156,7 @@ def slope_gap(rhs: SolverRHS, data: Snapshots) -> float:
         for j in range(1, len(data.t) - 1):
             seen = (trajectory[j + 1] - trajectory[j - 1]) / (data.t[j + 1] - data.t[j - 1])
             told = np.asarray(call(jnp.asarray(trajectory[j]), _jax(data.beta(n))))
-            gaps.append(np.linalg.norm(told - seen) / max(np.linalg.norm(seen), 1e-12))
+            gaps.append(np.linalg.norm(told - seen) / max(float(np.linalg.norm(seen)), 1e-12))
     return float(np.median(gaps))
 
 

@@ -64,7 +64,8 @@ class Checkpoint:
         leaves = jax.tree.leaves(found.state)
         stream = io.BytesIO()
         meta = json.dumps({"known": self.known, "step": step, "history": found.history})
-        np.savez(stream, meta=np.array(meta), **{f"leaf{n}": np.asarray(leaf) for n, leaf in enumerate(leaves)})
+        arrays: dict[str, Any] = {f"leaf{n}": np.asarray(leaf) for n, leaf in enumerate(leaves)}
+        np.savez(stream, meta=np.array(meta), **arrays)
         write_atomic(self.path, stream.getvalue())
 
     def load(self, state: Any) -> tuple[int, Trained]:
