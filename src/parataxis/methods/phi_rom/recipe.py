@@ -26,7 +26,8 @@ class Recipe:
     latent_dim: k. decoder: "mfn" (affine in the latent) or "sine"; width and layers: of its hidden layers, None for 64
     and 3, or 32 and 4. omega: scale of the filters' frequencies, None to take it from the data; the authors' code has
     1. dynamics: hidden widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which
-    the Jacobian is taken, drawn anew each step and shared by the batch (the authors draw for each sample). warmup:
+    the Jacobian is taken, drawn anew each step and shared by the batch (the authors draw a tenth for each sample); None
+    for a tenth with "sine", and for all with "mfn", where the slopes are then one product, and less noisy. warmup:
     share of the steps in which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots
     a step. lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every
     decay_every steps ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's
@@ -41,7 +42,7 @@ class Recipe:
     omega: float | None = None
     dynamics: tuple[int, ...] = (64, 64, 64)
     lam: float = 0.5
-    gamma: float = 0.1
+    gamma: float | None = None
     warmup: float = 0.25
     steps: int = 2000
     batch: int = 128
@@ -71,7 +72,7 @@ class Recipe:
             ("latent_dim", self.latent_dim >= 1, "1 or more"),
             ("dynamics", bool(self.dynamics) and min(self.dynamics) >= 1, "widths of hidden layers, 1 or more each"),
             ("lam", 0 < self.lam <= 1, "above 0, at most 1"),
-            ("gamma", 0 < self.gamma <= 1, "above 0, at most 1"),
+            ("gamma", self.gamma is None or 0 < self.gamma <= 1, "above 0, at most 1"),
             ("warmup", 0 <= self.warmup < 1, "a share of the steps, below 1"),
             ("steps", self.steps >= 1, "1 or more"),
             ("batch", self.batch >= 1, "1 or more"),
@@ -96,10 +97,11 @@ class Recipe:
 
     def drawn(self, nodes: int, channels: int) -> int:
         """How many of the solver's nodes are drawn; BadInput if they can't fix a latent's slope."""
-        count = min(nodes, math.ceil(self.gamma * nodes))
+        share = (1.0 if self.decoder == "mfn" else 0.1) if self.gamma is None else self.gamma
+        count = min(nodes, math.ceil(share * nodes))
         if channels * count < self.latent_dim:
             raise BadInput(
-                f"gamma={self.gamma}: {channels} x {count} of {nodes} nodes are fewer than latent_dim="
+                f"gamma={share:g}: {channels} x {count} of {nodes} nodes are fewer than latent_dim="
                 f"{self.latent_dim}; expected gamma of at least {self.latent_dim / channels / nodes:.3g}"
             )
         return count
