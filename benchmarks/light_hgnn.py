@@ -1,14 +1,14 @@
 """How long a hypergraph network and its student take to answer, against the ways in which it can be done.
 
-    python benchmarks/light_hgnn.py                          all, about ten minutes
-    python benchmarks/light_hgnn.py --only dblp_term --folder peers     the peers' environment is kept in `peers`
+    python benchmarks/light_hgnn.py --folder peers           all; the peers' environment is kept in `peers`
+    python benchmarks/light_hgnn.py --only dblp_term --no-peers
 
 Five baselines (DHG 0.9.7 cold and warm, a factorised full pass, a local pass around the query, cached logits), with
 torch-geometric's HypergraphConv and a materialised Laplacian beside them, in three situations: all vertices, one known
 vertex, one new vertex (its features are new; if its memberships are, set-up comes on top). One thread, the same weights
 for all, the same answers (checked to 1e-4), duplicates merged since DHG can't keep them. 32 hidden units in the
 teachers, 128 in the student, as in the paper. Every ratio names what it is over. Peak memory: of set-up and one answer,
-over what a process that has done so before holds.
+over what a process that has done so before holds. Prints Markdown: the three tables of benchmarks/README.md.
 """
 
 import argparse
@@ -60,6 +60,36 @@ class Line:
     setup: float
     times: dict[str, tuple[float, float]]
     peak: float
+
+
+@dataclass
+class Row:
+    """Of a hypergraph. over: the Laplacian's time over the factorised one's, in turns; None if it did not fit."""
+
+    name: str
+    nonzeros: int
+    lines: dict[str, Line]
+    over: float | None
+
+    def time(self, way: str, situation: str, scale: float) -> str:
+        """Median, and in brackets the 95 % point; DHG is cold once."""
+        if way not in self.lines:
+            return "-"
+        median, high = (_short(scale * each) for each in self.lines[way].times[situation])
+        return median if way == COLD else f"{median} ({high})"
+
+    def setup(self, way: str) -> str:
+        """In ms, and in brackets the peak in MB."""
+        return f"{_short(self.lines[way].setup * 1e3)} ({self.lines[way].peak:.0f})" if way in self.lines else "-"
+
+    def ratio(self, way: str, base: str, situation: str) -> str:
+        if way not in self.lines:
+            return "-"
+        return _short(self.lines[way].times[situation][0] / self.lines[base].times[situation][0])
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def task(name: str, rng) -> tuple[Hypergraph, object, int]:
@@ -179,8 +209,7 @@ def answers(model_class, teacher: Teacher) -> np.ndarray:
         return model(x, model_class.propagation(teacher.hypergraph)).numpy()
 
 
-def contest(name: str, python: Path | None, seconds: float, rng) -> tuple[list[Line], float | None]:
-    """The ways, and how many times the factorised one's time the Laplacian takes, None if it would not fit."""
+def contest(name: str, python: Path | None, seconds: float, rng) -> Row:
     hypergraph, x, classes = task(name, rng)
     teacher = Teacher.random(hypergraph, x, HIDDEN, classes, rng("teacher"))
     with seeded(rng("student")):
@@ -189,7 +218,7 @@ def contest(name: str, python: Path | None, seconds: float, rng) -> tuple[list[L
     size = laplacian_size(teacher.hypergraph)
     kind = "sparse" if isinstance(x, csr_array) else "dense"
     print(
-        f"\n{name}: {hypergraph.n} vertices, {len(hypergraph)} hyperedges (largest {hypergraph.sizes.max()}), "
+        f"{name}: {hypergraph.n} vertices, {len(hypergraph)} hyperedges (largest {hypergraph.sizes.max()}), "
         f"{len(hypergraph.members)} memberships, {size} non-zeros of the Laplacian; {x.shape[1]} {kind} features",
         flush=True,
     )
@@ -202,49 +231,79 @@ def contest(name: str, python: Path | None, seconds: float, rng) -> tuple[list[L
         lines += peer(python, "pyg", teacher, seconds, answers(HGNNPlus, teacher))
     ways = {each.name: each for each in contestants(teacher, student, vertex)}
     lines += [measured(each, seconds) for each in ways.values()]
-    return lines, ratio(ways[LAPLACIAN], ways[FACTORISED], seconds) if LAPLACIAN in ways else None
+    over = ratio(ways[LAPLACIAN], ways[FACTORISED], seconds) if LAPLACIAN in ways else None
+    return Row(name, size, {each.way: each for each in lines}, over)
 
 
-def table(lines: list[Line]) -> str:
-    rows = [["way", "set-up", *(f"{each} (95%)" for each in SITUATIONS), "peak MB", "all: over factorised"]]
-    base = next(each for each in lines if each.way == FACTORISED).times[SITUATIONS[0]][0]
-    for each in lines:
-        cells = [
-            f"{_time(each.times[name][0])} ({_time(each.times[name][1])})" if name in each.times else "-"
-            for name in SITUATIONS
-        ]
-        all_of = each.times.get(SITUATIONS[0])
-        rows.append(
-            [each.way, _time(each.setup), *cells, f"{each.peak:.0f}", f"{all_of[0] / base:.2g}" if all_of else "-"]
-        )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+# -- what is printed ------------------------------------------------------------------------------------------------
+
+
+MS, US = 1e3, 1e6
+EVERY, KNOWN, NEW = SITUATIONS
+AROUND, CACHED, NUMPY, TORCH = (
+    *("HGNN, two hyperedges around", "HGNN, cached logits"),
+    *("student, NumPy", "student, torch"),
+)
+
+
+def all_vertices(row: Row) -> dict[str, str]:
+    """ms: median (95 % point)."""
+    found = {"hypergraph": row.name, "Laplacian's non-zeros": f"{row.nonzeros / 1e6:.2g} M"}
+    ways = (COLD, WARM, PYG, LAPLACIAN, FACTORISED, NUMPY, TORCH)
+    found |= {way: row.time(way, EVERY, MS) for way in ways}
+    found[f"{WARM} / factorised"] = row.ratio(WARM, FACTORISED, EVERY)
+    found["Laplacian / factorised"] = "-" if row.over is None else f"{row.over:.2g}"
+    found["factorised / student, torch"] = row.ratio(FACTORISED, TORCH, EVERY)
+    return found
+
+
+def one_vertex(row: Row) -> dict[str, str]:
+    """Median (95 % point). The cache serves a known vertex only; the peers and a full pass look at all vertices."""
+    found = {"hypergraph": row.name}
+    found |= {f"{way}, ms": row.time(way, KNOWN, MS) for way in (WARM, PYG, FACTORISED, AROUND)}
+    found |= {f"{way}, us": row.time(way, KNOWN, US) for way in (CACHED, NUMPY, TORCH)}
+    for way in (WARM, PYG, FACTORISED):
+        found[f"{way} / {NUMPY}"] = row.ratio(way, NUMPY, NEW)
+    found[f"{FACTORISED} / {TORCH}"] = row.ratio(FACTORISED, TORCH, NEW)
+    return found
+
+
+def set_up(row: Row) -> dict[str, str]:
+    """ms (peak memory of it and an answer, MB)."""
+    ways = (WARM, PYG, LAPLACIAN, FACTORISED, AROUND, CACHED, NUMPY, TORCH)
+    return {"hypergraph": row.name} | {way: row.setup(way) for way in ways}
+
+
+def markdown(rows: list[Row]) -> str:
+    parts = []
+    for table in (all_vertices, one_vertex, set_up):
+        cells = [table(row) for row in rows]
+        lines = [list(cells[0]), ["---"] * len(cells[0]), *(list(each.values()) for each in cells)]
+        told = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        parts.append(f"**{table.__name__.replace('_', ' ').capitalize()}**: {table.__doc__}\n\n{told}")
+    return "\n\n".join(parts)
 
 
 def _time(seconds: float) -> str:
-    for unit, scale in (("s", 1), ("ms", 1e3), ("us", 1e6)):
-        if seconds * scale >= 1:
-            return f"{seconds * scale:.3g} {unit}"
-    return "0" if seconds == 0 else f"{seconds * 1e6:.2g} us"
+    return f"{seconds * MS:.3g} ms" if seconds >= 1e-3 else f"{seconds * US:.3g} us"
 
 
-def targets(found: dict[str, list[Line]], ratios: dict[str, float | None]) -> None:
+def targets(rows: list[Row]) -> None:
     """What was promised, and whether it holds here."""
-    times = {name: {each.way: each.times for each in lines} for name, lines in found.items()}
 
     def told(what: str, holds: bool) -> None:
-        print(f"{'holds' if holds else 'DOES NOT HOLD'}: {what}")
+        print(f"- {'holds' if holds else 'DOES NOT HOLD'}: {what}")
 
-    every, known = SITUATIONS[:2]
-    if WARM in times.get("dblp_term", {}):
-        over = times["dblp_term"][WARM][every][0] / times["dblp_term"][FACTORISED][every][0]
-        told(f"DBLP-term, all vertices: {WARM} over factorised = {over:.3g} (at least 5)", over >= 5)
-    for name, ways in times.items():
-        if (over := ratios[name]) is not None:
-            told(f"{name}, all vertices: Laplacian over factorised, in turns = {over:.3g} (at least 1)", over >= 1)
-        for way, most in (("student, NumPy", 20e-6), ("student, torch", 60e-6)):
-            median = ways[way][known][0]
-            told(f"{name}, one vertex: {way} {_time(median)} (at most {_time(most)})", median <= most)
+    for row in rows:
+        if row.name == "dblp_term" and WARM in row.lines:
+            over = row.lines[WARM].times[EVERY][0] / row.lines[FACTORISED].times[EVERY][0]
+            told(f"{row.name}, all vertices: {WARM} over factorised = {over:.3g} (at least 5)", over >= 5)
+        if row.over is not None:
+            says = f"{row.name}, all vertices: Laplacian over factorised, in turns = {row.over:.3g} (at least 1)"
+            told(says, row.over >= 1)
+        for way, most in ((NUMPY, 20e-6), (TORCH, 60e-6)):
+            median = row.lines[way].times[KNOWN][0]
+            told(f"{row.name}, one vertex: {way} {_time(median)} (at most {_time(most)})", median <= most)
 
 
 def main() -> None:
@@ -252,19 +311,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=NAMES, choices=NAMES, help="some of the hypergraphs")
     parser.add_argument("--folder", type=Path, help="keeps the peers' environment; else it is made for this run")
     parser.add_argument("--no-peers", action="store_true", help="ours alone")
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each figure")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")
     given = parser.parse_args()
     print(
         f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}"
     )
     with tempfile.TemporaryDirectory() as work, one_thread():
         python = None if given.no_peers else environment((given.folder or Path(work)).absolute())
-        found, ratios = {}, {}
-        for name in given.only:
-            found[name], ratios[name] = contest(name, python, given.seconds, named(0))
-            print(table(found[name]), flush=True)
-        print()
-        targets(found, ratios)
+        rows = [contest(name, python, given.seconds, named(0)) for name in given.only]
+    print(f"\n{markdown(rows)}\n")
+    targets(rows)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from parataxis.methods.therapy_sequence.behaviour import CORRECTED
@@ -28,6 +29,7 @@ from parataxis.methods.therapy_sequence.curve_files import DATA_FOLDER
 from parataxis.methods.therapy_sequence.exact import Expected
 from parataxis.methods.therapy_sequence.example import PAPER
 from parataxis.methods.therapy_sequence.model import Model
+from parataxis.methods.therapy_sequence.parts import Curve
 from parataxis.methods.therapy_sequence.psa import psa
 from parataxis.methods.therapy_sequence.simulate import simulate
 
@@ -128,13 +130,41 @@ def against_heormodel(python: Path, model: Model, n: int, rounds: int) -> None:
     print(f"  ours, 8 states             {ours:10.2f} s: {theirs / ours:.1f} times faster")
 
 
-def alone(model: Model, draws: int, rounds: int) -> None:
-    def expected() -> None:
-        for each in model.strategies:
-            Expected.of(model.plan(each, model.dependence(each.name, SETTING)))
+def curves_of(model: Model) -> Model:
+    """The same with its curves in the model, not in files."""
 
-    one = 1e3 * seconds(lambda: [expected() for _ in range(20)], rounds) / (20 * len(model.strategies))
-    print(f"exact engine, tables included: {one:.2f} ms a strategy")
+    def inside(curve: Curve) -> Curve:
+        if not curve.file:
+            return curve
+        values = tuple(model.folder.by_cycle(curve.file, curve.column).tolist())
+        return replace(curve, file="", column="", values=values)
+
+    drugs = tuple(
+        replace(
+            drug,
+            lines=tuple(
+                replace(line, progression=inside(line.progression), death=inside(line.death)) for line in drug.lines
+            ),
+        )
+        for drug in model.parts.drugs
+    )
+    after = model.parts.extensive
+    return model.with_parts(drugs=drugs, extensive=replace(after, death=inside(after.death)))
+
+
+def alone(model: Model, draws: int, rounds: int) -> None:
+    def expected(made: Model) -> None:
+        for each in made.strategies:
+            Expected.of(made.plan(each, made.dependence(each.name, SETTING)))
+
+    def each_time(make: Callable[[], Model]) -> float:
+        """Milliseconds a strategy."""
+        return 1e3 * seconds(lambda: [expected(make()) for _ in range(20)], rounds) / (20 * len(model.strategies))
+
+    curves = curves_of(model)
+    print(f"exact engine, probabilities of the curves kept: {each_time(lambda: model):.2f} ms a strategy")
+    print(f"  made anew from curves in memory:  {each_time(lambda: curves.with_parts()):.2f} ms a strategy")
+    print(f"  made anew from the files on disk: {each_time(lambda: model.with_parts()):.2f} ms a strategy")
     took = seconds(lambda: psa(model.with_parts(setting="own"), draws), rounds)
     print(f"sensitivity analysis: {draws:,} draws of {len(model.strategies)} strategies: {took:.2f} s")
 

@@ -20,7 +20,7 @@ LIBRARIES = {  # seconds of imports: once, not for each process
     "graph": ("torch", "pandas", "scipy.sparse"),
     "therapy": ("numba", "scipy.optimize", "scipy.stats", "pandas", "openpyxl", "matplotlib.figure"),
     "skills": ("torch", "pandas"),
-    "rom": ("jax", "equinox", "optax", "diffrax", "exponax", "h5netcdf", "xarray", "matplotlib.figure"),
+    "dynamics": ("jax", "equinox", "optax", "diffrax", "exponax", "h5netcdf", "xarray", "matplotlib.figure"),
     "lm": ("torch", "transformers.models.llama.modeling_llama", "transformers.models.gpt2.modeling_gpt2"),
 }
 

@@ -83,6 +83,24 @@ def test_in_one_step_as_in_two(operator, dtype):
         assert torch.allclose(one, two, rtol=0, atol=TOLERANCE[dtype])
 
 
+SMALLER = {
+    "chains": [[0, 1], [1, 2], [2, 3]],
+    "a hundred alike": [list(range(100))] * 100,
+    "many of twenty among fifty": [np.random.default_rng(each).permutation(50)[:20] for each in range(400)],
+}
+
+
+@pytest.mark.parametrize("edges", SMALLER.values(), ids=SMALLER)
+def test_a_pass_costs_what_the_cheaper_of_both_does(edges):
+    """Multiply-adds a column, counted; the product's are the pairs that share a hyperedge."""
+    hypergraph = Hypergraph.from_edges(edges).with_singletons()
+    h = hypergraph.incidence().toarray()
+    pairs, steps = int((h @ h.T > 0).sum()), 2 * len(hypergraph.members)
+    through = hgnn(hypergraph)
+    assert through.work == pairs <= steps
+    assert replace(through, product=None).work == steps
+
+
 GROWING = {
     "one of nine": [range(9)],
     "one large among small": [range(3000), *([k, k + 1] for k in range(2999))],
@@ -93,7 +111,9 @@ GROWING = {
 @pytest.mark.parametrize("edges", GROWING.values(), ids=GROWING)
 def test_what_would_grow_stays_in_two_steps(edges):
     n = 1 + max(max(each) for each in edges)
-    assert hgnn(Hypergraph.from_edges([list(each) for each in edges], n)).product is None
+    through = hgnn(Hypergraph.from_edges([list(each) for each in edges], n))
+    assert through.product is None
+    assert through.work == 2 * sum(map(len, edges))
 
 
 @settings(max_examples=25)

@@ -65,7 +65,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019: a weight loses lr times decay.
 
-    All weights of a group in one call, on a CPU. To the bit what `torch.optim.AdamW(fused=True)` does.
+    All weights of a group in one call. To the bit what `torch.optim.AdamW(fused=True)` does.
     """
 
     @torch.no_grad()
@@ -75,7 +75,7 @@ class AdamW(Adam):
             moved = [each for each in group["params"] if each.grad is not None]
             for parameter in moved:
                 if not (state := self.state[parameter]):
-                    state.update(step=torch.zeros(()), mean=torch.zeros_like(parameter))
+                    state.update(step=torch.zeros((), device=parameter.device), mean=torch.zeros_like(parameter))
                     state["square"] = torch.zeros_like(parameter)
             means, squares, steps = ([self.state[each][name] for each in moved] for name in ("mean", "square", "step"))
             torch._foreach_add_(steps, 1)

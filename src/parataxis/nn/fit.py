@@ -197,12 +197,12 @@ class _Loop:
     def train(self, epoch: Epoch, batches: Iterable[Any]) -> Row:
         rank = self.several.process_index if self.several else 0
         self.run.train()
-        losses = []
+        losses, weights = [], list(self.model.parameters())
         with seeded(self.rng("epoch", epoch.number, *([rank] if rank else []))):
             for batch in self._share(batches, rank):
                 self.optimizer.zero_grad()
                 value = self.loss(self.run, batch, epoch)
-                self._backward(value)
+                self._backward(value, weights)
                 self.optimizer.step()
                 if self.schedule:
                     self.schedule.step()
@@ -226,13 +226,13 @@ class _Loop:
         with torch.no_grad():
             return {name: float(value) for name, value in self.evaluate(self.model).items()}
 
-    def _backward(self, value: Tensor) -> None:
+    def _backward(self, value: Tensor, weights: list[nn.Parameter]) -> None:
         if self.several:
             self.several.backward(value)
         else:
             value.backward()
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+            nn.utils.clip_grad_norm_(weights, self.clip)
 
     def _share(self, batches: Iterable[Any], rank: int) -> Iterable[Any]:
         if not self.several or self.several.num_processes == 1:

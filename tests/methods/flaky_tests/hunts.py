@@ -125,6 +125,18 @@ def killed_study(project: Any, out: str, code: str, orders: int) -> None:
     hunt_many([project], Path(out))
 
 
+def hunt_read_only(root: str, out: str) -> list[Any]:
+    """A hunt whose suite can't write where permissions forbid it, not even as root; how its tests ended."""
+    import ctypes
+
+    from parataxis.methods.flaky_tests.hunting import hunt
+
+    ctypes.CDLL(None).prctl(24, 1)  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE: of all that is started from here on
+    with smaller(own_start=True):
+        report = hunt([root], out=Path(out))
+    return [report.exit_status, report.head.isolation, sorted({run.outcomes for run in report.runs})]
+
+
 def _end_once(ready: Callable[[], bool], *more: str) -> None:
     """Look every few milliseconds, whatever this process does or waits for; kill it (SIGKILL) when it is so."""
 

@@ -8,7 +8,15 @@ from collections import Counter
 import pytest
 
 from parataxis.methods.flaky_tests.chance import Scored, explain_chance, score, tally
-from parataxis.methods.flaky_tests.chance_seen import KINDS, Hint, Runs, counted, seen_along
+from parataxis.methods.flaky_tests.chance_seen import (
+    KINDS,
+    Hint,
+    Runs,
+    counted,
+    left_for_good,
+    not_taken_out,
+    seen_along,
+)
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
 from parataxis.methods.flaky_tests.study_inputs import MADE
 
@@ -109,7 +117,7 @@ def test_what_is_only_touched_or_cut_short_is_no_cause(written):
         thread = threading.Thread(target=stop.wait)
         thread.start()
         with open("/dev/urandom", "rb", buffering=0) as stream:
-            assert stream.read(1)[0] > 90
+            assert stream.read(1)[0] > 127
         stop.set()
         thread.join()
         lock.release()
@@ -122,7 +130,8 @@ def test_what_is_only_touched_or_cut_short_is_no_cause(written):
         assert explain_chance(session, 0, limits=LIMITS) == []
 
 
-def test_a_sound_test_is_given_no_cause(written):
+def test_a_sound_test_is_given_no_cause(written, monkeypatch):
+    monkeypatch.setattr("parataxis.methods.flaky_tests.chance.GIVE_UP", 18)
     with Session(
         written(test_all=ALL + "\n    def test_all(tmp_path):\n        touch(tmp_path)\n"), 0, seed=1
     ) as session:
@@ -137,7 +146,7 @@ PLANS = [
     *({"wait": "test_all.py:14"}, {"serial": True}, {"switch": 100.0}, {"connect": True}, {"port": True}),
     *({"receive": True}, {"patience": True}, {"listing": "name"}, {"listing": "creation backward"}, {"stamp": True}),
     *({"flush": True}, {"read": True}, {"limits": True}, {"garbage": "eager"}, {"garbage": "never"}, {"trace": True}),
-    {"serial": "backward"},
+    *({"serial": "backward"}, {"whole": True}, {"steady": True}),
 ]
 
 
@@ -244,7 +253,7 @@ def test_what_a_test_left_is_counted_and_a_crash_tells_nothing(written):
 
 
 OTHERWISE = """
-    import asyncio, contextlib, os, threading, time
+    import asyncio, contextlib, logging, os, tempfile, threading, time
     import pytest
 
     @pytest.fixture
@@ -270,6 +279,48 @@ OTHERWISE = """
         threading.Timer(0.03, os.write, [pipe[1], b"b"]).start()
         assert os.read(pipe[0], 9) == b"ab"
 
+    def test_full_pipe(pipe):
+        os.set_blocking(pipe[1], False)
+        reading = threading.Thread(target=lambda: time.sleep(0.02) or os.read(pipe[0], 1 << 17))
+        reading.start()
+        taken = os.write(pipe[1], bytes(80_000))
+        reading.join()
+        assert taken == 80_000
+
+    def write_slowly(path, begun):
+        with open(path, "w") as stream:
+            begun.set()
+            time.sleep(0.03)
+            stream.write("whole")
+
+    def test_half_written(tmp_path):
+        begun = threading.Event()
+        writing = threading.Thread(target=write_slowly, args=(tmp_path / "page", begun))
+        writing.start()
+        begun.wait()
+        text = (tmp_path / "page").read_text()
+        writing.join()
+        assert text == "whole"
+
+    def test_name_is_drawn():
+        with tempfile.NamedTemporaryFile() as stream:
+            assert stream.name
+
+    def hold(begun):
+        with open(os.devnull):
+            begun.set()
+            time.sleep(0.1)
+
+    def test_late_thread():
+        begun = threading.Event()
+        thread = threading.Thread(target=hold, args=(begun,))
+        thread.start()
+        begun.wait()
+        assert not thread.is_alive()
+
+    def test_handler():
+        logging.getLogger("shop").addHandler(logging.NullHandler())
+
     def test_last_one_first():
         order = []
         threads = [threading.Thread(target=order.append, args=(n,)) for n in range(3)]
@@ -287,9 +338,18 @@ OTHERWISE = """
         def __init__(self):
             self.taken, self.names = 4, ["a", "b"]
 
+        def pass_on(self):
+            self.names.append("c")
+            return self.look()
+
+        def look(self):
+            return len(self.names)
+
     def test_counts():
         pools = [Pool()]
         pools[0].taken += 1
+        assert pools[0].pass_on() == 3
+        pools[0].names.pop()
 
     def test_left_in_the_loop():
         async def main():
@@ -310,28 +370,51 @@ OTHERWISE = """
 """
 
 
+MENDED = {  # by test: each plan, and how the test ends under it
+    "slot_that_is_lost": [({}, "F"), ({"limits": True}, ".")],
+    "slot_that_is_in_use": [({"limits": True}, "F"), ({}, "F")],
+    "part_in_a_pipe": [({}, "F"), ({"read": True}, ".")],
+    "full_pipe": [({"read": True}, "F"), ({"whole": True}, ".")],
+    "half_written": [({}, "F"), ({"steady": True}, ".")],
+    "last_one_first": [({"serial": True}, "F"), ({"serial": "backward"}, ".")],
+    "counts": [({"counts": True}, ".")],
+    "nobody_reads": [({}, "F")],
+    "left_in_the_loop": [({}, ".")],
+    "cut_short_in_the_loop": [({}, "F")],
+    "name_is_drawn": [({}, ".")],
+    "late_thread": [({}, "F")],
+    "handler": [({}, ".")],
+}
+
+
 def test_what_is_given_back_whole_or_in_another_order(written):
     """Each plan mends what it is for, and not what only looks like it."""
+    asked = [(test, plan) for test, each in MENDED.items() for plan, _ in each]
     with Session(written(test_otherwise=OTHERWISE), 0, seed=1) as session:
         ids = [nodeid.partition("::test_")[2] for nodeid in session.collected().ids]
-        plans = {
-            "slot_that_is_lost": [{}, {"limits": True}],
-            "slot_that_is_in_use": [{"limits": True}, {}],
-            "part_in_a_pipe": [{}, {"read": True}],
-            "last_one_first": [{"serial": True}, {"serial": "backward"}],
-            "counts": [{"counts": True}],
-            **{test: [{}] for test in ("nobody_reads", "left_in_the_loop", "cut_short_in_the_loop")},
-        }
-        orders = [Order("chance/1", 0, (ids.index(test),), watch=plan) for test, each in plans.items() for plan in each]
+        orders = [Order("chance/1", 0, (ids.index(test),), watch=plan) for test, plan in asked]
         done = list(session.run(orders, LIMITS, seeded=[], isolate=False))
-    lost, *_, counts, nobody, left, cut_short = (each.seen for each in done)
-    assert "".join(each.outcomes for each in done) == "F.FFF.F..F.F"
-    assert [trouble[:2] for trouble in lost["troubles"]] == [["leak", "no slot is free"]]
-    assert done[3].seen["troubles"] == []
-    assert counts["counts"] == {"Pool.taken": 5, "Pool.names": 2}
-    assert nobody["failure"]["chain"] == [["BrokenPipeError", "file"]]
-    assert (left["left"]["tasks"], left["left"]["unclosed"]) == (1, 1)
-    assert (cut_short["left"]["tasks"], cut_short["left"]["unclosed"], cut_short["left"]["descriptors"]) == (0, 0, 0)
+    assert [(*each, end.outcomes) for each, end in zip(asked, done, strict=True)] == [
+        (test, plan, end) for test, each in MENDED.items() for plan, end in each
+    ]
+    seen = {test: each.seen for (test, _), each in reversed(list(zip(asked, done, strict=True)))}  # the first of each
+    troubles = {test: [trouble[:2] for trouble in each["troubles"]] for test, each in seen.items()}
+    assert troubles["slot_that_is_lost"] == [["leak", "no slot is free"]]
+    assert troubles["slot_that_is_in_use"] == []
+    assert ["file", "a file that another is writing"] in troubles["half_written"]
+    assert set(seen["name_is_drawn"]["sites"]) & {"name", "draw"} == {"name"}
+    assert seen["counts"]["counts"] == {"Pool.taken": 5, "Pool.names": 2}
+    assert (seen["counts"]["holds"], seen["counts"]["peaks"]) == ({"Pool.names": 2}, {"Pool.names": 3})
+    assert seen["nobody_reads"]["failure"]["chain"] == [["BrokenPipeError", "file"]]
+    left = {test: each["left"] for test, each in seen.items()}
+    assert (left["left_in_the_loop"]["tasks"], left["left_in_the_loop"]["unclosed"]) == (1, 1)
+    assert {name: left["cut_short_in_the_loop"][name] for name in ("tasks", "unclosed", "descriptors")} == {
+        "tasks": 0,
+        "unclosed": 0,
+        "descriptors": 0,
+    }
+    assert (left["late_thread"]["threads"], left["late_thread"]["descriptors"]) == (0, 0)
+    assert left["handler"]["handlers"] == 1
 
 
 # -- what goes along with failures ---------------------------------------------------------------------------------
@@ -374,7 +457,7 @@ def test_a_little_more_is_a_leak_where_nothing_was_cut_short():
     bad, good = [{"slots": 1}] * 8, [{"slots": 0}] * 8
     assert kept(bad, good, last=True) == ["resource leak"]
     assert kept(bad, good, last=False) == []
-    assert kept([{"threads": 1}] * 8, [{}] * 8, last=True) == []  # one that is late, perhaps
+    assert kept([{"threads": 1}] * 8, [{}] * 8, last=True) == ["resource leak"]
 
 
 def test_an_amount_that_varies_decides_and_one_that_is_constant_does_not():
@@ -394,6 +477,43 @@ def test_a_count_decides_if_it_varies_without_a_failure_too(bad, good, says):
     runs = [{"counts": {"Pool.taken": n, "Pool.size": 9}, "failure": None} for n in (*bad, *good)]
     hints = counted(Runs([True] * len(bad) + [False] * len(good), runs))
     assert [hint.says for hint in hints] == says
+
+
+def held(bad, good, peak, **left):
+    """Runs in which a list of the suite's own holds so much where all has come to rest, and held that much before."""
+    runs = [seen(True, last=True, **left) for _ in bad] + [seen(False) for _ in good]
+    for run, number in zip(runs, (*bad, *good), strict=True):
+        run |= {"holds": {"Bus.handlers": number, "Bus.names": 2}, "peaks": {"Bus.handlers": peak, "Bus.names": 2}}
+    return Runs([True] * len(bad) + [False] * len(good), runs)
+
+
+def test_what_is_taken_out_if_it_passes_and_not_if_it_fails_is_a_leak():
+    (hint,) = not_taken_out(held([1] * 9, [0] * 9, 1))
+    assert hint.says == "failing runs leave 1 in Bus.handlers, passing runs 0"
+    assert not_taken_out(held([1] * 9, [0] * 9, 0)) == []  # no passing run takes anything out: a list of errors, say
+    assert not_taken_out(held([1] * 8 + [0], [0] * 9, 1)) == []
+    assert not_taken_out(held([1] * 9, [0] * 9, 1, tasks=1)) == []  # the loop was closed before they could end
+
+
+def test_what_every_failing_run_leaves_for_good_is_a_leak_behind_a_wait():
+    def behind(bad, good, files=False):
+        runs = [seen(True, last=True, **left) for left in bad] + [seen(False, **left) for left in good]
+        return [hint.kind for hint in left_for_good(Runs([True] * len(bad) + [False] * len(good), runs), files)]
+
+    for name in ("descriptors", "threads", "processes", "slots", "handlers"):
+        assert behind([{name: 2}] * 8, [{name: 1}] * 8) == ["resource leak"]
+    assert behind([{"files": 1}] * 8, [{}] * 8, files=True) == ["resource leak"]
+    assert behind([{"files": 1}] * 8, [{}] * 8) == []
+    assert behind([{"threads": 1}] * 8 + [{}], [{}] * 8) == []
+    assert behind([{"threads": 1, "tasks": 1}] * 8, [{}] * 8) == []
+
+
+def test_only_who_fails_by_an_assertion_at_the_end_did_all_it_does():
+    runs = Runs([True], [seen(True, last=True)])
+    assert runs.only_asserted()
+    runs.seen[0]["failure"]["chain"] = [["ConnectionRefusedError", "network"]]
+    assert not runs.only_asserted()
+    assert not Runs([True], [seen(True, last=False)]).only_asserted()
 
 
 def test_tally_counts_first_hints():

@@ -13,7 +13,8 @@ from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.outcomes import Run
-from parataxis.methods.flaky_tests.session import Limits
+from parataxis.methods.flaky_tests.report import Report
+from parataxis.methods.flaky_tests.session import Limits, Order
 from parataxis.methods.flaky_tests.survey import laboratory
 
 pytestmark = pytest.mark.usefixtures("forks")
@@ -86,9 +87,32 @@ def test_an_import_is_found_down_to_the_module(lab):
     assert found.modules == ("test_uses_helper.py",)
 
 
+def test_an_order_that_the_suite_declares_is_told(lab, warm):
+    found = found_in(lab("order_markers"), "::test_second")
+    assert [short(chain.tests) for chain in found.chains] == [["test_first"]]
+    assert "the suite declares the order of these tests by a marker" in found.notes
+
+
 def test_a_test_that_fails_when_it_is_run_twice(lab, warm):
     found = found_in(lab("not_idempotent"), "::test_once")
     assert (found.kind, found.alone, found.again) == (Dependence.REPEAT, ".", "F")
+    (own,) = found.chains
+    assert short(own.tests) == ["test_once"]
+    assert own.cause.name == "test_once.DONE"
+    done = subprocess.run(
+        shlex.split(own.command), cwd=lab("not_idempotent").head.root, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout.count(b"1 passed"), done.stdout.count(b"1 failed")) == (1, 1, 1)
+
+
+def test_tests_that_can_not_be_repeated_are_found_among_those_that_pass(tmp_path):
+    root = copy_suites(tmp_path, "not_idempotent")
+    report = explain(hunt([root], out=tmp_path / "out"), tmp_path / "out")
+    assert (report.flaky, [each.nodeid for each in report.repeating]) == ([], ["test_once.py::test_once"])
+    assert report.counts()["non-idempotent"] == 1
+    for form in (str(report), report.to_html(), report.to_json()["diagnoses"][0]["kind"]):
+        assert any(word in form for word in ("run again in the same process", "REPEAT"))
+    assert Report.read(tmp_path / "out").repeating == report.repeating
 
 
 def test_a_crash_has_its_polluter(lab, warm):
@@ -116,7 +140,8 @@ def test_files_are_part_of_the_state(lab, warm):
 
 def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(lab):
     lab = lab("many_cleaners", *SOME_CLEANERS)
-    assert lab.walk(tuple(range(7)), [5, 6]) == ["...F...."] * 2
+    (done,) = lab.run([Order("lab", 0, tuple(range(7)), probes=((5,), (6,)), each=True)])
+    assert done.probed == [end * 2 for end in "...F...."]
 
 
 def test_of_many_victims_the_later_ones_share_what_was_found_for_the_first(lab, warm, monkeypatch):

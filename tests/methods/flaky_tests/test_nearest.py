@@ -14,7 +14,7 @@ from parataxis.methods.flaky_tests.nearest import _classes, nearest_culprit
         ("brittle_and_setter", "test_query", Dependence.BRITTLE, ["test_connect"], 40),
         ("joint_polluters", "test_is_sound", Dependence.VICTIM, ["test_open", "test_write"], 60),
         ("many_cleaners", "test_victim[1]", Dependence.VICTIM, ["test_pollute"], 40),  # shown by a pair alone
-        ("not_idempotent", "", Dependence.REPEAT, [], 40),
+        ("not_idempotent", "", Dependence.REPEAT, ["test_once"], 40),
     ],
 )
 def test_the_nearest_culprit_is_found_in_few_orders(lab, warm, name, test, kind, tests, most):

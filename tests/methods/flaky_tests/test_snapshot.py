@@ -20,7 +20,8 @@ from parataxis.methods.flaky_tests.journal import read_journal
 from parataxis.methods.flaky_tests.protocol import PROTOCOLS, Protocol
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import PUT_BACK, Collected, Limits, Order, Session, SessionDied
-from parataxis.methods.flaky_tests.survey import _because
+from parataxis.methods.flaky_tests.suite import find_suite
+from parataxis.methods.flaky_tests.survey import _because, head_of
 from parataxis.methods.flaky_tests.text import notes
 
 pytestmark = pytest.mark.usefixtures("forks")
@@ -394,6 +395,21 @@ def test_with_a_snapshot_orders_run_one_at_a_time(written, tmp_path):
 
 
 @pytest.mark.usefixtures("lean")
+def test_two_snapshots_of_one_tree_are_not_taken_at_a_time(suite):
+    """The second would take what the first one's test has just written for the user's, and put that back."""
+    planted = suite("leaves_files")
+    sessions = [Session(planted, number, seed=1, isolation="snapshot") for number in range(2)]
+    with sessions[1] as second:
+        with sessions[0] as first:
+            order = Order("a", 0, (first.collected().ids.index("test_report.py::test_none_here"),))
+            second.collected()
+            assert run(first, order) == ["."]
+            with pytest.raises(BadInput, match=r"another hunt puts its files back; wait until that has ended$"):
+                run(second, order)
+        assert run(second, order) == ["."]
+
+
+@pytest.mark.usefixtures("lean")
 @pytest.mark.parametrize("how", ["stopped early", "parent killed"])
 def test_an_order_that_is_cut_short_leaves_no_file(written, how):
     text = f"""
@@ -456,7 +472,7 @@ def orders(worker, monkeypatch, tmp_path):
         settings = {"isolation": asked, "private": [str(tmp_path / "project")], "aside": "", "ignore": [], "ours": []}
         folder = tmp_path / str(asked)
         folder.mkdir()
-        return module._Orders("", str(folder), settings, None)._isolation()
+        return module._Orders("", str(folder), settings, None, -1)._isolation()
 
     return isolation
 
@@ -473,6 +489,14 @@ def test_the_best_that_can_be_had_is_taken_and_why_not_a_better_is_told(orders, 
 
 NO_OVERLAY, NO_SNAPSHOT = "no overlay can be had (x)", "no snapshot can be had (y)"
 LEFT = "files that a test leaves are seen by later orders"
+
+
+def test_where_no_fork_is_safe_the_report_says_so():
+    """As on Windows and macOS; what is then done is what is done where threads run."""
+    found = Collected(["a"], [], [], [], 1, False, "overlay", {}, [], "", "", "")
+    assert _because(found) == ["this system has no safe fork: each order runs in an interpreter of its own"]
+    asked = {"root": "", "arguments": [], "protocol": "quick", "level": "", "seed": 0, "timeout": 1.0}
+    assert not head_of(find_suite([Path(__file__)]), found, found, **asked).forks
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ def found(context):
 
 @pytest.fixture(scope="module")
 def made(context):
-    return list(study(context("toy")))
+    with smaller():
+        return list(study(context("toy")))
 
 
 def by_id(found):

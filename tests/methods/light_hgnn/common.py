@@ -65,6 +65,7 @@ def prepare(folder):
         "gap": {"y": np.array([0, 2, 0, 2])},
         "unlike": {"y": np.array([0, 1, 0])},
         "halves": {"x_shape": np.array([4.0, 2.5])},
+        "hole": {"x_data": np.array([1.0, np.nan, 1.0, 1.0])},
         "heavy": {"e_weight": np.array(["much", "more"])},
     }.items():
         np.savez(folder / f"{name}.npz", **{**whole, **other})
@@ -128,6 +129,7 @@ BAD_INPUTS = [
     _bad("gap.npz", "gap.npz: y=2: labels must be 0 to 1 for 2 classes, or -1 for none"),
     _bad("unlike.npz", "unlike.npz: y has 3 vertices, the features 4"),
     _bad("halves.npz", "halves.npz: x is no CSR matrix"),
+    _bad("hole.npz", "hole.npz: vertex 1: feature 0=nan must be finite; fill it in or drop the column"),
     _bad("heavy.npz", "heavy.npz: weights: are <U4; expected numbers above 0"),
     _bad("far.npz", "--hyperedges=groups.csv: far.npz holds hyperedges of its own", "--hyperedges", "groups.csv"),
     ([*EVALUATE, *SMALL, "--held-out", "1.5"], "held_out=1.5: expected a share of the 8 test vertices"),
@@ -135,6 +137,8 @@ BAD_INPUTS = [
     ([*EVALUATE, "--teacher", "gcn"], "'gcn' is not one of 'hgnn', 'hgnn+', 'hnhn', 'unigcn'"),
     ([*EVALUATE, "--seeds", "1"], "--seeds"),
     ([*TRAIN, "--validation", "1"], "validation=1.0: expected a share, from 0 to below 1"),
+    ([*EVALUATE, *SMALL, "--device", "card"], "device='card': can't be used: "),
+    ([*TRAIN, "--device", "card"], "device='card': can't be used: "),
     ([*BENCH[:-1], "0"], "seconds=0.0: must be above 0"),
     (["lighthgnn", "predict", "model", "fewer.csv"], "x has 2 features, the model was trained with 4"),
     (["lighthgnn", "predict", "far.npz", "vertices.csv"], "far.npz: is no model of `parataxis lighthgnn train`"),

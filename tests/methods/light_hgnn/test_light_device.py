@@ -5,15 +5,22 @@ devices is refused: what passes makes no tensor on a device of its own choice. W
 compared as well.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.sparse import csr_array
 from torch.overrides import TorchFunctionMode
 
+from parataxis.errors import BadInput
 from parataxis.methods.light_hgnn import LightHGNNClassifier
 from parataxis.methods.light_hgnn import teaching as module
+from parataxis.methods.light_hgnn.dataset import Dataset
 from parataxis.methods.light_hgnn.model import TEACHERS, teacher_class
+from parataxis.methods.light_hgnn.setting import Production, Setting
+from parataxis.methods.light_hgnn.split import split
 from parataxis.methods.light_hgnn.teaching import Guide, Recipe, Taught, distill, find_reliable, learn_alone, teach
 from parataxis.nn.fit import Epoch, Fitted, named
 from parataxis.nn.hypergraph import Hypergraph
@@ -72,6 +79,29 @@ def test_teacher_and_students_stay_on_the_device_of_the_features(name, meta):
     logits = torch.from_numpy(X[:, :C])  # of a teacher that was elsewhere
     assert where(distill(logits, dense, named(0), guide, reliable, RECIPE)) == {"meta"}
     assert where(learn_alone(dense, guide, C, named(0), RECIPE, labelled_only=True)) == {"meta"}
+
+
+def test_what_a_user_asks_for_is_the_device_of_all_that_is_trained(meta, monkeypatch):
+    monkeypatch.setattr(module, "rows", lambda x, some: Sparse(X[: len(some)], device=x.device))  # it reads numbers
+    made = Dataset("made", csr_array(X), LABELS, HYPERGRAPH, range(N), tuple(range(C)))
+    parts = split(LABELS, range(N), "0", 1, 1)
+    whole = Setting.whole(made, parts, named(0), RECIPE, "meta")
+    held_out = Production.of(made, parts, named(0), "0", 0.3, RECIPE, "meta").observed
+    for setting in (whole, held_out):
+        teacher, through = setting.teacher()
+        told = replace(teacher, logits=torch.from_numpy(X[: setting.x.shape[0], :C]))  # which are looked at
+        trained = [teacher, setting.alone(), setting.student(told, setting.reliable(teacher, through))]
+        assert [where(each) for each in trained] == [{"meta"}] * 3
+    model = LightHGNNClassifier(hidden=6, teacher_hidden=4, epochs=1, plus=False, device="meta")
+    with pytest.raises(RuntimeError, match="cannot be called on meta tensors"):  # the student looks at the logits
+        model.fit(X, LABELS, hypergraph=HYPERGRAPH)
+    assert model.teacher_.logits.device == meta
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "card"])
+def test_a_device_that_is_not_there(name):
+    with pytest.raises(BadInput, match=f"device='{name}': can't be used: .*; cpu always can"):
+        LightHGNNClassifier(device=name).fit(X, LABELS)
 
 
 def test_the_trick_catches_a_tensor_that_is_elsewhere(meta):

@@ -68,15 +68,23 @@ def test_minus_one_is_no_label_and_names_are_kept():
     assert set(fitted(np.array(["no", "yes"])[LABELS]).predict(X)) == {"no", "yes"}
 
 
-def test_the_order_of_rows_does_not_choose_who_chooses():
-    order = np.random.default_rng(1).permutation(N)
-    ids = [f"v{each}" for each in range(N)]
-    place = np.argsort(order)
-    moved = Hypergraph.from_edges([place[each] for each in EDGES], N)
-    brief = {**SMALL, "epochs": 2}
+@pytest.mark.parametrize("numbered", [True, False], ids=["numbers", "text"])
+def test_no_order_of_rows_and_hyperedges_changes_a_bit(numbered):
+    """Weights, dropout, noise and masks go by names; what was found is told in the order that was given."""
+    rng = np.random.default_rng(1)
+    order, edges = rng.permutation(N), rng.permutation(len(EDGES))
+    ids = [each if numbered else f"v{each}" for each in range(N)]
+    moved = Hypergraph.from_edges([np.argsort(order)[EDGES[each]] for each in edges], N)
+    brief = {**SMALL, "epochs": 4}
     a = LightHGNNClassifier(**brief).fit(X, LABELS, Hypergraph.from_edges(EDGES, N), ids)
     b = LightHGNNClassifier(**brief).fit(X[order], LABELS[order], moved, [ids[each] for each in order])
     assert {ids[each] for each in a.validation_} == {ids[order[each]] for each in b.validation_}
+    assert (a.student_.a_weight == b.student_.a_weight).all()
+    assert (a.predict_proba(X)[order] == b.predict_proba(X[order])).all()
+    assert (a.teacher_.logits[order.tolist()] == b.teacher_.logits).all()
+    assert (a.reliability_[edges] == b.reliability_[: len(EDGES)]).all()
+    nameless = LightHGNNClassifier(**brief).fit(X[order], LABELS[order], moved)
+    assert (nameless.predict_proba(X[order]) != b.predict_proba(X[order])).any()
 
 
 def test_the_epoch_is_chosen_with_or_without_labels():
@@ -115,6 +123,10 @@ def test_refused(tmp_path):
         fitted(validation=1.0)
     with pytest.raises(BadInput, match="choose='loss': expected accuracy or divergence"):
         fitted(choose="loss", tell=lambda *_: pytest.fail("trained before it looked"))
+    with pytest.raises(BadInput, match="ids: 3 for 40 rows of X; give one each"):
+        LightHGNNClassifier(**SMALL).fit(X, LABELS, ids=[1, 2, 3])
+    with pytest.raises(BadInput, match=r"ids\[2\]='a' is that of row 0 too"):
+        LightHGNNClassifier(**SMALL).fit(X, LABELS, ids=["a", "b", "a", *range(3, N)])
     with pytest.raises(BadInput, match="y has 1 class"):
         fitted(np.zeros(N, int))
     with pytest.raises(ValueError, match="NaN"):

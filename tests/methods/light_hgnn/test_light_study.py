@@ -43,16 +43,24 @@ def test_differences_are_paired_by_seed():
 
 def test_what_is_far_from_its_anchor_is_shown_as_such():
     units = {
-        name: [{**{model: mean / 100 for model, (mean, _) in cells.items()}, "cpu-seconds": 30.0} for _ in range(5)]
+        name: [
+            {**{model: mean / 100 for model, (mean, _) in cells.items()}, "cpu-seconds": 30.0, "propagated": 0.6}
+            | dict.fromkeys(("unseen mlp", "unseen light", "unseen hgnn"), 0.7)
+            for _ in range(5)
+        ]
         for name, (_, cells) in study_anchors.ANCHORS.items()
     }
     assert set(units) == set(DATA)
     units["dblp_conf"][0]["mlp"] += 0.2  # 4 points of the mean of five
     units["dblp_term"][0]["mlp"] += 0.1  # 2 points: still within
-    anchors, cost = study_anchors.tables(units, 200)
+    anchors, beside, cost = study_anchors.tables(units, 200)
     assert anchors.rows[-1][:3] == ["dblp_conf", "2, 5", "64.7 ± 2.2, 68.7: outside, +4.0"]
     assert sum("outside" in str(cell) for row in anchors.rows for cell in row) == 1
     assert "1 of 30 cells" in anchors.caption
+    told = ["70.8, 70.0", "-, 70.0"]  # of the HGNN on held-out vertices, and where they have none
+    assert [row[-1] for row in beside.rows[:2]] == told
+    assert [row[2] for row in beside.rows[:2]] == ["67.9, 60.0: outside, -7.9", "62.8, 60.0: outside, -2.8"]
+    assert "of 15 cells" in beside.caption
     assert cost.rows[-1] == ["all, 3 seeds", "", 9.0]
     assert "15 were allowed: kept" in cost.caption
     assert [each.name for each in study_anchors.tables(units, 100)] == ["cost"]  # another recipe has no anchor
@@ -70,8 +78,11 @@ def test_work_by_hand():
     found = cost("small", Hypergraph.from_edges([[0, 1], [1, 2]], 4), 6, 2, Recipe(teacher_hidden=2, hidden=3))
     assert (found.laplacian, found.memberships) == (8, 5)
     assert found.materialised == 6 * 2 + 4 * 2 * 2 + 8 * (2 + 2)
-    assert found.factorised == 6 * 2 + 4 * 2 * 2 + 2 * 5 * (2 + 2)
+    assert found.factorised == found.materialised  # 8 non-zeros are fewer than twice 5
     assert found.student == 6 * 3 + 4 * 3 * 2
+    found = cost("large", Hypergraph.from_edges([range(4)], 4), 6, 2, Recipe(teacher_hidden=2, hidden=3))
+    assert found.materialised == 6 * 2 + 4 * 2 * 2 + 16 * (2 + 2)
+    assert found.factorised == 6 * 2 + 4 * 2 * 2 + 2 * 4 * (2 + 2)
 
 
 def test_the_figure_is_drawn():

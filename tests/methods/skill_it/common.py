@@ -39,6 +39,20 @@ def graph():
     return SkillGraph(truth(), SKILLS, SKILLS)
 
 
+def instructions():
+    """Folders of Natural Instructions' tasks: a good one, and what may be wrong with one."""
+    instances = [{"id": f"{n}", "input": f"say {n}.", "output": [f"{n}", "or so"]} for n in range(40)]
+    good = {"Definition": ["Repeat."], "Categories": ["Echo"], "Input_language": ["Spanish"], "Instances": instances}
+    return {
+        "tasks": [good, {**good, "Categories": ["Copy"]}],
+        "no_tasks": [],
+        "no_category": [{key: value for key, value in good.items() if key != "Categories"}],
+        "no_instance": [{**good, "Instances": []}],
+        "no_output": [{**good, "Instances": [{"input": "a", "output": []}]}],
+        "no_object": [[]],
+    }
+
+
 def prepare(folder):
     def lines(rows):
         return "\n".join(json.dumps(row) for row in rows)
@@ -76,6 +90,10 @@ def prepare(folder):
     }
     for name, text in files.items():
         (folder / name).write_text(text + "\n" if text else "")
+    for name, tasks in instructions().items():
+        (folder / name).mkdir()
+        for at, task in enumerate(tasks):
+            (folder / name / f"task{at}.json").write_text(json.dumps(task))
     graph().save(folder / "given.json")
     graph().save(folder / "fitted.json")
     graph().save(folder / "graph.json")
@@ -135,6 +153,13 @@ BAD_INPUTS = [
     (["skills", "graph", "empty_text.jsonl"], "empty_text.jsonl:1: text='': expected a text"),
     (["skills", "graph", "part.jsonl"], "part.jsonl:1: split='dev': expected one of train, validation, test"),
     (["skills", "graph", "only_train.jsonl"], "skill 'xy': has no text in the part 'validation'"),
+    (["skills", "graph", "no_tasks"], "no_tasks: holds no .json file"),
+    (["skills", "graph", "no_category"], "task0.json: no field 'Categories'; there: Definition, Input_language"),
+    (["skills", "graph", "no_instance"], "task0.json: Instances=[]: expected a list that holds some"),
+    (["skills", "graph", "no_output"], "task0.json: Instances[1]: output=[]: expected a text"),
+    (["skills", "graph", "no_object"], "task0.json: expected an object with Definition, Categories and Instances"),
+    (["skills", "graph", "texts.jsonl", "--device", "nowhere"], "device='nowhere': can't be used"),
+    ([*TRAIN, "--device", "meta"], "device='meta': can't be used"),
     (["skills", "graph", "empty.jsonl"], "empty.jsonl: holds no row"),
     (["skills", "graph", "broken.jsonl"], "broken.jsonl:1: is not JSON"),
     (["skills", "graph", "texts.xml"], "texts.xml: expected a .jsonl, .jsonl.gz or .csv file"),

@@ -1,5 +1,6 @@
 """The generators recover their truth, the baselines their schedules, and a training goes on where it was cut."""
 
+import json
 from collections import Counter
 from itertools import pairwise
 
@@ -258,3 +259,24 @@ def test_equal_texts_fall_into_one_part(tmp_path):
     lines = read_lines(path, skill_column="topic", text_column="body")
     assert lines[:40] == lines[40:]
     assert {line.part for line in lines} == {"train", "validation", "test"}
+
+
+def test_natural_instructions_are_grouped_by_their_categories(tmp_path):
+    from parataxis.methods.skill_it.instructions import read_tasks
+    from parataxis.methods.skill_it.jobs import Data
+
+    for name, categories in (("a", ["Question Generation", "Other"]), ("b", ["Echo"])):
+        instances = [{"input": f"{name} {n}", "output": [f"{n}", "another"]} for n in range(60)]
+        task = {"Definition": ["Do it."], "Categories": categories, "Input_language": ["Spanish"]}
+        (tmp_path / f"{name}.json").write_text(json.dumps({**task, "Instances": instances}))
+    lines = read_tasks(tmp_path)
+    assert Counter(line.skill for line in lines) == {"Question Generation": 60, "Echo": 60}
+    assert "Do it. Input: a 7 Output: 7" in {line.text for line in lines}
+    assert {line.part for line in lines} == {"train", "validation", "test"}
+    named = read_tasks(tmp_path, ["Categories", "Input_language"])
+    assert {line.skill for line in named} == {"Question Generation Spanish", "Echo Spanish"}
+    data = Data(tmp_path)
+    assert data.task().skills == ("Echo", "Question Generation")
+    before = data.content()
+    (tmp_path / "b.json").write_text((tmp_path / "b.json").read_text().replace("b 7", "b 70"))
+    assert data.content() != before, "another text is another training: it must not go on from this one's checkpoint"

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import transformers
@@ -85,7 +86,6 @@ def causal():
     """The paper's set-up in small: LEGO as text, tokenised, padded, the loss on the answer alone."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    from parataxis.errors import BadInput
     from parataxis.methods.skill_it import baselines, lego
     from parataxis.methods.skill_it.causal import IGNORED, causal_task
     from parataxis.methods.skill_it.languages import PARTS, Line
@@ -110,17 +110,12 @@ def causal():
     plan = Plan(6, 4, 6, 2, lr=1e-2, warm_up=0)
     before = task.evaluate(task.build())
     _, fitted = train(task, Mixing(task, baselines.stratified(task.skills), plan, 0), plan, named(0))
-    try:
-        causal_task([Line("s", "train", "no answer")], model, tokenizer, answer_only=True)
-        said = ""
-    except BadInput as error:
-        said = str(error)
     return {
         "counted": sorted(set((task.y != IGNORED).sum(1).tolist())),
         "padded": bool((task.x < 0).any()),
         "losses": [before["test hop 0"], *fitted.history["test hop 0"]],
         "skills": list(task.skills),
-        "said": said,
+        "said": said(lambda: causal_task([Line("s", "train", "no answer")], model, tokenizer, answer_only=True)),
     }
 
 
@@ -136,7 +131,6 @@ class Stream:
 
 
 def streams():
-    from parataxis.errors import BadInput
     from parataxis.methods.skill_it import interleave_skills
 
     def control():
@@ -154,11 +148,42 @@ def streams():
         ("unknown", {"z": Stream("z", 1)}, 9),
         ("round", {}, 0),
     ):
-        try:
-            list(interleave_skills(sets, control(), round_size=size, rounds=1))
-        except BadInput as error:
-            found[name] = str(error)
+        found[name] = said(
+            lambda sets=sets, size=size: list(interleave_skills(sets, control(), round_size=size, rounds=1))
+        )
     return found
+
+
+def refused():
+    """What is said to those who call it wrongly."""
+    control, sets = SkillIt(SkillGraph(np.eye(3), SKILLS, SKILLS)), {skill: [] for skill in SKILLS}
+    args = SimpleNamespace(max_steps=-1, gradient_accumulation_steps=1, world_size=1)
+
+    def callback(groups=("a",), given=sets, record_every=2, update_every=4):
+        return SkillItCallback(control, groups, given, record_every=record_every, update_every=update_every)
+
+    def outside():
+        found = SkillItTrainerMixin.__new__(SkillItTrainerMixin)
+        found.skills, found.train_dataset = callback({"a": [1, 5]}), [0, 1, 2]
+        found._get_train_sampler()
+
+    return {
+        "records": said(lambda: callback(record_every=3)),
+        "steps": said(lambda: callback().make_sampler(args)),
+        "eval_sets": said(lambda: callback(given={"a": [], "b": []})),
+        "mixin": said(lambda: callback().on_train_begin(None, None, None)),
+        "rows": said(outside),
+    }
+
+
+def said(call):
+    from parataxis.errors import BadInput
+
+    try:
+        call()
+    except BadInput as error:
+        return str(error)
+    return ""
 
 
 def main():
@@ -182,7 +207,7 @@ def main():
         again = trainer(os.path.join(folder, name), exact=exact)
         again.train(resume_from_checkpoint=True)
         runs[name] = told(again)
-    json.dump({**runs, "causal": causal(), "streams": streams()}, sys.stdout)
+    json.dump({**runs, "causal": causal(), "streams": streams(), "refused": refused()}, sys.stdout)
 
 
 if __name__ == "__main__":

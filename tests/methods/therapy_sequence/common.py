@@ -13,7 +13,7 @@ CHECK = ["therapy", "check", "model.toml"]
 RUN = ["therapy", "run", "model.toml"]
 CALIBRATE = ["therapy", "calibrate", "model.toml"]
 PSA = ["therapy", "psa", "model.toml", "--draws", "200"]
-REPORT = ["therapy", "report", "model.toml", "--draws", "100"]
+REPORT = ["therapy", "report", "model.toml", "--draws", "50"]
 AUDIT = ["therapy", "audit", "model.toml"]
 
 
@@ -97,7 +97,7 @@ HELP_EXAMPLES = [
     (CHECK, lambda value, text: f"{len(value['strategies'])} strategies" in text and "nothing is wrong" in text),
     (RUN, _words),
     (PSA, _drawn),
-    (AUDIT, lambda value, text: all(row["what"] in text for row in value) and len(value) == 7),
+    (AUDIT, lambda value, text: all(row["what"] in text for row in value) and len(value) == 13),
 ]
 
 IN_ONE_PROCESS = [  # by test_therapy_cli
@@ -133,7 +133,7 @@ MORE_BAD = [
     _bad("late", "the data end at cycle 20, the horizon is cycles=40; give tail_from=21"),
     _bad("falling", "drug 'A', line 1: progression, cycle 2: incidence=0.0343 falls: expected one that rises"),
     _bad("percent", "progression, cycle 1: incidence=3.43: expected 0 to 1; in percent?"),
-    _bad("key", "drug[1].line[1].cost_allways: unknown key; known: cost, cost_stopped"),
+    _bad("key", "drug[1].line[1].cost_allways: unknown key; known: cost, cost_cycles, cost_stopped"),
     _bad("text", "cycles='forty': expected a whole number"),
     _bad("form", "expected {hazard_ratio, until} or {clayton}"),
     _bad("event", "adverse_event.probability: unknown key"),
@@ -166,7 +166,7 @@ def _half_life():
     from parataxis.methods.therapy_sequence.plan import Payoffs, Plan
 
     n, half = 2, np.full(2, 0.5)
-    one, none, rows = Payoffs(1.0, np.ones(3), np.ones(3)), np.zeros((0, n, n)), np.zeros((1, n))
+    one, none, rows = Payoffs(np.ones(3), np.ones(3), np.ones(3)), np.zeros((0, n, n)), np.zeros((1, n))
     plan = Plan(
         "",
         ("A",),
@@ -180,8 +180,8 @@ def _half_life():
         rows,
         (one,),
         (one,),
-        0.0,
-        0.0,
+        np.zeros(3),
+        np.zeros(3),
         np.ones(3),
         np.ones(3),
     )

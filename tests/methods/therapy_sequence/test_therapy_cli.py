@@ -77,7 +77,15 @@ def test_the_report_is_one_page_that_asks_for_nothing(call, folder):
     assert outside == []
     assert text.count("<svg") == 8  # plane, acceptability, EVPI, tornado, survival, two traces, a ridge
     assert text.count(f">{BLANK}<") == len(ITEMS) - filled(text)
-    for words in ("CHEERS 2022", "Acceptability", "the diamond their mean", "B first buys", "euros, 2024"):
+    prices = "euros; 2024; some prices of 2020; consumer prices, 2020 to 2024"
+    for words in (
+        "CHEERS 2022",
+        "Acceptability",
+        "the diamond their mean",
+        "B first buys",
+        prices,
+        "made-up price list",
+    ):
         assert words in text
 
 
@@ -101,7 +109,7 @@ def test_results_as_a_workbook_and_as_csv(call, folder):
     call("therapy", "run", "model.toml", "--patients", "20", "--out", "out.xlsx")
     sheets = pd.read_excel(folder / "out.xlsx", sheet_name=None)
     traces = ["trace A first", "trace B first", "patients A first", "patients B first"]
-    assert list(sheets) == ["results", *traces, "inputs"]
+    assert list(sheets) == ["results", "years in each state", *traces, "pairs", "inputs", "sources"]
     inputs = sheets["inputs"].set_index("input")["value"]
     assert inputs["drugs[1].lines[1].cost"] == 2500
     assert inputs["drugs[2].id"] == "B"
@@ -110,6 +118,8 @@ def test_results_as_a_workbook_and_as_csv(call, folder):
     draws = pd.read_csv(folder / "draws" / "draws.csv")
     assert len(draws) == 10
     assert list(draws) == ["draw", "strategy", "cost", "qaly"]
+    assert len(pd.read_csv(folder / "draws" / "parameters.csv")) == 5
+    assert list(pd.read_csv(folder / "draws" / "pairs.csv")["strategy"]) == ["B first"]
     assert len(pd.read_csv(folder / "draws" / "CHEERS 2022.csv")) == 28
 
 
@@ -118,6 +128,8 @@ def test_a_calibrated_run_and_single_corrections(call):
         json.loads(call("therapy", "run", "model.toml", *more, "--json")) for more in ((), ("--calibrated",))
     )
     assert fitted["results"][0]["qaly"] < plain["results"][0]["qaly"]
+    copula = json.loads(call("therapy", "run", "model.toml", "--calibrated", "--dependence", "clayton", "--json"))
+    assert len({each["results"][0]["qaly"] for each in (plain, fitted, copula)}) == 3
     released = json.loads(call("therapy", "run", "model.toml", "--compat", "released", "--json"))
     one = json.loads(
         call("therapy", "run", "model.toml", "--compat", "released", "--correct", "time_in_state", "--json")

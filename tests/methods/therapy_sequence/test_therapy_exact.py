@@ -24,10 +24,10 @@ def by_all_paths(plan):
         payoffs = (plan.costs, plan.utilities)
         for place, weights in enumerate((plan.weights_cost, plan.weights_qaly)):
             if line == lines:
-                value = (plan.after_cost, plan.after_utility)[place]
+                value = (plan.after_cost, plan.after_utility)[place][since - 1]
             else:
                 own = payoffs[place][line]
-                value = {"on": own.on, "ill": own.adverse[since - 1], "off": own.stopped[since - 1]}[kind]
+                value = {"on": own.on[age], "ill": own.adverse[since - 1], "off": own.stopped[since - 1]}[kind]
             total[place] += chance * value * weights[t]
         if t == cycles:
             return

@@ -8,6 +8,7 @@ import pytest
 from therapy_cases import short
 
 from parataxis.errors import BadInput
+from parataxis.methods.therapy_sequence import psa as analysis
 from parataxis.methods.therapy_sequence.bootstrap import Patients
 from parataxis.methods.therapy_sequence.curve_files import Folder
 from parataxis.methods.therapy_sequence.exact import Expected
@@ -79,21 +80,23 @@ def test_reused_occupancies_give_what_a_whole_run_gives():
     assert found.qaly[0].tolist() == pytest.approx([each.qaly for each in whole], rel=1e-12)
 
 
-def test_a_cut_off_run_goes_on(tmp_path):
+def test_a_cut_off_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(analysis, "BATCH", 5)
     model, log = short(10), tmp_path / "draws.jsonl"
-    whole = psa(model, 60, 2).draws
-    psa(model, 55, 2, log=log)
+    whole = psa(model, 9, 2).draws
+    psa(model, 7, 2, log=log)
     kept = log.read_text()
     log.write_text(kept.splitlines(keepends=True)[0])  # killed before the first draws were written
     assert (psa(model, 3, 2, log=log).draws.cost == whole.cost[:3]).all()
     log.write_text(kept[:-40])  # a kill in the middle of the last line
-    again = psa(model, 60, 2, log=log).draws
-    assert (again.cost == whole.cost).all()
+    again = psa(model, 9, 2, log=log)
+    assert (again.draws.cost == whole.cost).all()
+    assert again.values.equals(psa(model, 9, 2).values)
     rows = [json.loads(line) for line in log.read_text().splitlines()]
     numbers = [int(key) for row in rows[1:] for key in row["draws"]]
-    assert sorted(numbers) == list(range(60))
+    assert sorted(numbers) == list(range(9))
     with pytest.raises(BadInput, match="holds draws of another model, seed or setting"):
-        psa(model, 60, 3, log=log)
+        psa(model, 9, 3, log=log)
 
 
 def patient_model(tmp_path, columns="time,progression,death"):

@@ -101,6 +101,14 @@ def test_a_table_that_goes_on_after_the_curve_leaves_it_flat_with_a_word():
     assert not found[found.time > 4].event.any()
 
 
+def test_nobody_leaves_after_a_curve_that_ends_before_its_table_does():
+    """4 of 6 leave without an event between 3 and 4, none later, though the table has its 0 at 9."""
+    found = rebuilt(curve_of(*SMALL), [*TABLE, [9, 0]])
+    assert found.time.max() <= 4 + 1e-9
+    assert len(found) == 10
+    assert found.event.sum() == rebuilt(curve_of(*SMALL), [*TABLE, [4, 0]]).event.sum()
+
+
 def test_an_interval_without_a_point_has_no_event():
     found = rebuilt(curve_of([1, 9], [0.9, 0.8]), [[0, 50], [3, 44], [6, 40], [9, 38]])
     assert not found[(found.time > 1) & (found.time < 9)].event.any()
@@ -153,6 +161,12 @@ BAD = {
         None,
         r"the curve ends at time 4, the numbers at risk at 120: expected one unit \(months and days or",
     ),
+    "far after the curve": (
+        [*TABLE, [6, 3], [9, 2]],
+        None,
+        "^curve: the curve ends at time 4, 2 numbers at risk stand after it, the last at 9: click the curve on",
+    ),
+    "farther": ([*TABLE, [13, 2]], None, "the numbers at risk at 13: .*; give both in the same, or click the curve on"),
     "in years": ([[0, 10], [0.3, 5]], None, r"in the same|expected one unit \(years and months\?\)"),
     "too many events": ([[0, 10], [3, 6]], 11, "events=11: expected 0 to 10"),
     "impossible events": ([[0, 10], [3, 6]], 9, "events=9: curve and table tell 4, whatever happens after time 3"),

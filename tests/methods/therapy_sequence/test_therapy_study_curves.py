@@ -1,7 +1,9 @@
 """The study of curves on made patients, and the counting of events behind released incidences."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from therapy_cases import FOLDER, needs_data
 
 
 def test_events_are_counted_from_steps_of_an_incidence():
@@ -25,6 +27,24 @@ def test_a_ratio_is_turned_toward_the_published_one():
 
     assert _toward(0.3, -0.28) == -0.3
     assert _toward(0.3, 0.28) == 0.3
+
+
+@needs_data
+def test_beyond_is_a_trial_of_the_lung(tmp_path):
+    """Trap: the key lists it under prostate. Trials are told by name: under any cancer they are the same."""
+    from parataxis.methods.therapy_sequence.study_curves_inputs import read_trials
+
+    key = pd.read_csv(FOLDER / "kmdata_key.csv")
+    beyond = key[key["ClinicalTrial"] == "BEYOND"]
+    assert set(beyond["Cancer"]) == {"Prostate"}
+    assert beyond["Title"].str.contains("Lung").all()
+    key.assign(Cancer="Lung").to_csv(tmp_path / "key.csv", index=False)
+    one, other = (
+        read_trials(FOLDER / "kmdata_ipd.csv.gz", each) for each in (FOLDER / "kmdata_key.csv", tmp_path / "key.csv")
+    )
+    told = [[(each.name, each.published, len(each.time)) for each in trials] for trials in (one, other)]
+    assert told[0] == told[1]
+    assert set(beyond["name_file"]) <= {each.name for each in one}
 
 
 def test_every_claim_is_stated_and_measured_once():

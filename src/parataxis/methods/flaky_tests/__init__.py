@@ -8,36 +8,22 @@ work on outcomes from anywhere.
 Gruber, Lukasczyk, Kroiß and Fraser, "An Empirical Study of Flaky Tests in Python", ICST 2021, arXiv:2101.09077.
 """
 
-import importlib
-from typing import Any
+import lazy_loader
 
 # No module is named as what it gives is: once imported, it would stand in its place.
-_HOME = {
-    "hunt": "hunting",
-    "explain": "explaining",
-    "from_junit": "ci_runs",
-    "hunt_many": "many",
-    "Diagnosis": "diagnosis",
-    "Report": "report",
-    "Finding": "report",
-    "Run": "outcomes",
-    "verdict": "outcomes",
-    "Kind": "classes",
-    "classify": "classes",
-    "runs_needed": "reruns",
-    "rerun_curve": "reruns",
-    "order_test": "order_tests",
-    "shuffle": "schedules",
-    "tuscan_rows": "schedules",
-}
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "hunting": ["hunt"],
+        "explaining": ["explain"],
+        "ci_runs": ["from_junit"],
+        "many": ["hunt_many"],
+        "diagnosis": ["Diagnosis"],
+        "report": ["Report", "Finding"],
+        "outcomes": ["Run", "verdict"],
+        "classes": ["Kind", "classify"],
+        "reruns": ["runs_needed", "rerun_curve"],
+        "order_tests": ["order_test"],
+        "schedules": ["shuffle", "tuscan_rows"],
+    },
+)

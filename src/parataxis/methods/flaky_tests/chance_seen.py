@@ -29,6 +29,9 @@ FIXES = {
     "stamp": "compare contents or a version, not time stamps; or set them with os.utime(path, ns=...)",
     "flush": "close or flush() the file before it is read",
     "read": "read until the end: loop until os.read() returns b'', or use the process's communicate()",
+    "whole": "write until all is taken: loop over what os.write() returns, or let the pipe block",
+    "steady": "write to another file and os.replace() it when it is complete, or lock it around reading and writing",
+    "name": "take nothing from the name of a temporary file, or give it one of your own: open(tmp_path / 'name')",
     "file": "give the test a folder of its own (tmp_path), and handle files that others remove or hold",
     "clock": "pass the time in: def f(..., now=datetime.now), and give a fixed one in the test; read it once",
     "wait": "wait for the event, not for a while: event.wait(), await the task, thread.join(), or poll until a "
@@ -88,6 +91,15 @@ class Runs:
                 found[each] += 1 if failed else -1
         return found.most_common(1)[0][0] if max(found.values(), default=0) > 0 else ("", "")
 
+    def had_nothing_left_to_do(self) -> bool:
+        """Whether failing runs failed in the last thing that they do."""
+        return all(seen["failure"].get("last") for seen in self.seen if seen["failure"])
+
+    def only_asserted(self) -> bool:
+        """Whether failing runs were not cut short at all: they did all that they do, and it was not as they said."""
+        chains = [seen["failure"]["chain"] for seen in self.seen if seen["failure"]]
+        return self.had_nothing_left_to_do() and all(chain[:1] == [["AssertionError", ""]] for chain in chains)
+
 
 def seen_along(runs: Runs) -> list[Hint]:
     """What failing runs showed and passing runs did not; the strongest first."""
@@ -117,8 +129,8 @@ def together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
 
 # What a failing test leaves only because it was cut short is less than that.
 LEFT = {"held": 3, "threads": 3, "processes": 3, "slots": 3, "kilobytes": 1000}
-# What work in the background leaves only because it is not done yet is none of these.
-AT_ITS_END = ("descriptors", "slots", "files")
+# What a failing test leaves although nothing was left to be done, and whatever was at work has had time to end.
+AT_ITS_END = ("descriptors", "slots", "files", "threads", "processes", "handlers")
 # Left by what did end, and well.
 NOT_CUT_SHORT = ("tasks", "unclosed")
 # The amount varies in passing runs, too, and those with the most fail: what is one of them, and a difference.
@@ -136,8 +148,8 @@ ABOVE, VARIES = 0.95, 0.5  # of pairs, failing above passing; of the difference,
 
 def _left(runs: Runs) -> Iterator[Hint]:
     failed = np.array(runs.failed)
-    last = all((seen["failure"] or {}).get("last") for seen in runs.seen if seen["failure"])
-    for name in dict.fromkeys((*NOT_CUT_SHORT, *LEFT, *BY_AMOUNT)):
+    last = runs.had_nothing_left_to_do()
+    for name in dict.fromkeys((*NOT_CUT_SHORT, *AT_ITS_END, *LEFT, *BY_AMOUNT)):
         left = np.array([seen["left"].get(name, 0) for seen in runs.seen])
         bad, good = left[failed], left[~failed]
         more = float(np.median(bad) - np.median(good))
@@ -149,6 +161,39 @@ def _left(runs: Runs) -> Iterator[Hint]:
         yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
 
 
+def left_for_good(runs: Runs, files: bool = False) -> list[Hint]:
+    """What every failing run leaves more of than any passing one. Tasks that a loop threw away had no time to end."""
+    failed = np.array(runs.failed)
+    hints = []
+    for name in AT_ITS_END:
+        left = np.array([seen["left"].get(name, 0) for seen in runs.seen])
+        tasks = np.array([seen["left"].get("tasks", 0) for seen in runs.seen])
+        if (name == "files" and not files) or left[failed].min() <= left[~failed].max() or tasks[failed].any():
+            continue
+        hints += [hint for hint in _left(runs) if f" {name}, " in hint.says and hint.p < ALPHA]
+    return hints[:1]
+
+
+def not_taken_out(runs: Runs) -> list[Hint]:
+    """Containers that passing runs empty, so far, and failing runs do not, when all has come to rest."""
+    failed = np.array(runs.failed)
+    if min(runs.failures, runs.passes) == 0 or any(seen["left"].get("tasks") for seen in runs.seen):
+        return []
+    hints = []
+    names = sorted({name for seen in runs.seen for name in seen["holds"]})
+    numbers = {name: np.array([seen["holds"].get(name, 0) for seen in runs.seen]) for name in names}
+    varying = {name: held for name, held in numbers.items() if np.ptp(held)}
+    for name, held in varying.items():
+        peak = np.array([seen["peaks"].get(name, 0) for seen in runs.seen])
+        bad, good = held[failed], held[~failed]
+        if bad.min() <= good.max() or not np.all(peak[~failed] > good):
+            continue
+        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * len(varying)
+        says = f"failing runs leave {np.median(bad):.0f} in {name}, passing runs {np.median(good):.0f}"
+        hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))
+    return sorted((hint for hint in hints if hint.p < ALPHA), key=lambda hint: hint.p)[:1]
+
+
 def _by_amount(bad: Int[np.ndarray, " failure"], good: Int[np.ndarray, " pass"], more: float, least: float) -> bool:
     above = np.mean(bad[:, None] >= good)
     return bool(more >= least and above >= ABOVE and np.ptp(good) >= max(VARIES * more, least))
@@ -158,13 +203,14 @@ def counted(runs: Runs) -> list[Hint]:
     """What the suite's own objects count, if it varies in passing runs and failing runs have most of it, or least."""
     failed, hints = np.array(runs.failed), []
     names = set.intersection(*(set(seen["counts"]) for seen in runs.seen)) if runs.seen else set()
-    for name in sorted(names):
-        counts = np.array([min(seen["counts"][name], LARGEST) for seen in runs.seen])
+    numbers = {name: np.array([min(seen["counts"][name], LARGEST) for seen in runs.seen]) for name in sorted(names)}
+    varying = {name: counts for name, counts in numbers.items() if np.ptp(counts)}
+    for name, counts in varying.items():
         for sign in (1, -1):
             bad, good = sign * counts[failed], sign * counts[~failed]
             if not (bad.size and good.size and _by_amount(bad, good, float(np.median(bad) - np.median(good)), 1.0)):
                 continue
-            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * 2 * len(names)
+            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * 2 * len(varying)
             says = f"failing runs leave {name} at {np.median(counts[failed]):.0f}, "
             says += f"passing runs at {np.median(counts[~failed]):.0f}"
             hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))

@@ -126,8 +126,16 @@ class Case:
             return self.said(self.kind, chains=tuple(found), modules=modules, searched=searched)
         if modules:
             return self.said(Dependence.IMPORT, modules=modules, searched=searched)
-        repeats = self.again in FAILING and not self.fails_alone
-        return self.said(Dependence.REPEAT if repeats else self._unexplained(), searched=searched)
+        if self.again in FAILING and not self.fails_alone:
+            return self.repeats(searched)
+        return self.said(self._unexplained(), searched=searched)
+
+    def repeats(self, searched: int = 0) -> Diagnosis:
+        """What a test that passes once and then fails leaves behind: it is its own polluter."""
+        own = self.confirmed((self.test,))
+        command = self.lab.suite.command_twice(self._id(self.test))
+        own = replace(own, command=command, changes=self._changes((self.test,)))
+        return self.said(Dependence.REPEAT, chains=(own,), searched=searched)
 
     def said(self, kind: Dependence, **more: Any) -> Diagnosis:
         base = Diagnosis(self._id(self.test), kind, self.alone, self.cold, self.again, notes=tuple(self.notes))

@@ -12,6 +12,7 @@ from parataxis.methods.flaky_tests.diagnose import diagnose
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.journal import DIAGNOSES, Head, files_of
 from parataxis.methods.flaky_tests.lab import Lab
+from parataxis.methods.flaky_tests.repeating import repeating
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import Limits
 from parataxis.methods.flaky_tests.suite import Suite
@@ -29,7 +30,7 @@ def explain(
     jobs: int = 1,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Report:
-    """The report with a diagnosis for each test that fails by order or by chance, or for each of `nodeids`.
+    """The report with a diagnosis for each test that fails by order, by chance or when repeated, or for `nodeids`.
 
     Diagnoses are kept in `folder`; what is there already is not done again. Raises BadInput.
     """
@@ -42,7 +43,9 @@ def explain(
         if nodeid not in places:
             raise BadInput(f"NODEID={nodeid!r}: is not among the {len(places)} tests of the hunt")
     todo = [places[nodeid] for nodeid in wanted if nodeid not in known]
-    if todo:
+    steady = [places[each.nodeid] for each in report.findings if each.rate_below and each.nodeid not in known]
+    steady = [] if nodeids else steady
+    if todo or steady:
         limits = Limits(report.head.timeout, {}, 0.0)
         with (
             Lab(suite_of(report.head), report.head, limits, jobs, files_of(folder)) as lab,
@@ -51,7 +54,8 @@ def explain(
             chance = [test for test in todo if kinds[report.head.ids[test]] is Kind.NOD]
             order = [test for test in todo if test not in chance]
             earlier = [] if nodeids else list(known.values())  # a test asked for by name is tried after every other
-            for found in chain(diagnose(lab, order, report.runs, tell, earlier), by_chance(lab, chance, tell)):
+            diagnoses = chain(diagnose(lab, order, report.runs, tell, earlier), by_chance(lab, chance, tell))
+            for found in chain(diagnoses, repeating(lab, steady, tell)):
                 lines.append(found.to_row())
                 known[found.nodeid] = found
     return Report(report.head, report.entries, known)

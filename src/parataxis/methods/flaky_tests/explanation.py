@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.fixes import fix
-from parataxis.methods.flaky_tests.outcomes import FAILING
+from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
 
 MOST_NAMES = 3  # in a line
 
@@ -14,7 +14,11 @@ def explanation(found: Diagnosis) -> list[str]:
     lines = [found.kind.value]
     if found.modules:
         lines.append(f"it ends as in the suite once these are imported: {', '.join(found.modules)}")
-    for alike in _alike(found.chains):
+    if found.kind is Dependence.REPEAT:  # its own polluter
+        lines += [line for chain in found.chains for line in _chain(found, chain)]
+    elif found.again in FAILING and found.alone in PASSING:
+        lines.append("also fails when it is run twice in one process")
+    for alike in _alike(found.chains) if found.kind is not Dependence.REPEAT else ():
         names = [", then ".join(chain.tests) for chain in alike]
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         word = found.culprit_word + ("s" if len(names) > 1 else "")

@@ -28,9 +28,10 @@ def fix(found: Diagnosis, chain: Chain | None = None) -> str:
     """One sentence; "" if nothing is known."""
     if found.kind is Dependence.IMPORT:
         return f"In {', '.join(found.modules)}: {OF_IMPORT}."
-    if found.kind is Dependence.REPEAT:
-        return f"In {found.nodeid}: {OF_REPEAT}."
     chain = chain or (found.chains[0] if found.chains else None)
+    if found.kind is Dependence.REPEAT:
+        cause = chain.cause if chain else None
+        return f"In {found.nodeid}: {OF_CHANGE.get(cause.kind, OF_REPEAT) if cause else OF_REPEAT}{_what(cause)}."
     if chain is None:
         return next((f"{hint.fix[0].upper()}{hint.fix[1:]}." for hint in found.hints if hint.fix), "")
     if found.kind is Dependence.BRITTLE:

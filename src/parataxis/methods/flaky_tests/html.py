@@ -39,6 +39,7 @@ def html(report: "Report") -> str:
         *(_matrix(report, flaky) if flaky else []),
         *_culprits(report, flaky),
         *(_section(each, report.diagnoses.get(each.nodeid)) for each in flaky),
+        *_repeating(report),
         *(f"<p class=soft>{escape(note)}</p>" for note in notes(report)),
     ]
     return page(headline(report), "".join(body))
@@ -50,7 +51,7 @@ def _classes(report: "Report") -> str:
         f"<tr><td>{kind.value}<td>{counts[kind.value]:,}<td class=soft>{escape(kind.sentence)}</tr>"
         for kind in (Kind.OD, Kind.NOD, Kind.INFRA)
     )
-    for name in ("passes every run", "fails every run", "never ran"):
+    for name in ("passes every run", "non-idempotent", "fails every run", "never ran"):
         if counts[name]:
             rows += f"<tr><td>{name}<td>{counts[name]:,}<td></tr>"
     return f"<table><tr><th>Class<th>Tests<th></tr>{rows}</table>"
@@ -92,6 +93,13 @@ def _section(each: "Finding", diagnosis: Diagnosis | None) -> str:
         f"<tr><td>fails in file order<td class=figure>{escape(str(each.same))}<td>{_strip(each.same)}</tr>"
         f"<tr><td>fails shuffled<td class=figure>{escape(str(each.shuffled))}<td>{_strip(each.shuffled)}</tr></table>"
     )
+
+
+def _repeating(report: "Report") -> list[str]:
+    if not report.repeating:
+        return []
+    title = "<h2>Pass once, and fail when run again in the same process</h2>"
+    return [title, *(f"<h3><code>{escape(each.nodeid)}</code></h3>{_explained(each)}" for each in report.repeating)]
 
 
 def _explained(diagnosis: Diagnosis | None) -> str:

@@ -109,12 +109,3 @@ class Lab:
             return "".join(self.last([(*prefix, other, test) for other in others]))
         done = self.run([Order("lab", 0, prefix, probes=tuple((other, test) for other in others))])
         return done[0].probed[0] if done[0] else "C" * len(others)
-
-    def walk(self, order: Places, tests: Sequence[int]) -> list[str]:
-        """A line a test: how it would end at the start of the order, and after each step of it."""
-        if not self.head.forks:
-            lines = self.after([order[:k] for k in range(len(order) + 1)], tests)
-        else:
-            done = self.run([Order("lab", 0, order, probes=tuple((test,) for test in tests), each=True)])
-            lines = done[0].probed if done[0] else []
-        return ["".join(line) for line in zip(*lines, strict=True)]

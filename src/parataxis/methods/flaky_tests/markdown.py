@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.text import gone, headline, notes, summary
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 def markdown(report: "Report") -> str:
     parts = [f"## {headline(report)}", f"{summary(report)}."]
     parts += [_section(report, each) for each in report.flaky]
+    if report.repeating:
+        parts.append("### Pass once, and fail when run again in the same process (non-idempotent)")
+        parts += [f"`{each.nodeid}`\n\n{_explained(each)}" for each in report.repeating]
     parts += ["\n".join(f"- {note}" for note in notes(report))] if notes(report) else []
     return "\n\n".join(parts) + "\n"
 
@@ -29,10 +33,14 @@ def _section(report: "Report", each: "Finding") -> str:
     if each.message:
         lines.append(f"```\n{each.message}\n```")
     if found := report.diagnoses.get(each.nodeid):
-        lines.append("\n".join(_item(line) for line in explanation(found)))
+        lines.append(_explained(found))
     if said := gone(each):
         lines.append(f"{said[0].upper()}{said[1:]}.")
     return "\n\n".join(lines)
+
+
+def _explained(found: Diagnosis) -> str:
+    return "\n".join(_item(line) for line in explanation(found))
 
 
 def _item(line: str) -> str:

@@ -35,8 +35,9 @@ def nearest_culprit(lab: Lab, test: int, tell: Callable[[str], None] = lambda te
         for other, end in zip(some, lab.last([(other, test) for other in some]), strict=True):
             if case.differs(end):
                 return case.said(case.kind, chains=(case.confirmed((other,)),))
-    repeats = again in FAILING and not case.fails_alone
-    return case.said(Dependence.REPEAT if repeats else Dependence.UNKNOWN, searched=len(others))
+    if again in FAILING and not case.fails_alone:
+        return case.repeats(len(others))
+    return case.said(Dependence.UNKNOWN, searched=len(others))
 
 
 def _classes(ids: list[str], test: int) -> list[Places]:

@@ -13,7 +13,7 @@ import numpy as np
 from parataxis.audit.statistics import clopper_pearson, zero_failure_bound
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests.classes import SHUFFLED, Kind, classify
-from parataxis.methods.flaky_tests.diagnosis import Diagnosis
+from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_tests import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
@@ -201,6 +201,12 @@ class Report:
         return [each for kind in FLAKY for each in self.findings if each.kind is kind]
 
     @property
+    def repeating(self) -> list[Diagnosis]:
+        """Of tests that passed every run: those that fail when they are run again in the same process."""
+        steady = {each.nodeid for each in self.findings if each.kind is Kind.NOT_FLAKY}
+        return [each for each in self.diagnoses.values() if each.kind is Dependence.REPEAT and each.nodeid in steady]
+
+    @property
     def exit_status(self) -> int:
         return 1 if self.flaky else 0
 
@@ -230,6 +236,7 @@ class Report:
         found = {kind.value: sum(each.kind is kind for each in self.findings) for kind in Kind}
         steady = [each for each in self.findings if each.kind is Kind.NOT_FLAKY]
         found["passes every run"] = sum(each.rate_below is not None for each in steady)
+        found["non-idempotent"] = len(self.repeating)
         found["fails every run"] = sum(each.same.failures + each.shuffled.failures > 0 for each in steady)
         found["never ran"] = len(steady) - found["passes every run"] - found["fails every run"]
         return found

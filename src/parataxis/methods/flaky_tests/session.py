@@ -264,7 +264,7 @@ class Session:
                     return
                 answer = self._receive(limits.start + limits.order + 60)
                 if answer["event"] == "failed":
-                    raise BadInput(f"{self.suite.root}: {answer['reason']}; mend that, or hunt with --files none")
+                    raise BadInput(f"{self.suite.root}: {answer['reason']}")
                 if answer["id"] in under_way:  # else it was done just before it would have been dropped
                     yield _done(under_way.pop(answer["id"]), answer)
         finally:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join
 
 from parataxis.errors import BadInput
 
@@ -13,6 +14,8 @@ CONFIGURATION = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setu
 ENVIRONMENTS = (".venv", "venv")
 # Options of pytest whose value may look like a file of the project, and is none that asks for tests.
 TAKE_A_VALUE = ("-c", "-k", "-m", "-o", "-p", "-W", "--rootdir", "--confcutdir", "--ignore", "--deselect")
+QUIET = ("-p", "no:randomly", "-p", "no:random_order", "-p", "no:cacheprovider")  # for commands that prove something
+TWICE = "import pytest, sys; pytest.main(sys.argv[1:]); sys.exit(pytest.main(sys.argv[1:]))"
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,11 @@ class Suite:
 
     def command(self, *ids: str) -> str:
         """A line for the shell that runs the given tests, in that order, as a stranger would."""
-        from shlex import join
+        return join([self._python_word(), "-m", "pytest", *QUIET, *self.options(), *ids])
 
-        quiet = ("-p", "no:randomly", "-p", "no:random_order", "-p", "no:cacheprovider")
-        return join([self._python_word(), "-m", "pytest", *quiet, *self.options(), *ids])
+    def command_twice(self, nodeid: str) -> str:
+        """A line for the shell that runs a test twice in one process; its exit status is the second's."""
+        return join([self._python_word(), "-c", TWICE, *QUIET, *self.options(), nodeid])
 
     def options(self) -> tuple[str, ...]:
         """The arguments without those that name a file or folder of the project."""

@@ -1,5 +1,6 @@
 """What is known of a suite once it is collected, before anything is run; and a lab on it, without a hunt."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,13 +50,29 @@ def head_of(suite: Suite, found: Collected, other: Collected, **asked: Any) -> H
         seeded=sorted(set(found.fingerprints) & set(other.fingerprints)),
         forks=found.fork and found.threads == 1,
         isolation=found.isolation,
-        because=_because(found),
+        because=_because(found) + _unsteady(found, other),
         errors=found.errors,
         interpreter=str(suite.python),
         python=found.python,
         pytest=found.pytest,
         parataxis=__version__,
     )
+
+
+def _unsteady(found: Collected, other: Collected) -> list[str]:
+    """Of node ids that don't name one test in every process, an example each."""
+    missing, there = {found.ids[place] for place in other.missing}, set(other.ids)
+    changed = [nodeid for nodeid in found.ids if nodeid not in there and nodeid not in missing]
+    shared = [nodeid for nodeid, count in Counter(found.ids).items() if count > 1]
+    told = []
+    if changed:
+        told.append(
+            f"node ids that are others in another process ({len(changed)}, as {changed[0]}): these tests are known "
+            "again by file, class, function and place"
+        )
+    if shared:
+        told.append(f"node ids that several tests share ({len(shared)}, as {shared[0]}): these are told apart by place")
+    return told
 
 
 def _because(found: Collected) -> list[str]:

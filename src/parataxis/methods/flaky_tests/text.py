@@ -21,6 +21,10 @@ def text(report: "Report") -> str:
     parts += [paragraph(each, report.diagnoses.get(each.nodeid)) for each in flaky[:SHOWN]]
     if len(flaky) > SHOWN:
         parts.append(f"and {len(flaky) - SHOWN} more: see the HTML report or --json")
+    latent = report.repeating
+    parts += ["\n".join([each.nodeid, *(f"    {line}" for line in explanation(each))]) for each in latent[:SHOWN]]
+    if len(latent) > SHOWN:
+        parts.append(f"and {len(latent) - SHOWN} more that fail when repeated: see the HTML report or --json")
     parts += ["\n".join(notes(report))] if notes(report) else []
     return "\n\n".join(parts)
 
@@ -45,8 +49,9 @@ def summary(report: "Report") -> str:
 def _table(report: "Report") -> str:
     counts = report.counts()
     names = [Kind.OD.value, Kind.NOD.value, Kind.INFRA.value, "passes every run"]
-    names += [name for name in ("fails every run", "never ran") if counts[name]]
-    remarks = {"fails every run": "not flaky", "never ran": "skipped, or not reached"}
+    names += [name for name in ("non-idempotent", "fails every run", "never ran") if counts[name]]
+    again = "of those that pass: they fail when they are run again in the same process"
+    remarks = {"non-idempotent": again, "fails every run": "not flaky", "never ran": "skipped, or not reached"}
     fewest = min((each.same.runs + each.shuffled.runs for each in report.findings if each.rate_below), default=0)
     if fewest:
         remarks["passes every run"] = (

@@ -12,32 +12,17 @@ Feng, Luo, Ying and Gao, "LightHGNN: Distilling Hypergraph Neural Networks into 
 2024, arXiv:2402.04296.
 """
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_HOME = {
-    "HGNN": "model",
-    "HGNNPlus": "model",
-    "HNHN": "model",
-    "UniGCN": "model",
-    "VertexMLP": "model",
-    "distill": "teaching",
-    "teach": "teaching",
-    "reliability": "reliable",
-    "topology_score": "scores",
-    "LightHGNNClassifier": "estimator",
-    "Student": "student",
-    "Dataset": "dataset",
-    "read_dataset": "dataset",
-}
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "model": ["HGNN", "HGNNPlus", "HNHN", "UniGCN", "VertexMLP"],
+        "teaching": ["distill", "teach"],
+        "reliable": ["reliability"],
+        "scores": ["topology_score"],
+        "estimator": ["LightHGNNClassifier"],
+        "student": ["Student"],
+        "dataset": ["Dataset", "read_dataset"],
+    },
+)

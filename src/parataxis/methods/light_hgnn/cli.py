@@ -11,6 +11,7 @@ from parataxis.methods.light_hgnn.cli_options import (
     ChoiceName,
     Choose,
     Data,
+    Device,
     Epochs,
     Hidden,
     Hyperedges,
@@ -44,6 +45,7 @@ def train_command(
     validation: Annotated[float, typer.Option(help="Share of the labels of each class that choose the epoch.")] = 0.2,
     raw: Raw = False,
     merge: Merge = False,
+    device: Device = "cpu",
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -69,6 +71,7 @@ def train_command(
         "validation": validation,
         "unit": not raw,
         "merge": merge,
+        "device": device,
         "random_state": seed,
     }
     report = train(found, settings, out)
@@ -106,6 +109,7 @@ def evaluate_command(
     seeds: Annotated[int, typer.Option(min=2, help="How often all is trained anew.")] = 3,
     raw: Raw = False,
     merge: Merge = False,
+    device: Device = "cpu",
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="A folder for report.json and confusion.svg.", show_default=False)
@@ -132,7 +136,7 @@ def evaluate_command(
     from parataxis.methods.light_hgnn.teaching import Recipe  # torch: not before the input is known to be good
 
     recipe = Recipe(hidden=hidden, epochs=epochs, kl=kl.value)
-    protocol = Protocol(teacher.value, plus, train, validation, held_out, recipe, choose.value, merge)
+    protocol = Protocol(teacher.value, plus, train, validation, held_out, recipe, choose.value, merge, device)
     with watching("seeds") as tell:
         report = evaluate(found, protocol, seeds, seed, tell)
     if out:

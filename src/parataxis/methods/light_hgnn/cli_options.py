@@ -56,6 +56,7 @@ Hidden = Annotated[int, typer.Option(min=1, help="Hidden units of the student.")
 Raw = Annotated[bool, typer.Option("--raw", help="Leave the features unscaled; else rows sum to 1.")]
 Merge = Annotated[bool, typer.Option("--merge-duplicates", help="Equal hyperedges count once.")]
 Seed = Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")]
+Device = Annotated[str, typer.Option(help="Where torch trains, as cuda:0; what predicts is NumPy.")]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="The model.npz that `train` wrote, or its folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

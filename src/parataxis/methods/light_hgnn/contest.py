@@ -227,17 +227,23 @@ def check_seconds(seconds: float) -> None:
 
 
 def timed(contestant: Contestant, seconds: float = 1.0, most: int = 2000) -> Iterator[Timing]:
-    """Each situation again and again, for so many seconds or runs, after a warm-up, the garbage collector off."""
+    """Each situation again and again, for so many seconds or runs, after a warm-up, the garbage collector off.
+
+    One answer to several situations is timed once.
+    """
     check_seconds(seconds)
     begun = time.perf_counter()
     answers = contestant.begin()
     setup = time.perf_counter() - begun
     enabled = gc.isenabled()
     gc.disable()
+    known: dict[Answer, Float[np.ndarray, " run"]] = {}
     try:
         for situation in SITUATIONS:
-            if situation in answers:
-                runs = _runs(answers[situation], seconds, most)
+            if (answer := answers.get(situation)) is not None:
+                if answer not in known:
+                    known[answer] = _runs(answer, seconds, most)
+                runs = known[answer]
                 high = float(np.quantile(runs, 0.95))
                 yield Timing(contestant.name, situation, setup, float(np.median(runs)), high, len(runs))
     finally:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from parataxis.errors import BadInput
+from parataxis.methods.light_hgnn import names
 from parataxis.methods.light_hgnn.split import classes_of
 from parataxis.nn.hypergraph import Hypergraph, open_npz
 
@@ -42,6 +43,13 @@ class Dataset:
     def features(self) -> Any:
         """CSR, as models read them."""
         return unit_rows(self.x) if self.unit else self.x
+
+    def by_name(self) -> "Dataset":
+        """The same in the order of names: what is drawn for its rows then depends on no place in a file."""
+        order = names.by_name(self.ids)
+        hypergraph, _ = names.arranged(self.hypergraph, order)
+        ids = [self.ids[each] for each in order]
+        return replace(self, x=self.x[order], labels=self.labels[order], hypergraph=hypergraph, ids=ids)
 
     def merged(self) -> "Dataset":
         """Without duplicate hyperedges, as DHG does."""

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from parataxis.errors import BadInput
+from parataxis.methods.light_hgnn.names import arranged, by_name
 from parataxis.methods.light_hgnn.split import check_share, shuffled
 from parataxis.methods.light_hgnn.student import Student
 from parataxis.nn.hypergraph import Hypergraph
@@ -86,21 +87,30 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, hypergraph: Hypergraph | None = None, ids: Any = None) -> "LightHGNNClassifier":
         """y: a label a row, -1 for none. hypergraph: of the rows of X; without one every vertex stands alone.
 
-        ids: of the rows, so that the order of the rows does not decide which of them choose the epoch.
+        ids: of the rows. All that is drawn, and which rows choose the epoch, then goes by them: in whatever order the
+        rows stand, the same bits are learned. Without ids a row's place is its name. The order of hyperedges never
+        matters.
         """
         from scipy.sparse import csr_array
 
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32), ensure_min_samples=2)
         labels = self._labels(y)
         hypergraph = self._checked(hypergraph, X.shape[0])
-        train, self.validation_ = self._parts(labels, range(X.shape[0]) if ids is None else ids)
-        taught = self._taught(csr_array(X), labels, hypergraph, train)
+        known = range(X.shape[0]) if ids is None else list(ids)
+        if len(known) != X.shape[0]:
+            raise BadInput(f"ids: {len(known)} for {X.shape[0]} rows of X; give one each")
+        order = by_name(known)
+        train, chooses = self._parts(labels[order], [known[each] for each in order])
+        self.validation_ = np.sort(order[chooses])
+        structure, edges = arranged(hypergraph, order)
+        taught = self._taught(csr_array(X)[order], labels[order], structure, train, chooses)
+        self._put_back(order, edges)
         self.student_ = Student.of(taught.model, self.classes_.tolist(), self.unit)
         self.history_ = taught.fitted.history
         self.n_iter_, self.best_epoch_ = len(self.history_), taught.fitted.best
         return self
 
-    def _taught(self, found: Any, labels: Any, hypergraph: Hypergraph, train: Any) -> Any:
+    def _taught(self, found: Any, labels: Any, hypergraph: Hypergraph, train: Any, chooses: Any) -> Any:
         """The teacher, which is kept, then the student."""
         from parataxis.methods.light_hgnn.dataset import unit_rows
         from parataxis.methods.light_hgnn.model import teacher_class
@@ -113,14 +123,16 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             find_reliable,
             teach,
         )
+        from parataxis.nn.device import device_of
         from parataxis.nn.fit import Checkpoint, named
         from parataxis.nn.sparse import Sparse
 
         check_choice(self.choose)
+        device = device_of(self.device)
         names = {name: value for name, value in self.get_params().items() if name in vars(Recipe())}
         recipe = replace(Recipe(), **names)
         scaled = unit_rows(found) if self.unit else found
-        arrays = (scaled.data, scaled.indices, scaled.indptr, labels, train, self.validation_)
+        arrays = (scaled.data, scaled.indices, scaled.indptr, labels, train, chooses)
         structure = (hypergraph.members, hypergraph.offsets, hypergraph.weights)
         known = data_hash(*arrays, *structure, repr((recipe, self.teacher, self.plus, self.choose)).encode())
 
@@ -128,17 +140,24 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             kept = None if self.checkpoints is None else Checkpoint(self.checkpoints / f"{name}.pt", known)
             return {"rng": named(self.random_state or 0, name), "recipe": recipe, "checkpoint": kept, "tell": self.tell}
 
-        x = Sparse(scaled, device=self.device)
-        guide = Guide.of(labels, train, self.validation_, self.device)
-        through = teacher_class(self.teacher).propagation(hypergraph, device=self.device)
-        self.teacher_ = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
+        x = Sparse(scaled, device=device)
+        guide = Guide.of(labels, train, chooses, device)
+        through = teacher_class(self.teacher).propagation(hypergraph, device=device)
+        self.teacher_: Any = teach(self.teacher, x, through, guide, len(self.classes_), **rest("teacher"))
         reliable = None
         if self.plus:
             draws = named(self.random_state or 0, "reliable")
             reliable = find_reliable(self.teacher_, x, hypergraph, through, draws, recipe)
-            self.reliability_ = reliable.rho.cpu().numpy()
+            self.reliability_: Any = reliable.rho.cpu().numpy()
         options = {"guide": guide, "reliable": reliable, "choose": self.choose, **rest("student")}
         return distill(self.teacher_.logits, x, **options)
+
+    def _put_back(self, order: Any, edges: Any) -> None:
+        """What was found of vertices and hyperedges, in the order in which they were given."""
+        logits = self.teacher_.logits
+        self.teacher_ = replace(self.teacher_, logits=logits[order.argsort().tolist()])
+        if self.plus:
+            self.reliability_ = self.reliability_[edges.argsort()]
 
     def _labels(self, y: Any) -> Any:
         check_classification_targets(y)

@@ -11,6 +11,7 @@ from parataxis.methods.light_hgnn.scores import Estimate, accuracy, confusion, m
 from parataxis.methods.light_hgnn.setting import Production, Setting, said
 from parataxis.methods.light_hgnn.split import TRAIN, VALIDATION, split
 from parataxis.methods.light_hgnn.teaching import Recipe
+from parataxis.nn.device import device_of
 from parataxis.nn.fit import named
 from parataxis.nn.threads import one_thread
 
@@ -21,7 +22,7 @@ MLP, STUDENT = "MLP", "student"
 class Protocol:
     """teacher: its name. train, validation: vertices of each class. held_out: a share of the test vertices.
 
-    choose: the student's epoch, as in `distill`. merge: equal hyperedges count once.
+    choose: the student's epoch, as in `distill`. merge: equal hyperedges count once. device: of torch.
     """
 
     teacher: str = "hgnn"
@@ -32,6 +33,7 @@ class Protocol:
     recipe: Recipe = field(default_factory=Recipe)
     choose: str = "accuracy"
     merge: bool = False
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ def evaluate(
     }
     macro: dict[str, list[float]] = {model: [] for model in kept}
     agreement, isolated, table = [], [], np.zeros((len(data.classes),) * 2, np.int64)
+    device_of(protocol.device)
     duplicates, data = data.hypergraph.duplicates, data.merged() if protocol.merge else data
+    data = data.by_name()
     for place, found in enumerate(_rounds(data, protocol, seeds, seed)):
         for model, numbers in found.numbers.items():
             for name in SETTINGS:
@@ -122,8 +126,8 @@ def _rounds(data: Dataset, protocol: Protocol, seeds: int, seed: int) -> Iterato
     for each in range(seed, seed + seeds):
         key, rng = str(each), named(each)
         parts = split(data.labels, data.ids, key, protocol.train, protocol.validation, data.classes)
-        whole = Setting.whole(data, parts, rng, protocol.recipe)
-        hidden = Production.of(data, parts, rng, key, protocol.held_out, protocol.recipe)
+        whole = Setting.whole(data, parts, rng, protocol.recipe, protocol.device)
+        hidden = Production.of(data, parts, rng, key, protocol.held_out, protocol.recipe, protocol.device)
         everyone, seen = (_trained(setting, protocol) for setting in (whole, hidden.observed))
         unseen = hidden.unseen(seen[protocol.teacher], protocol.teacher, {MLP: seen[MLP], STUDENT: seen[STUDENT]})
         test, truth = parts.test, data.labels[parts.test]

@@ -27,7 +27,10 @@ from parataxis.nn.sparse import Sparse
 
 @dataclass(frozen=True)
 class Setting:
-    """x, structure, labels, split: of the vertices that may be seen; structure may leave some in no hyperedge."""
+    """x, structure, labels, split: of the vertices that may be seen; structure may leave some in no hyperedge.
+
+    All is trained on the device of x.
+    """
 
     data: Dataset
     x: Sparse
@@ -43,18 +46,20 @@ class Setting:
 
     @property
     def guide(self) -> Guide:
-        return Guide.of(self.labels, self.split.train, self.split.validation)
+        return Guide.of(self.labels, self.split.train, self.split.validation, self.x.device)
 
     @classmethod
-    def whole(cls, data: Dataset, found: Split, rng: Rng, recipe: Recipe) -> "Setting":
+    def whole(
+        cls, data: Dataset, found: Split, rng: Rng, recipe: Recipe, device: str | torch.device = "cpu"
+    ) -> "Setting":
         """The transductive one."""
-        return cls(data, Sparse(data.features), data.hypergraph, data.labels, found, rng, recipe)
+        return cls(data, Sparse(data.features, device=device), data.hypergraph, data.labels, found, rng, recipe)
 
     def named(self, *names: str) -> Rng:
         return lambda *more: self.rng(*names, *more)
 
     def teacher(self, name: str = "hgnn") -> tuple[Taught, Propagation]:
-        through = teacher_class(name).propagation(self.hypergraph)
+        through = teacher_class(name).propagation(self.hypergraph, device=self.x.device)
         classes = len(self.data.classes)
         return teach(name, self.x, through, self.guide, classes, self.named("teacher", name), self.recipe), through
 
@@ -82,28 +87,42 @@ class Production:
     held_out: Any
 
     @classmethod
-    def of(cls, data: Dataset, whole: Split, rng: Rng, key: str, share: float, recipe: Recipe) -> "Production":
+    def of(
+        cls,
+        data: Dataset,
+        whole: Split,
+        rng: Rng,
+        key: str,
+        share: float,
+        recipe: Recipe,
+        device: str | torch.device = "cpu",
+    ) -> "Production":
         """Hold a share of the test vertices out. Hyperedges are restricted to observed members, dropped when empty.
 
         Features are scaled row by row and BatchNorm sees observed rows only: nothing of a held-out vertex is used.
         """
         hidden = hold_out(whole, data.ids, key, share)
         found = production(data.labels, whole, hidden)
-        x = Sparse(data.features[found.observed])
+        x = Sparse(data.features[found.observed], device=device)
         structure = data.hypergraph.restricted(found.observed)
         return cls(Setting(data, x, structure, data.labels[found.observed], found.split, rng, recipe), hidden)
 
     def unseen(self, teacher: Taught, name: str, students: dict[str, Taught]) -> dict[str, float]:
         """Accuracy on the held-out vertices: of the teacher, who is given the whole hypergraph, and of the students."""
-        data = self.observed.data
-        everything = teacher_class(name).propagation(data.hypergraph.with_singletons())
+        data, device = self.observed.data, self.observed.x.device
+        everything = teacher_class(name).propagation(data.hypergraph.with_singletons(), device=device)
         x, truth = data.features, data.labels[self.held_out]
         with torch.no_grad():
-            answers = {key: each.model(Sparse(x[self.held_out])).argmax(1).numpy() for key, each in students.items()}
-            answers[name] = teacher.model(Sparse(x), everything).argmax(1).numpy()[self.held_out]
+            rows = Sparse(x[self.held_out], device=device)
+            answers = {key: _classes(each.model(rows)) for key, each in students.items()}
+            answers[name] = _classes(teacher.model(Sparse(x, device=device), everything))[self.held_out]
         return {key: accuracy(truth, each) for key, each in answers.items()}
 
 
 def said(taught: Taught) -> Any:
     """The class that is given to each vertex."""
-    return taught.logits.argmax(1).numpy()
+    return _classes(taught.logits)
+
+
+def _classes(logits: torch.Tensor) -> Any:
+    return logits.argmax(1).cpu().numpy()

@@ -55,7 +55,7 @@ def load(ctx: Any) -> Inputs:
     names = QUICK if ctx.scale == "quick" else DATA
     data = {name: read_dataset(ctx.data(f"{name}.npz")) for name in names}
     others = 0 if ctx.scale == "quick" else 2
-    plan = Plan(Recipe(epochs=EPOCHS[ctx.scale]), 20, 100, HELD_OUT)
+    plan = Plan(Recipe(epochs=EPOCHS[ctx.scale]), 20, 100, HELD_OUT, device=ctx.device)
     return Inputs(data, SEEDS[ctx.scale], others, plan, True, ctx.rng)
 
 

@@ -29,17 +29,18 @@ class Plan:
     validation: int
     held_out: float
     other_teachers: bool = False
+    device: str = "cpu"
 
 
 def unit(data: Dataset, key: int, plan: Plan) -> Numbers:
     """Accuracies are shares of test vertices. One thread: with another number of them the sums would be others."""
     with one_thread():
-        return _unit(data, named(key), str(key), plan)
+        return _unit(data.by_name(), named(key), str(key), plan)
 
 
 def _unit(data: Dataset, rng: Rng, key: str, plan: Plan) -> Numbers:
     found = split(data.labels, data.ids, key, plan.train, plan.validation, data.classes)
-    setting = Setting.whole(data, found, rng, plan.recipe)
+    setting = Setting.whole(data, found, rng, plan.recipe, plan.device)
     return _transductive(setting, plan.other_teachers) | _production(data, found, rng, key, plan)
 
 
@@ -71,7 +72,7 @@ def _transductive(setting: Setting, other_teachers: bool) -> Numbers:
 def _propagated(setting: Setting, through: Propagation) -> Sparse:
     """L L X, by four sparse products: the mean features of neighbours, without any training."""
     gather, scatter, x = (each.scipy() for each in (through.gather, through.scatter, setting.x))
-    return Sparse(scatter @ (gather @ (scatter @ (gather @ x))))
+    return Sparse(scatter @ (gather @ (scatter @ (gather @ x))), device=setting.x.device)
 
 
 def _likeness(setting: Setting, students: dict[str, Taught], others: dict[str, Taught], teacher: Taught) -> Numbers:
@@ -79,7 +80,7 @@ def _likeness(setting: Setting, students: dict[str, Taught], others: dict[str, T
     test, truth, taught = setting.split.test, setting.labels[setting.split.test], said(teacher)
     found: Numbers = {}
     for name in ("light", "original"):
-        probabilities = students[name].logits.softmax(1).double().numpy()
+        probabilities = students[name].logits.softmax(1).double().cpu().numpy()
         found[f"{name}-agrees"] = accuracy(taught, said(students[name]))
         found[f"{name}-error"] = calibration_error(truth, probabilities[test])
         found[f"{name}-sure"] = float(probabilities[test].max(1).mean())
@@ -92,10 +93,11 @@ def _likeness(setting: Setting, students: dict[str, Taught], others: dict[str, T
 
 
 def _smoothness(setting: Setting, student: Taught, teacher: Taught, through: Propagation) -> Numbers:
-    """Of hidden embeddings, in eval mode."""
-    gather = hgnn_plus(setting.hypergraph).gather
+    """Of hidden embeddings, in eval mode; the student's as its last map reads them, and before BatchNorm."""
+    gather = hgnn_plus(setting.hypergraph, device=setting.x.device, multiply=False).gather
     with torch.no_grad():
         hidden = {"teacher": teacher.model.hidden(setting.x, through), "student": student.model.hidden(setting.x)}
+        hidden["student-relu"] = student.model.first(setting.x).relu()
     return {f"{name}-topology": relative_topology_score(each, gather) for name, each in hidden.items()}
 
 
@@ -110,7 +112,7 @@ def _other_teachers(setting: Setting) -> Numbers:
 
 
 def _production(data: Dataset, whole: Split, rng: Rng, key: str, plan: Plan) -> Numbers:
-    found = Production.of(data, whole, rng, key, plan.held_out, plan.recipe)
+    found = Production.of(data, whole, rng, key, plan.held_out, plan.recipe, plan.device)
     teacher, _ = found.observed.teacher()
     students = {"mlp": found.observed.alone(), "light": found.observed.student(teacher)}
     unseen = found.unseen(teacher, "hgnn", students)

@@ -36,7 +36,8 @@ def measure(data: dict[str, Dataset], recipe: Recipe, real: bool, rng: Any) -> I
     )
     caption = (
         f"Millions of multiply-adds of one pass over all vertices; hidden units {recipe.teacher_hidden} in the "
-        f"teacher, {recipe.hidden} in the student. benchmarks/light_hgnn.py times them."
+        f"teacher, {recipe.hidden} in the student. Factorised: two steps, or the Laplacian where its non-zeros are no "
+        "more than theirs. benchmarks/light_hgnn.py times them."
     )
     yield Table("work", columns, rows, caption)
     chosen = next((each for each in found if each.name == NAMED), found[0])

@@ -161,6 +161,7 @@ def distill(
     guide: the labels, for the share of the loss that is theirs and for choosing. choose: the epoch by "accuracy" on
     the validation labels, or without labels by "divergence" from the teacher there; without a guide it is the last.
     The student is trained on the device of x, where `guide` and `reliable` are as well; the logits may be anywhere.
+    Dropout and masks are drawn in the order of rows and hyperedges: `names` has one that no file decides.
     """
     if not torch.isfinite(teacher_logits).all():
         raise BadInput("teacher_logits: NaN or infinite; give finite numbers, a row a vertex")

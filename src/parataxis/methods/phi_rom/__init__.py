@@ -13,27 +13,16 @@ Shuffling all snapshots over trajectories and times changes nothing in its train
 arXiv:2505.14595.
 """
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_HOME = {
-    "PhiROM": "rom",
-    "Snapshots": "snapshots",
-    "SolverRHS": "solvers",
-    "check_solver": "solvers",
-    "MFN": "decoders",
-    "SineMLP": "decoders",
-    "Dynamics": "dynamics",
-    "rnmse": "metrics",
-}
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "rom": ["PhiROM"],
+        "snapshots": ["Snapshots"],
+        "solvers": ["SolverRHS", "check_solver"],
+        "decoders": ["MFN", "SineMLP"],
+        "dynamics": ["Dynamics"],
+        "metrics": ["rnmse"],
+    },
+)

@@ -1,4 +1,4 @@
-"""PINN-ROM: the same training, but the slope comes from the equation and the decoder's own derivatives, not a solver."""
+"""PINN-ROM: the same training, with a slope from the equation and the decoder's own derivatives, not from a solver."""
 
 from collections.abc import Callable
 from dataclasses import replace

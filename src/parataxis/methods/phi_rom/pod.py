@@ -1,6 +1,7 @@
 """The linear bases that every figure stands beside: the projection floor, Galerkin's model, DMD, operator inference."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -121,7 +122,7 @@ def _rollout(model: Any, first: np.ndarray, t: np.ndarray) -> Float[np.ndarray, 
     """Classical Runge-Kutta steps, four an interval; what blows up is infinite."""
     a, found = first.T, [first]
     with np.errstate(all="ignore"):
-        for before, after in zip(t[:-1], t[1:], strict=True):
+        for before, after in pairwise(t):
             h = (after - before) / 4
             for _ in range(4):
                 k1 = _velocity(model, a)

@@ -228,8 +228,8 @@ def _errors(found: Found, task: str) -> Table:
             rows.append([title, 1, *(_number(found.linear(task, name, half)) for half in HALVES), *floors])
     columns = ["model", "seeds", "[0, T_tr]", "[T_tr, T_te]", "floor in [0, T_tr]", "floor in [T_tr, T_te]"]
     caption = (
-        f"{PROBLEMS.get(task, task)}: RNMSE, median and range over seeds. The floor of a trained model is its decoder's "
-        "own best fit to each snapshot; that of a linear one is the projection on as many POD modes."
+        f"{PROBLEMS.get(task, task)}: RNMSE, median and range over seeds. The floor of a trained model is its "
+        "decoder's own best fit to each snapshot; that of a linear one is the projection on as many POD modes."
     )
     return Table(task, columns, rows, caption)
 

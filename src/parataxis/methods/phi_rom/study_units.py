@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from parataxis.methods.phi_rom import burgers, diffusion, dino, fitting, pinn, projection
 from parataxis.methods.phi_rom.metrics import errors
@@ -13,11 +14,12 @@ from parataxis.methods.phi_rom.problem import Problem
 from parataxis.methods.phi_rom.recipe import Recipe
 from parataxis.methods.phi_rom.rom import PhiROM
 from parataxis.methods.phi_rom.snapshots import Snapshots
-from parataxis.methods.phi_rom.study_plan import MODES, shuffled
+from parataxis.methods.phi_rom.study_plan import LEARNED, MODES, shuffled
 
 Numbers = dict[str, Any]
 EQUATIONS = {"burgers": burgers.equation, "diffusion": diffusion.equation}
 FRAMES = (0, 1, 2, 5)  # from which a forecast is begun, to see how much that matters
+FITTED = 10  # times of the test to which a decoder is fitted, for its floor
 MOST = 1e6  # an error above it is told as that: the forecast blew up
 
 
@@ -50,29 +52,45 @@ def trained(kind: str, arm: str, problem: Problem, recipe: Recipe) -> PhiROM:
 
 
 def scored(rom: PhiROM, problem: Problem, kind: str, arm: str) -> Numbers:
-    found = rom.evaluate(problem.test)
-    numbers: Numbers = {"error": halves(found.errors, problem), "floor": halves(found.floor, problem)}
-    numbers["by time"] = found.errors.mean((0, 2)).clip(max=MOST).tolist()
+    """floor: the decoder's own best fit to some of the test's snapshots, which no forecast knows."""
+    test, found = problem.test, forecast_errors(rom, problem.test)
+    numbers: Numbers = {"error": halves(found, problem.horizon), "by time": _by_time(found)}
+    seen = test.u[:, :: max(1, len(test.t) // FITTED)]
+    best = rom.encode(seen.reshape(-1, *seen.shape[2:]), test.coords).latents
+    fitted = errors(rom.decode(best.reshape(*seen.shape[:2], -1), test.coords), seen)
+    numbers["floor"] = halves(fitted, round(problem.horizon * seen.shape[1] / len(test.t)))
     if problem.outside is not None:
-        numbers["outside"] = halves(rom.evaluate(problem.outside).errors, problem)
-    if arm in ("phi", "dino") and kind in ("burgers", "diffusion"):
+        numbers["outside"] = halves(forecast_errors(rom, problem.outside), problem.horizon)
+    if arm in LEARNED and kind == "burgers":
         frames = [n for n in FRAMES if n < problem.horizon]
         numbers["frames"] = {str(n): _from_frame(rom, problem, n) for n in frames}
     if arm == "phi":
-        projected = projection.project(rom, problem.rhs, problem.test)
-        numbers["projection"] = halves(errors(projected, problem.test.u), problem)
-        numbers["semigroup"] = semigroup(rom, problem.test)
+        projected = projection.project(rom, problem.rhs, test)
+        numbers["projection"] = halves(errors(projected, test.u), problem.horizon)
+        numbers["semigroup"] = semigroup(rom, test)
     return numbers
+
+
+def forecast_errors(rom: PhiROM, test: Snapshots, first: int = 0) -> Float[np.ndarray, "trajectory time channel"]:
+    """From that time on, of the forecast from its snapshot. As many times whatever the first, so that one program does
+    for all."""
+    z = rom.encode(test.u[:, first], test.coords)
+    path = rom.latents(z, test.t - test.t[0], test.params)[:, : len(test.t) - first]
+    return errors(rom.decode(path, test.coords), test.u[:, first:])
 
 
 def _from_frame(rom: PhiROM, problem: Problem, first: int) -> float:
     """Error over the same last times, [T_tr, T_te], when the first state seen is that of another frame."""
-    return float(rom.evaluate(problem.test, first=first).errors[:, problem.horizon - first :].mean().clip(max=MOST))
+    return halves(forecast_errors(rom, problem.test, first), problem.horizon - first)["out"]
+
+
+def _by_time(found: Any) -> list[float]:
+    return np.nan_to_num(found.mean((0, 2)), nan=MOST, posinf=MOST).clip(max=MOST).tolist()
 
 
 def crom(rom: PhiROM, problem: Problem) -> Numbers:
     found = errors(projection.crom(rom, problem.rhs, problem.test), problem.test.u)
-    return {"error": halves(found, problem), "by time": found.mean((0, 2)).clip(max=MOST).tolist()}
+    return {"error": halves(found, problem.horizon), "by time": _by_time(found)}
 
 
 def semigroup(rom: PhiROM, test: Snapshots) -> Numbers:
@@ -100,14 +118,14 @@ def linear(problem: Problem, k: int) -> Numbers:
     }
     for name, way in ways.items():
         fields = np.nan_to_num(np.asarray(way(), np.float64), nan=1e9, posinf=1e9, neginf=-1e9)
-        found[name] = halves(errors(fields, test.u), problem)
+        found[name] = halves(errors(fields, test.u), problem.horizon)
     return found
 
 
-def halves(found: Any, problem: Problem) -> dict[str, float]:
+def halves(found: Any, horizon: int) -> dict[str, float]:
     """The mean error in [0, T_tr] and in [T_tr, T_te]."""
     found = np.nan_to_num(found, nan=MOST, posinf=MOST).clip(max=MOST)
-    return {"in": float(found[:, : problem.horizon].mean()), "out": float(found[:, problem.horizon :].mean())}
+    return {"in": float(found[:, :horizon].mean()), "out": float(found[:, horizon:].mean())}
 
 
 def history(rom: PhiROM) -> Numbers:

@@ -7,19 +7,9 @@
 McIlroy-Young, Brown, Olson, Zhang, Dwork: Order-Independence Without Fine Tuning, NeurIPS 2024.
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from parataxis.methods.set_prompting.prompt import Set, SetPrompt
-
-if TYPE_CHECKING:
-    from parataxis.methods.set_prompting.prompter import OrderDependentError, SetPrompter
-
-__all__ = ["OrderDependentError", "Set", "SetPrompt", "SetPrompter"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:  # these need torch: not before they are asked for
-        from parataxis.methods.set_prompting import prompter
-
-        return getattr(prompter, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={"prompt": ["Set", "SetPrompt"], "prompter": ["OrderDependentError", "SetPrompter"]},
+)

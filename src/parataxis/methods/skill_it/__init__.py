@@ -13,27 +13,16 @@ Chen, Roberts, Bhatia, Wang, Zhang, Sala and Ré, "Skill-it! A Data-Driven Skill
 Training Language Models", NeurIPS 2023, arXiv:2307.14430.
 """
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_HOME = {
-    "SkillGraph": "graph",
-    "fit_table": "table",
-    "SkillIt": "controller",
-    "mixture_of": "controller",
-    "SkillBatchSampler": "sampler",
-    "SkillItCallback": "trainer",
-    "SkillItTrainerMixin": "trainer",
-    "interleave_skills": "interleave",
-}
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "graph": ["SkillGraph"],
+        "table": ["fit_table"],
+        "controller": ["SkillIt", "mixture_of"],
+        "sampler": ["SkillBatchSampler"],
+        "trainer": ["SkillItCallback", "SkillItTrainerMixin"],
+        "interleave": ["interleave_skills"],
+    },
+)

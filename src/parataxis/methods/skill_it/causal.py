@@ -13,6 +13,7 @@ from parataxis.methods.skill_it.languages import PARTS, Line
 from parataxis.methods.skill_it.tasks import Scores, Task
 
 IGNORED = -100
+AT_ONCE = 32  # texts: their logits are as many numbers as tokens times vocabulary
 ANSWER = "Output:"  # in LEGO and Addition, what comes after it is the answer
 
 
@@ -64,7 +65,7 @@ def causal_task(
             groups[part][name] = torch.tensor(rows).numpy()
     own = Logits(model)
     train, validation, test = (groups[part] for part in PARTS)
-    return Task("texts", ids, labels, train, validation, lambda: copy.deepcopy(own), _scores, test)
+    return Task("texts", ids, labels, train, validation, lambda: copy.deepcopy(own), _scores, test, AT_ONCE)
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

@@ -56,8 +56,15 @@ class Part(StrEnum):
     regmix = "regmix"
 
 
-DataPath = Annotated[Path, typer.Argument(metavar="DATA", help="Texts: .jsonl, .jsonl.gz or .csv, a row a text.")]
-SkillColumn = Annotated[str, typer.Option(help="The column that names the skill.")]
+DataPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="Texts: .jsonl, .jsonl.gz or .csv, a row a text; a folder of Natural Instructions' tasks."
+    ),
+]
+SkillColumn = Annotated[
+    str, typer.Option(help="The column that names the skill; of tasks the fields, by default Categories.")
+]
 TextColumn = Annotated[str, typer.Option(help="The column with the text.")]
 ModelName = Annotated[
     str,
@@ -65,6 +72,7 @@ ModelName = Annotated[
 ]
 Tokens = Annotated[int, typer.Option(min=2, help="A text is cut after so many tokens (causal models).")]
 AnswerOnly = Annotated[bool, typer.Option("--answer-only", help="Only what follows `Output:` counts (causal models).")]
+Device = Annotated[str, typer.Option(help="Where torch trains: cpu, cuda, cuda:1.")]
 GraphFile = Annotated[Path | None, typer.Option("--graph", help="A graph.json.", show_default=False)]
 Eta = Annotated[float, typer.Option(help="Step size of the rule.")]
 Window = Annotated[int, typer.Option(help="Records, not rounds, whose losses count.")]
@@ -85,6 +93,7 @@ def graph_command(
     model: ModelName = "characters",
     tokens: Tokens = 128,
     answer_only: AnswerOnly = False,
+    device: Device = "cpu",
     steps: Annotated[int, typer.Option(min=1, help="Of each run.")] = 100,
     method: Annotated[MethodName, typer.Option(help="A run a skill, or a run a pair as well.")] = MethodName.single,
     seeds: Annotated[int, typer.Option(min=1, help="Of each run; from two on, every edge has an interval.")] = 2,
@@ -110,7 +119,7 @@ def graph_command(
     from parataxis.methods.skill_it.jobs import Data, learn_graph
     from parataxis.progress import watching
 
-    given = Data(data, skill_column, text_column, model, tokens, answer_only)
+    given = Data(data, skill_column, text_column, model, tokens, answer_only, device)
     with watching("runs") as tell:
         found = learn_graph(given, steps, method.value, seeds, target or [], not keep_harm, seed, tell)
     if threshold is not None:
@@ -170,6 +179,7 @@ def train_command(
     model: ModelName = "characters",
     tokens: Tokens = 128,
     answer_only: AnswerOnly = False,
+    device: Device = "cpu",
     steps: Annotated[int, typer.Option(min=1, help="In all.")] = 600,
     update_every: Annotated[int, typer.Option(min=1, help="Steps of a round.")] = 100,
     record_every: Annotated[int, typer.Option(min=1, help="Steps between two validations.")] = 20,
@@ -212,7 +222,7 @@ def train_command(
         "lone": lone.value,
         "no_repeats": no_repeats,
     }
-    given = Data(data, skill_column, text_column, model, tokens, answer_only)
+    given = Data(data, skill_column, text_column, model, tokens, answer_only, device)
     with watching("records") as tell:
         report = run(given, found, settings, out, tell)
     print(json.dumps(report, indent=1) if as_json else _trained(report))

@@ -18,33 +18,51 @@ from parataxis.methods.skill_it.draws import by_name
 from parataxis.methods.skill_it.graph import SkillGraph
 from parataxis.progress import Tell, untold
 
-CHARACTERS = "characters"
+CHARACTERS, SKILL_COLUMN = "characters", "skill"
 TEXTS_AT_ONCE = 32  # of a causal model, as the authors'
 KINDS = ("skill-it", "stratified", "random", "static")
 
 
 @dataclass(frozen=True)
 class Data:
-    """A file of texts and how to read it. model: "characters", a small model of our own, or a causal one's name."""
+    """A file of texts and how to read it, or a folder of Natural Instructions' tasks; of the latter, skill_column names
+    the fields that make a skill, with commas between them. model: "characters", a small model of our own, or a causal
+    one's name. device: of torch, where it is trained."""
 
     path: Path
-    skill_column: str = "skill"
+    skill_column: str = SKILL_COLUMN
     text_column: str = "text"
     model: str = CHARACTERS
     tokens: int = 128
     answer_only: bool = False
+    device: str = "cpu"
+
+    def lines(self) -> Any:
+        from parataxis.methods.skill_it.instructions import CATEGORIES, read_tasks
+        from parataxis.methods.skill_it.languages import read_lines
+
+        if not self.path.is_dir():
+            return read_lines(self.path, skill_column=self.skill_column, text_column=self.text_column)
+        fields = CATEGORIES if self.skill_column == SKILL_COLUMN else self.skill_column
+        return read_tasks(self.path, [each.strip() for each in fields.split(",")])
+
+    def content(self) -> bytes:
+        """What the outcome depends on."""
+        files = sorted(self.path.glob("*.json")) if self.path.is_dir() else [self.path]
+        return b"".join(hashlib.sha256(each.read_bytes()).digest() for each in files)
 
     def task(self) -> Any:
-        from parataxis.methods.skill_it.languages import character_task, read_lines
+        from parataxis.methods.skill_it.languages import character_task
 
-        lines = read_lines(self.path, skill_column=self.skill_column, text_column=self.text_column)
+        lines = self.lines()
         if self.model == CHARACTERS:
-            return character_task(lines)
+            return character_task(lines).on(self.device)
         from parataxis.lm.models import load
         from parataxis.methods.skill_it.causal import causal_task
 
         found = load(self.model)
-        return causal_task(lines, found.model, found.tokenizer, tokens=self.tokens, answer_only=self.answer_only)
+        task = causal_task(lines, found.model, found.tokenizer, tokens=self.tokens, answer_only=self.answer_only)
+        return task.on(self.device)
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -104,7 +122,7 @@ def run(data: Data, graph: SkillGraph | None, settings: Mapping[str, Any], out: 
     controller = _controller(task, graph, settings)
     source = Mixing(task, controller, plan, settings["seed"], replacement=not settings["no_repeats"])
     known = json.dumps([settings, graph.to_json() if graph else None, str(data)], sort_keys=True)
-    identity = hashlib.sha256(known.encode() + data.path.read_bytes()).hexdigest()
+    identity = hashlib.sha256(known.encode() + data.content()).hexdigest()
     unfinished = out / "unfinished.pt"
     with one_thread():
         model, fitted = train(
@@ -142,7 +160,7 @@ def _save(model: Any, path: Path) -> None:
     import torch
 
     buffer = io.BytesIO()
-    torch.save(model.state_dict(), buffer)
+    torch.save({name: each.cpu() for name, each in model.state_dict().items()}, buffer)
     write_atomic(path, buffer.getvalue())
 
 

@@ -47,15 +47,22 @@ def read_lines(
         part = str(row.get(part_column) or "")
         if part not in ("", *PARTS):
             raise BadInput(f"{path}:{place}: {part_column}={part!r}: expected one of {', '.join(PARTS)}")
-        part = part or ("train" if _luck(row[text_column], "part") >= HELD_OUT else "validation")
-        found.append(Line(row[skill_column], part, row[text_column]))
+        found.append(Line(row[skill_column], part or part_of(row[text_column]), row[text_column]))
     if not found:
         raise BadInput(f"{path}: holds no row")
-    if any(line.part == "test" for line in found):
-        return found
+    return found if any(line.part == "test" for line in found) else with_test(found)
+
+
+def part_of(text: str) -> str:
+    """Train or validation, by a hash: the same for equal texts."""
+    return "train" if _luck(text, "part") >= HELD_OUT else "validation"
+
+
+def with_test(lines: Sequence[Line]) -> list[Line]:
+    """Half of the validation texts, by a hash, test instead."""
     return [
         replace(line, part="test") if line.part == "validation" and _luck(line.text, "test") < 0.5 else line
-        for line in found
+        for line in lines
     ]
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from parataxis.files import JsonLines, read_json_lines
 from parataxis.methods.skill_it import study_claims, study_orders, study_table
 from parataxis.methods.skill_it.languages import Line
 from parataxis.methods.skill_it.regmix import SETS, read_runs
-from parataxis.methods.skill_it.study_plan import SIZES, Sizes, Unit, units
+from parataxis.methods.skill_it.study_plan import SIZES, Sizes, Texts, Unit, units
 from parataxis.methods.skill_it.study_units import Numbers, measure
 from parataxis.nn.fit import Rng, named
 
@@ -23,21 +22,23 @@ Runs = tuple[pd.DataFrame, pd.DataFrame]
 
 @dataclass(frozen=True)
 class Inputs:
-    """texts: languages, a file or lines; None where there is none. runs: mixtures and losses, of the runs that a
-    graph is fitted to, and of those it foretells. real: false for the toy."""
+    """runs: mixtures and losses, of the runs that a graph is fitted to, and of those it foretells. real: false for the
+    toy."""
 
     sizes: Sizes
-    texts: Path | Sequence[Line] | None
+    texts: Texts
     runs: Mapping[str, Runs]
     real: bool
     rng: Rng
 
 
 def toy(rng: np.random.Generator) -> Inputs:
-    """Some steps of each training; three made languages that differ in a letter or two; runs of a known graph."""
+    """Some steps of each training; three made languages that differ in a letter or two, of which Portuguese has next to
+    nothing to train on; runs of a known graph."""
     lines = [
-        Line(name, part, "".join(rng.choice(list(name + 4 * "aein "), 30)))
+        Line(name, part, "p" * 30 if (name, part) == ("pt-br", "train") else "".join(rng.choice(letters, 30)))
         for name in ("de", "es", "pt-br")
+        for letters in [list(name + 4 * "aein ")]
         for part in ("train", "train", "train", "train", "validation", "test")
     ]
     graph = rng.random((4, 3))
@@ -46,7 +47,7 @@ def toy(rng: np.random.Generator) -> Inputs:
         shares = rng.dirichlet(np.ones(4), 30)
         reached = 3 - shares @ graph + 0.01 * rng.normal(size=(30, 3))
         runs[name] = (pd.DataFrame(shares, columns=list("abcd")), pd.DataFrame(reached, columns=list("abc")))
-    return Inputs(SIZES["toy"], lines, runs, False, named(int(rng.integers(2**31))))
+    return Inputs(SIZES["toy"], tuple(lines), runs, False, named(int(rng.integers(2**31))))
 
 
 def load(ctx: Any) -> Inputs:

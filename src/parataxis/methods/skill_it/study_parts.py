@@ -63,11 +63,9 @@ def _regmix(paper: Paper, seed: int) -> Iterator[Measurement | Figure | Table]:
 def _trained(
     part: str, paper: Paper, scale: str, seeds: int | None, seed: int, jobs: int
 ) -> Iterator[Measurement | Figure | Table]:
-    sizes = (
-        SIZES[scale]
-        if seeds is None
-        else replace(SIZES[scale], seeds=seeds, reported=min(seeds, SIZES[scale].reported))
-    )
+    sizes = SIZES[scale]
+    if seeds is not None:
+        sizes = replace(sizes, seeds=seeds, paired=seeds, tunings=seeds, reported=min(seeds, sizes.reported))
     texts = data.find(paper, TEXTS) if part == "languages" else None
     inputs = Inputs(sizes, texts, {}, True, _rng(paper, seed))
     wanted = [unit for unit in units(sizes, texts is not None) if unit.task in TASKS[part]]

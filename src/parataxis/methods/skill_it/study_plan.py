@@ -1,29 +1,22 @@
 """What the study trains, by scale: tasks, steps, seeds; and which arms."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
 
 from parataxis.methods.skill_it.languages import Line, character_task, read_lines
 from parataxis.methods.skill_it.tasks import Task, addition_task, lego_task
 from parataxis.methods.skill_it.training import Plan
+from parataxis.nn.fit import named
 
-Rng = Callable[..., np.random.Generator]
+Texts = Path | tuple[Line, ...] | None  # of languages, a file or lines; None where there is none
 TARGET = {"lego": "hop 2", "languages": "pt-br"}  # hop 2: the authors' skill 3
 SCARCE = 10_000  # characters of the target language, in fine-tuning
 
-MIXED = (
-    "random",
-    "stratified",
-    "skill-it",
-    "identity",
-    "permuted",
-    "learned",
-    "skill-curriculum",
-    "skill-anticurriculum",
-)
+FIRST = 5  # the number of the first seed: 0 to 4 were the pilot, by whose spread it was fixed how many there are
+PAIRED = ("random", "stratified", "skill-it")  # whose differences vary most from seed to seed
+CONTROLS = ("identity", "stratified", "permuted")  # graphs: no edges, equal edges (which is stratified), renamed skills
+MIXED = (*PAIRED, "identity", "permuted", "learned", "skill-curriculum", "skill-anticurriculum")
 BY_EXAMPLE = ("curriculum", "anticurriculum")
 TUNED = ("target only", "stratified", "skill-it")
 ORDERS = ("shuffled", "blocked")
@@ -40,10 +33,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Sizes:
-    """steps of each training; seeds; those of what is reported only; how much of each task. Times: benchmarked in
-    docs/skills.md."""
+    """How many seeds: of every arm; of LEGO's `PAIRED`, of its fine-tuning, and of what is reported only. Steps of each
+    training; how much of each task."""
 
     seeds: int
+    paired: int
+    tunings: int
     reported: int
     lego: int
     tuned: int
@@ -60,26 +55,31 @@ class Sizes:
 
 
 SIZES = {
-    "toy": Sizes(1, 1, 4, 4, 2, 4, 4, 2, 24, 4, depth=1, width=4, batch=4, lr=0.01),
-    "quick": Sizes(2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
-    "full": Sizes(5, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
-    "paper": Sizes(10, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
+    "toy": Sizes(1, 1, 1, 1, 4, 4, 2, 4, 4, 2, 24, 4, depth=1, width=4, batch=4, lr=0.01),
+    "quick": Sizes(2, 2, 2, 1, 72, 48, 30, 48, 50, 40, 3000, 30),
+    "full": Sizes(5, 8, 5, 3, 1200, 600, 2000, 600, 1000, 300, 30_000, 100),
+    "paper": Sizes(10, 21, 21, 5, 2400, 1200, 2400, 2400, 2000, 300, 60_000, 100),
 }
 
 
 def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
     """All that is trained, the seeds of one arm apart, so that a run that is cut off has some of each."""
     found = []
-    for seed in range(sizes.seeds):
-        found += [Unit("lego", arm, seed) for arm in MIXED]
-        found += [Unit("lego tuned", arm, seed) for arm in TUNED]
-        found += [Unit("prerequisites", arm, seed) for arm in ("target alone", "chain")]
-        found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
-        if with_texts:
+    for at in range(max(sizes.seeds, sizes.paired, sizes.tunings)):
+        seed = FIRST + at
+        if at < sizes.paired:
+            found += [Unit("lego", arm, seed) for arm in PAIRED]
+        if at < sizes.tunings:
+            found += [Unit("lego tuned", arm, seed) for arm in TUNED]
+        if at < sizes.seeds:
+            found += [Unit("lego", arm, seed) for arm in MIXED if arm not in PAIRED]
+            found += [Unit("prerequisites", arm, seed) for arm in ("target alone", "chain")]
+            found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
+        if at < sizes.seeds and with_texts:
             found += [Unit("languages", arm, seed) for arm in ("stratified", "static")]
             found += [Unit("languages tuned", arm, seed) for arm in TUNED]
             found += [Unit("helped", arm, seed) for arm in ("es", "de")]
-        if seed < sizes.reported:
+        if at < sizes.reported:
             found.append(Unit("prerequisites", "one before", seed))
             found += [Unit("lego", arm, seed) for arm in BY_EXAMPLE]
             more = ("random", "skill-curriculum", "skill-anticurriculum", *BY_EXAMPLE)
@@ -109,14 +109,24 @@ def _rounds(steps: int, rounds: int, records: int, sizes: Sizes, more: int = 1, 
     return Plan(steps, more * sizes.batch, each, every, lr=sizes.lr / slower, warm_up=warm, decay=rounds > 1)
 
 
-def task(unit: Unit, sizes: Sizes, rng: Rng, texts: Path | Sequence[Line] | None) -> Task:
-    """The same for all arms of a seed."""
-    if unit.task in ("lego", "lego tuned", "prerequisites"):
-        return lego_task(rng, sizes.examples, validation=sizes.validation, depth=sizes.depth, width=sizes.width)
-    if unit.task == "addition":
-        depth = min(3, sizes.depth)
-        return addition_task(rng, sizes.examples, validation=sizes.validation, depth=depth, width=sizes.width)
-    limit = {TARGET["languages"]: SCARCE} if unit.task == "languages tuned" else None
+def task(unit: Unit, sizes: Sizes, key: int, texts: Texts) -> Task:
+    """key: of the seed. The same for all arms of a seed; these follow one another, so the last few are kept."""
+    if unit.task in ("lego", "lego tuned", "prerequisites", "addition"):
+        return _generated("addition" if unit.task == "addition" else "lego", sizes, key)
+    return _languages(texts, unit.task == "languages tuned", 15 * sizes.validation)
+
+
+@lru_cache(maxsize=3)
+def _generated(name: str, sizes: Sizes, key: int) -> Task:
+    rng, validation, width = named(key, "task"), sizes.validation, sizes.width
+    if name == "lego":
+        return lego_task(rng, sizes.examples, validation=validation, depth=sizes.depth, width=width)
+    return addition_task(rng, sizes.examples, validation=validation, depth=min(3, sizes.depth), width=width)
+
+
+@lru_cache(maxsize=2)
+def _languages(texts: Texts, scarce: bool, validation: int) -> Task:
+    """Of no seed: the texts are what they are."""
     assert texts is not None
     lines = read_lines(texts) if isinstance(texts, Path) else texts
-    return character_task(lines, limit=limit, validation=15 * sizes.validation)
+    return character_task(lines, limit={TARGET["languages"]: SCARCE} if scarce else None, validation=validation)

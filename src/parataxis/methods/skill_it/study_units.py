@@ -1,9 +1,8 @@
 """One unit of the study: a task's arm trained with one seed, and the numbers that are kept of it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,13 @@ import numpy as np
 from parataxis.methods.skill_it import addition, baselines, lego
 from parataxis.methods.skill_it.controller import SkillIt
 from parataxis.methods.skill_it.graph import SkillGraph
-from parataxis.methods.skill_it.languages import Line
 from parataxis.methods.skill_it.sampler import Controller
 from parataxis.methods.skill_it.study_plan import (
     BY_EXAMPLE,
     ORDERS,
     TARGET,
     Sizes,
+    Texts,
     Unit,
     plan,
     task,
@@ -49,7 +48,7 @@ class Made:
         return Mixing(self.task, controller, self.plan, self.key)
 
 
-def measure(unit: Unit, sizes: Sizes, key: int, texts: Path | Sequence[Line] | None) -> Numbers:
+def measure(unit: Unit, sizes: Sizes, key: int, texts: Texts) -> Numbers:
     """key: of the seed; all arms of a task and seed share examples, initial weights and validation sets.
 
     One thread: with another number of them the sums would be others.
@@ -57,7 +56,7 @@ def measure(unit: Unit, sizes: Sizes, key: int, texts: Path | Sequence[Line] | N
     begun_at = time.process_time()
     with one_thread():
         rng = named(key)
-        made = Made(unit, task(unit, sizes, named(key, "task"), texts), plan(unit, sizes), rng, key % 2**31)
+        made = Made(unit, task(unit, sizes, key, texts), plan(unit, sizes), rng, key % 2**31)
         found = _timed(made) if unit.task == "prerequisites" else _curves(made)
     return found | {"cpu": time.process_time() - begun_at}
 
@@ -186,9 +185,7 @@ def _by_example(made: Made) -> Listed:
     pool = np.concatenate([np.array(batch) for batch in _all(raw, made.plan)])
     assert len(pool) == total
     model = begun(made.task, made.rng)
-    losses = np.concatenate(
-        [made.task.losses(model, part)[0].numpy() for part in np.array_split(pool, max(1, total // 4096))]
-    )
+    losses = made.task.losses(model, pool)[0].numpy()
     hardest = made.unit.arm == "anticurriculum"
     order = baselines.curriculum(
         np.arange(total), losses, made.plan.rounds, made.rng("curriculum"), hardest_first=hardest
@@ -225,8 +222,10 @@ class Reached(Exception):
 
 
 def _timed(made: Made) -> Numbers:
-    """Steps until the target's loss falls below SOLVED; if it does not, as many as there were."""
+    """Steps until the target's loss falls below SOLVED; if it does not, as many as there were. Nothing else is
+    validated: there are 50 records, and no other loss is asked for."""
     skills, target = made.task.skills, _target(made)
+    task = replace(made.task, validation={target: made.task.validation[target]}, test={})
     at = skills.index(target)
     mixtures = {
         "target alone": {target: 1.0},
@@ -241,7 +240,7 @@ def _timed(made: Made) -> Numbers:
         yield from inner(epoch)
 
     try:
-        _, fitted = train(made.task, until, made.plan, made.rng)
+        _, fitted = train(task, until, made.plan, made.rng)
         reached = bool(fitted.history[f"validation {target}"].iloc[-1] < SOLVED)
         steps = made.plan.steps
     except Reached as found:

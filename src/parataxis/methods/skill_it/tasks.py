@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from parataxis.methods.skill_it import addition, lego
 from parataxis.methods.skill_it.clauses import SetModel, answer_losses
+from parataxis.nn.device import device_of
 
 Rows = Int[np.ndarray, " _row"]
 Scores = tuple[Float[Tensor, " row"], Float[Tensor, " row"]]  # of each example: its loss, how right it is
@@ -21,7 +22,8 @@ VALIDATION = 100  # examples a skill; twice as many test
 class Task:
     """x, y: all examples. groups: the training rows of each skill. validation: rows by whose losses graph and
     controller go. test: rows for the report, of the same skills. build: a fresh model. scores: loss and rightness of
-    each example of a batch."""
+    each example of a batch. at_once: rows that are scored as one batch; what one makes is to stay near the processor,
+    or, of a large model, to fit into memory."""
 
     name: str
     x: Tensor
@@ -31,17 +33,25 @@ class Task:
     build: Callable[[], nn.Module]
     scores: Callable[[nn.Module, Tensor, Tensor], Scores]
     test: Mapping[str, Rows]
+    at_once: int = 256
 
     @property
     def skills(self) -> tuple[str, ...]:
         return tuple(self.groups)
 
+    def on(self, device: str) -> "Task":
+        """With examples and models there. Raises BadInput."""
+        there = device_of(device)
+        return replace(self, x=self.x.to(there), y=self.y.to(there), build=lambda: self.build().to(there))
+
     def losses(self, model: nn.Module, rows: Rows) -> Scores:
-        """In eval mode, without gradients, in one batch."""
+        """In eval mode, without gradients."""
         model.eval()
         with torch.no_grad():
-            at = torch.from_numpy(rows)
-            return self.scores(model, self.x[at], self.y[at])
+            parts = torch.from_numpy(rows).split(self.at_once)
+            scored = [self.scores(model, self.x[at], self.y[at]) for at in parts]
+        loss, right = (torch.cat(each).cpu() for each in zip(*scored, strict=True))
+        return loss, right
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """`validation <skill>`: the mean loss. `test <skill>`, `right <skill>`: mean loss and rightness of the test

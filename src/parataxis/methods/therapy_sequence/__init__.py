@@ -12,28 +12,18 @@ Handorf, Beck, Correa, Ramamurthy and Geynisman, "Cost-effectiveness analysis fo
 microsimulation approach with application to metastatic prostate cancer", 2022, arXiv:2210.05086.
 """
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_HOME = {
-    "Behaviour": "behaviour",
-    "CIF": "incidence",
-    "Clayton": "dependence",
-    "HazardRatio": "dependence",
-    "KMCurve": "curves",
-    "SequenceModel": "sequence",
-    "TransitionTable": "tables",
-    "infer_events": "events",
-    "reconstruct": "guyot",
-}
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "behaviour": ["Behaviour"],
+        "incidence": ["CIF"],
+        "dependence": ["Clayton", "HazardRatio"],
+        "curves": ["KMCurve"],
+        "sequence": ["SequenceModel"],
+        "tables": ["TransitionTable"],
+        "events": ["infer_events"],
+        "guyot": ["reconstruct"],
+    },
+)

@@ -5,8 +5,11 @@ Husereau et al., "Consolidated Health Economic Evaluation Reporting Standards 20
 
 import pandas as pd
 
+from parataxis.methods.therapy_sequence.inputs import inputs
+from parataxis.methods.therapy_sequence.model import ModelFile
 from parataxis.methods.therapy_sequence.psa import Analysis
 from parataxis.methods.therapy_sequence.sequence import Comparison, SequenceModel
+from parataxis.methods.therapy_sequence.sources import price_year, sources_of, unsaid
 
 BLANK = "(to be filled in by the authors)"
 ITEMS = (
@@ -48,10 +51,10 @@ def _known(model: SequenceModel, comparison: Comparison) -> dict[str, str]:
         "Time horizon": f"{parts.cycles} cycles of {parts.cycle_days:g} days ({years:.1f} years)",
         "Discount rate": f"{100 * discount.costs:g} % a year on costs, {100 * discount.qalys:g} % on QALYs",
         "Selection of outcomes": "quality-adjusted life years (QALYs), overall survival",
-        "Measurement of outcomes": f"published survival curves; source: {parts.source}" if parts.source else "",
-        "Currency, price date, and conversion": ", ".join(
-            filter(None, [parts.currency, str(parts.price_year) if parts.price_year else ""])
-        ),
+        "Measurement of outcomes": _from("survival curves", sources_of(parts, "curve") or parts.source),
+        "Valuation of outcomes": _from("utilities", sources_of(parts, "utility")),
+        "Measurement and valuation of resources and costs": _from("costs", sources_of(parts, "cost")),
+        "Currency, price date, and conversion": _prices(parts),
         "Rationale and description of model": (
             "semi-Markov cohort of lines of therapy: in each line on the drug, with an adverse event, or stopped; "
             "extensive disease; death. Later lines depend on the time in the first"
@@ -60,15 +63,29 @@ def _known(model: SequenceModel, comparison: Comparison) -> dict[str, str]:
             f"expectations by an exact engine; probabilities {behaviour.form.replace('_', '-')}; cycle correction "
             f"{behaviour.cycle_correction}; dependence: {dependence}"
         ),
-        "Study parameters": "the model file holds every value; those that vary are in the table of inputs",
+        "Study parameters": "; ".join(["values, distributions and sources: the table of inputs", *unsaid(parts)]),
         "Summary of main results": "; ".join(comparison.words),
     }
+
+
+def _from(what: str, source: str) -> str:
+    return f"{what}: {source}" if source else ""
+
+
+def _prices(parts: ModelFile) -> str:
+    known = [each for each in inputs(parts) if each.place.kind == "cost"]
+    years = sorted({price_year(each, parts) for each in known} - {0, parts.price_year})
+    ways = dict.fromkeys(each.entry.conversion for each in known if each.entry.conversion)
+    others = [f"some prices of {', '.join(map(str, years))}"] if years else []
+    return "; ".join(filter(None, [parts.currency, str(parts.price_year or ""), *others, *ways]))
 
 
 def _uncertainty(model: SequenceModel, analysis: Analysis) -> dict[str, str]:
     n = len(analysis.draws.cost)
     spread = model.model.parts.uncertainty
     curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
+    told = any(each.distribution or each.standard_error for each in model.model.parts.parameters)
+    others = ", others as the table of inputs has them" if told else ""
     fitted = "; dependence fitted anew in each draw" if analysis.recalibrated else ""
     threshold = model.model.parts.thresholds[0]
     rank = analysis.draws.ranking(threshold)
@@ -76,7 +93,7 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> dict[str, str]:
         "Characterizing uncertainty": (
             f"{n:,} draws of {len(analysis.varied)} parameters: costs gamma (standard error {100 * spread.costs:g} % "
             f"of the mean), utilities beta ({spread.utilities:g}), probabilities beta "
-            f"({100 * spread.probabilities:g} %); {curves}{fitted}"
+            f"({100 * spread.probabilities:g} %){others}; {curves}{fitted}"
         ),
         "Effect of uncertainty": (
             f"at {threshold:,.0f} a QALY {rank['strategy'].iloc[0]} is best in "

@@ -15,6 +15,7 @@ from parataxis.methods.therapy_sequence.cli_options import (
     Correct,
     CorrectionName,
     CycleCorrection,
+    Dependence,
     DependenceName,
     ModelFile,
     Orders,
@@ -25,6 +26,7 @@ from parataxis.methods.therapy_sequence.cli_options import (
     aligned,
     opened,
     records,
+    upright,
     write_tables,
     written,
 )
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from parataxis.methods.therapy_sequence.psa import Analysis
+    from parataxis.methods.therapy_sequence.sequence import SequenceModel
 
+SHOWN = 8  # rows of a long table on a terminal
 app = typer.Typer(no_args_is_help=True, help="Which drug first? Costs, QALYs and survival of drugs in either order.")
 
 
@@ -63,6 +67,7 @@ def check_command(
     """
     from parataxis.methods.therapy_sequence.checking import check_all
     from parataxis.methods.therapy_sequence.model import Model  # needs no compiler
+    from parataxis.methods.therapy_sequence.sources import unsaid
 
     found = Model.from_file(model, compat.value)
     found = found.with_parts(setting=setting) if setting else found
@@ -77,13 +82,14 @@ def check_command(
         "settings": list(parts.settings),
         "targets": [each.strategy for each in parts.targets],
         "states": list(plans[0].states),
+        "notes": (notes := unsaid(parts)),
     }
     told = (
         f"{parts.name}: {len(parts.drugs)} drugs, {len(plans)} strategies of {plans[0].lines} lines, {parts.cycles} "
         f"cycles of {parts.cycle_days:g} days; settings: {', '.join(parts.settings) or 'none'}\n"
         "nothing is wrong with it"
     )
-    print(json.dumps(facts, indent=1) if as_json else told)
+    print(json.dumps(facts, indent=1) if as_json else "\n".join([told, *(f"note: {each}" for each in notes)]))
 
 
 @app.command("run")
@@ -94,6 +100,7 @@ def run_command(
     correct: Correct = None,
     cycle_correction: CycleCorrection = CorrectionName.none,
     calibrated: Calibrated = False,
+    dependence: Dependence = DependenceName.hazard_ratio,
     orders: Orders = False,
     patients: Annotated[int, typer.Option(min=0, help="Simulate so many besides; 0: the exact engine alone.")] = 0,
     seed: Seed = 0,
@@ -108,22 +115,27 @@ def run_command(
 
     Example: parataxis therapy run model.toml
     """
-    from parataxis.methods.therapy_sequence.workbook import inputs_table
-
-    found = opened(model, setting, compat, correct, cycle_correction, calibrated)
+    found = opened(model, setting, compat, correct, cycle_correction, calibrated, dependence)
     comparison = found.compare(orders=orders)
     simulated = found.simulate(patients, seed, rng.value, orders) if patients else []
     walked = found.compare(simulated) if simulated else None
     if out:
         traces = {f"trace {each}": found.trace(each).reset_index() for each in found.strategies}
         more = {f"patients {each.name}": each.patients() for each in simulated}
-        write_tables(out, {"results": comparison.table, **traces, **more, "inputs": inputs_table(found.model.parts)})
+        times = {"years in each state": found.times(orders)}
+        if walked and walked.pairs is not None:
+            more["pairs"] = walked.pairs
+        write_tables(out, {"results": comparison.table, **times, **traces, **more, **_inputs(found)})
     notes = found.misfits()
     value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words, "notes": notes}
+    value["years"] = records(found.times(orders))
     told = "\n".join([f"{aligned(comparison.table)}\n\n{comparison}", *(f"note: {each}" for each in notes)])
     if walked:
         value["simulated"] = {"results": records(walked.table), "words": walked.words, "note": walked.note}
         told += f"\n\nsimulated\n{aligned(walked.table)}\n\n{walked}"
+        if walked.pairs is not None:
+            value["simulated"]["pairs"] = records(walked.pairs)
+            told += f"\n\nMonte Carlo standard errors, each pair\n{upright(walked.pairs)}"
     if corrections:
         from parataxis.methods.therapy_sequence.corrections import corrections as each_correction
 
@@ -131,6 +143,14 @@ def run_command(
         value["corrections"] = records(table)
         told += f"\n\n{found.strategies[1]} less {found.strategies[0]}, by what is corrected\n{aligned(table)}"
     print(json.dumps(value, indent=1) if as_json else told)
+
+
+def _inputs(model: "SequenceModel") -> dict[str, "pd.DataFrame"]:
+    """For the record of a result: all that the file holds, and where its numbers are from."""
+    from parataxis.methods.therapy_sequence.sources import source_table
+    from parataxis.methods.therapy_sequence.workbook import inputs_table
+
+    return {"inputs": inputs_table(model.model.parts), "sources": source_table(model.model.parts)}
 
 
 @app.command("calibrate")
@@ -182,6 +202,7 @@ def psa_command(
     setting: Setting = None,
     compat: Compat = CompatName.corrected,
     calibrated: Calibrated = False,
+    dependence: Dependence = DependenceName.hazard_ratio,
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate", help="Fit the dependence anew in each draw, to patients drawn again.")
     ] = False,
@@ -200,7 +221,7 @@ def psa_command(
     from parataxis.methods.therapy_sequence.cheers import cheers
     from parataxis.progress import watching
 
-    found = opened(model, setting, compat, calibrated=calibrated)
+    found = opened(model, setting, compat, calibrated=calibrated, dependence=dependence)
     with watching("draws") as tell:
         analysis = found.psa(draws, seed, orders, recalibrate=recalibrate, log=log, tell=tell)
     levels = found.model.parts.thresholds
@@ -208,21 +229,29 @@ def psa_command(
         "ranking": analysis.draws.ranking(levels[0]),
         "acceptability": analysis.draws.acceptability(levels),
         "evpi": analysis.draws.evpi(levels),
+        "evppi": analysis.evppi(levels),
     }
     if out:
-        more = {"draws": analysis.draws.table(), "CHEERS 2022": cheers(found, found.compare(), analysis)}
+        more = {"draws": analysis.draws.table(), "parameters": analysis.values, "pairs": analysis.draws.pairs(levels)}
+        more |= {"CHEERS 2022": cheers(found, found.compare(), analysis)}
         write_tables(out, tables | more)
     notes = [] if recalibrate else found.misfits()
-    value = {"draws": draws, "varied": analysis.varied, "curves": analysis.curves, "notes": notes}
+    value: dict[str, Any] = {"draws": draws, "varied": analysis.varied, "curves": analysis.curves, "notes": notes}
     value |= {name: records(table) for name, table in tables.items()}
     told = [_drawn(analysis, levels[0], tables), *(f"note: {each}" for each in notes)]
     print(json.dumps(value, indent=1) if as_json else "\n".join(told))
 
 
 def _drawn(analysis: "Analysis", threshold: float, tables: dict[str, "pd.DataFrame"]) -> str:
+    from parataxis.methods.therapy_sequence.information import worthwhile
+
     curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
     heads = (f"by net benefit at {threshold:,.0f} a QALY", "probability to be best", "value of perfect information")
-    shown = [f"{head}\n{aligned(table)}" for head, table in zip(heads, tables.values(), strict=True)]
+    shown = [f"{head}\n{aligned(table)}" for head, table in zip(heads, tables.values(), strict=False)]
+    if len(known := worthwhile(tables["evppi"]).head(SHOWN)):
+        shown.append(f"value of knowing one parameter, by regression; the worthiest\n{aligned(known)}")
+    elif len(tables["evppi"]):
+        shown.append("knowing one parameter alone would change no choice, by regression")
     n = len(analysis.draws.cost)
     return "\n\n".join([f"{n:,} draws of {len(analysis.varied)} parameters; {curves}", *shown])
 
@@ -235,20 +264,21 @@ def report_command(
     setting: Setting = None,
     compat: Compat = CompatName.corrected,
     calibrated: Calibrated = False,
+    dependence: Dependence = DependenceName.hazard_ratio,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """One HTML page: results, plane, acceptability, survival over the trials, calibration, CHEERS 2022, inputs.
 
-    Example: parataxis therapy report model.toml --draws 100
+    Example: parataxis therapy report model.toml --draws 50
     """
     from parataxis.methods.therapy_sequence.report import report
     from parataxis.progress import watching
 
-    found = opened(model, setting, compat, calibrated=calibrated)
+    found = opened(model, setting, compat, calibrated=calibrated, dependence=dependence)
     with watching("draws") as tell:
         analysis = found.psa(draws, seed, tell=tell)
-    fitted = [found.calibrate(each.strategy) for each in found.model.parts.targets]
+    fitted = [found.calibrate(each.strategy, dependence.value) for each in found.model.parts.targets]
     written(out, report(found, analysis, fitted))
     words, notes = found.compare().words, found.misfits()
     facts = {"report": str(out), "draws": draws, "words": words, "notes": notes}

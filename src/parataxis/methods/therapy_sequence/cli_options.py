@@ -54,6 +54,7 @@ CycleCorrection = Annotated[CorrectionName, typer.Option(help="Of payoffs at the
 Calibrated = Annotated[
     bool, typer.Option("--calibrated", help="The dependence fitted to each target trial, not the setting's.")
 ]
+Dependence = Annotated[DependenceName, typer.Option(help="What --calibrated fits.")]
 Seed = Annotated[int, typer.Option(min=0, help="What all randomness is drawn from.")]
 Orders = Annotated[bool, typer.Option("--orders", help="Every order of all drugs, not the file's strategies.")]
 Out = Annotated[Path | None, typer.Option(help="Results as .xlsx, or a folder for .csv.", show_default=False)]
@@ -67,6 +68,7 @@ def opened(
     correct: list[str] | None = None,
     cycle_correction: CorrectionName = CorrectionName.none,
     calibrated: bool = False,
+    dependence: DependenceName = DependenceName.hazard_ratio,
 ) -> "SequenceModel":
     """The model as the options ask for it."""
     from dataclasses import replace
@@ -76,7 +78,7 @@ def opened(
 
     behaviour = COMPAT[compat.value].but(*(correct or []))
     found = SequenceModel.from_file(path, replace(behaviour, cycle_correction=cycle_correction.value), setting)
-    return found.calibrated() if calibrated else found
+    return found.calibrated(dependence.value) if calibrated else found
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -107,6 +109,19 @@ def aligned(table: "pd.DataFrame") -> str:
         ).rstrip()
         for row in rows
     )
+
+
+def upright(table: "pd.DataFrame") -> str:
+    """A wide table, a line a figure: each error beside what it is of."""
+    rows = []
+    for row in table.to_dict("records"):
+        rows.append(f"{row['strategy']} less {row['against']}")
+        for name, value in row.items():
+            error = row.get(f"{name}_error")
+            if error is not None and value == value:
+                digits = 4 if name == "d_qaly" else 0
+                rows.append(f"  {name}  {value:,.{digits}f}, s.e. {error:,.{digits}f}")
+    return "\n".join(rows)
 
 
 def written(path: Path, content: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from parataxis.errors import BadInput
 
@@ -38,21 +38,33 @@ class Folder:
 
     def column(self, file: str, column: str) -> Float[np.ndarray, " row"]:
         """One column of numbers."""
-        table = self.table(file)
-        if column not in table:
-            raise BadInput(f"{file}: no column {column!r}; there: {', '.join(map(str, table.columns))}")
-        try:
-            return table[column].to_numpy(float)
-        except ValueError:
-            raise BadInput(f"{file}: column {column!r} is not of numbers") from None
+        return _numbers(self.table(file), file, column)
 
     def by_cycle(self, file: str, column: str) -> Float[np.ndarray, " cycle"]:
-        """A column whose first row is cycle 1; a column `cycle`, if there is one, must say so."""
+        """A column, a row a cycle: by the column `cycle`, if there is one, else the first row is cycle 1."""
         table = self.table(file)
-        values = self.column(file, column)
-        if "cycle" in table and not np.array_equal(table["cycle"], np.arange(1, len(table) + 1)):
-            place = int(np.argmax(table["cycle"].to_numpy() != np.arange(1, len(table) + 1)))
-            raise BadInput(
-                f"{file}:{place + 2}: cycle={table['cycle'].iloc[place]}: expected {place + 1}, a row a cycle"
-            )
-        return values
+        return _numbers(table, file, column)[places_by_cycle(table, f"{file}:")]
+
+
+def _numbers(table: pd.DataFrame, file: str, column: str) -> Float[np.ndarray, " row"]:
+    if column not in table:
+        raise BadInput(f"{file}: no column {column!r}; there: {', '.join(map(str, table.columns))}")
+    try:
+        return table[column].to_numpy(float)
+    except ValueError:
+        raise BadInput(f"{file}: column {column!r} is not of numbers") from None
+
+
+def places_by_cycle(table: pd.DataFrame, where: str) -> Int[np.ndarray, " cycle"]:
+    """Where the row of cycle 1, 2, ... stands. BadInput unless the column `cycle` has each of them once; where: what
+    stands before the number of the row in a message.
+    """
+    if "cycle" not in table:
+        return np.arange(len(table))
+    labels = pd.to_numeric(table["cycle"], errors="coerce").to_numpy(float)
+    wrong = ~np.isin(labels, np.arange(1, len(table) + 1)) | pd.Series(labels).duplicated().to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        told = f"{where}{row + 2}: cycle={table['cycle'].iloc[row]}"
+        raise BadInput(f"{told}: expected each of 1 to {len(table)} once, a row a cycle")
+    return np.argsort(labels)

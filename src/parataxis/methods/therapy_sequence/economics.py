@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,35 @@ def in_words(name: str, other: str, d_cost: float, d_qaly: float, currency: str 
     )
 
 
+def pairs(
+    names: Sequence[str],
+    cost: Float[np.ndarray, "row strategy"],
+    qaly: Float[np.ndarray, "row strategy"],
+    thresholds: Sequence[float],
+) -> pd.DataFrame:
+    """Each pair of strategies, a later one less an earlier one, with Monte Carlo standard errors over rows (patients,
+    or draws) that both share: d_cost, d_qaly, icer (NaN where one dominates; its error by the delta method) and the
+    difference in net benefit at each threshold, `d_nmb_...`.
+    """
+    rows = []
+    for first, second in combinations(range(len(names)), 2):
+        c, q = cost[:, second] - cost[:, first], qaly[:, second] - qaly[:, first]
+        row: dict[str, Any] = {"strategy": names[second], "against": names[first]}
+        row |= {"d_cost": c.mean(), "d_cost_error": _error(c), "d_qaly": q.mean(), "d_qaly_error": _error(q)}
+        trades = c.mean() * q.mean() > 0
+        ratio = c.mean() / q.mean() if trades else np.nan
+        row |= {"icer": ratio, "icer_error": _error(c - ratio * q) / abs(q.mean()) if trades else np.nan}
+        for threshold in thresholds:
+            benefit = threshold * q - c
+            row |= {f"d_nmb_{threshold:g}": benefit.mean(), f"d_nmb_{threshold:g}_error": _error(benefit)}
+        rows.append({key: value if isinstance(value, str) else float(value) for key, value in row.items()})
+    return pd.DataFrame(rows)
+
+
+def _error(values: Float[np.ndarray, " row"]) -> Any:
+    return values.std(ddof=1) / np.sqrt(len(values))
+
+
 @dataclass(frozen=True)
 class Draws:
     """Costs and QALYs of each strategy in each draw of a sensitivity analysis: what all its figures come from."""
@@ -129,6 +159,10 @@ class Draws:
         return pd.DataFrame(
             {"d_qaly": self.qaly[:, one] - self.qaly[:, other], "d_cost": self.cost[:, one] - self.cost[:, other]}
         )
+
+    def pairs(self, thresholds: Sequence[float]) -> pd.DataFrame:
+        """As `pairs`, over draws."""
+        return pairs(self.names, self.cost, self.qaly, thresholds)
 
     def ranking(self, threshold: float) -> pd.DataFrame:
         """Strategies by falling mean net benefit, with its standard deviation and the probability to be best."""

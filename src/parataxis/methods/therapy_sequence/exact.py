@@ -12,13 +12,13 @@ from parataxis.methods.therapy_sequence.plan import Payoffs, Plan
 
 @dataclass(frozen=True)
 class Occupancy:
-    """Expected shares of patients: in each line by time and cycles since it began, and after all lines by time.
+    """Expected shares of patients: in each line, and after all lines, by time and cycles since then.
 
     Payoffs are not part of it: for other costs and utilities only `cost` and `qaly` need be asked again.
     """
 
     lines: Float[np.ndarray, "line time age"]
-    after: Float[np.ndarray, " time"]
+    after: Float[np.ndarray, "time age"]
     on: Float[np.ndarray, "line age"]
     adverse: Float[np.ndarray, "line age since"]
     stopped: Float[np.ndarray, "line age since"]
@@ -37,7 +37,7 @@ class Occupancy:
     @property
     def dead(self) -> Float[np.ndarray, " time"]:
         """Share at time 0, 1, ..."""
-        return 1 - self.lines.sum((0, 2)) - self.after
+        return 1 - self.lines.sum((0, 2)) - self.after.sum(1)
 
     def trace(self, plan: Plan) -> pd.DataFrame:
         """Share in each state at time 0, 1, ...; a column a state."""
@@ -45,12 +45,14 @@ class Occupancy:
         for line in range(plan.lines):
             kinds = (self.on[line], self.adverse[line].sum(1), self.stopped[line].sum(1))
             columns += [self.lines[line] @ each for each in kinds]
-        table = np.column_stack([*columns, self.after, self.dead])
+        table = np.column_stack([*columns, self.after.sum(1), self.dead])
         return pd.DataFrame(table, columns=list(plan.states), index=pd.RangeIndex(len(table), name="cycle"))
 
-    def total(self, payoffs: tuple[Payoffs, ...], after: float, weights: Float[np.ndarray, " time"]) -> float:
-        """Expected sum over time."""
-        found = self.after @ weights * after
+    def total(
+        self, payoffs: tuple[Payoffs, ...], after: Float[np.ndarray, " time"], weights: Float[np.ndarray, " time"]
+    ) -> float:
+        """Expected sum over time. after: a cycle's payoff after all lines, by cycles since."""
+        found = weights @ self.after @ after
         for line, each in enumerate(payoffs):
             by_age = self.on[line] * each.on + self.adverse[line] @ each.adverse + self.stopped[line] @ each.stopped
             found += weights @ self.lines[line] @ by_age

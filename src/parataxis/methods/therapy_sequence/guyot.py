@@ -18,6 +18,7 @@ from parataxis.methods.therapy_sequence.curves import KMCurve
 
 ITERATIONS = 100  # of deaths and censored in turn; real curves need 2 to 10
 APART = 3.0  # a table whose last time is so many times the curve's, or the reverse, is in another unit
+AFTER = 1.5  # numbers at risk so far after the curve's end, in its length: a piece of the curve was not clicked
 UNITS = {"years and days": 365.25, "weeks and days": 7, "months and days": 30.4375, "years and months": 12}
 UNITS |= {"months and weeks": 4.348, "years and weeks": 52.18}
 SLACK = 0.1  # how far a reported number of events may be off; 3 events are always allowed
@@ -183,7 +184,15 @@ def _checked(curve: KMCurve, at_risk: Table) -> tuple[list[float], list[int]]:
         raise BadInput("at_risk[0]: n=0: nobody is at risk at time 0; expected the size of the arm")
     zero = int(np.argmax(number == 0)) if (number == 0).any() else len(number)
     time, number = time[: zero + 1], number[: zero + 1]
-    _same_unit(float(curve.time[-1]), float(time[-1]) if len(time) > 1 else None, curve.source)
+    end = float(curve.time[-1])
+    _same_unit(end, float(time[-1]) if len(time) > 1 else None, curve.source)
+    if number[-1] and time[-1] > AFTER * end:
+        raise BadInput(
+            f"{curve.source}: the curve ends at time {end:g}, {np.sum(time > end)} numbers at risk stand after it, the "
+            f"last at {time[-1]:g}: click the curve on to its end, or leave these rows out"
+        )
+    if not number[-1] and len(time) > 1 and time[-2] < end:
+        time = np.r_[time[:-1], min(time[-1], np.nextafter(end, np.inf))]  # whoever was left, left by the curve's end
     return time.tolist(), number.astype(int).tolist()
 
 
@@ -192,7 +201,8 @@ def _same_unit(curve: float, table: float | None, source: str) -> None:
     if ratio > APART:
         near = [name for name, each in UNITS.items() if each / 2 < ratio < 1.5 * each]
         units = f" ({' or '.join(near)}?)" if near else ""
+        click = ", or click the curve on to its end" if table and table > curve else ""
         raise BadInput(
             f"{source}: the curve ends at time {curve:g}, the numbers at risk at {table:g}: expected one unit{units}; "
-            "give both in the same"
+            f"give both in the same{click}"
         )

@@ -68,20 +68,21 @@ def through_lines(entering, held, progress, die, skip):  # type: ignore[no-untyp
 
 @compiled
 def beyond_lines(entering, after, die):  # type: ignore[no-untyped-def]
-    """Carry those who are past all lines to the end; `after` is added to."""
+    """Carry those who are past all lines to the end; `after` [time, cycles since] is added to."""
     cycles = len(after) - 1
     for begun in range(cycles + 1):
         mass = entering[begun]
         if mass > 0:
-            after[begun] += mass
+            after[begun, 0] += mass
             for k in range(cycles - begun):
                 mass *= 1 - die[k]
-                after[begun + k + 1] += mass
+                after[begun + k + 1, k + 1] += mass
 
 
 @compiled
 def occupancies(progress, die, progress_later, die_later, die_after, skip):  # type: ignore[no-untyped-def]
-    """Share of patients in line j at time t, r cycles after entering it [j, t, r], and after all lines [t].
+    """Share of patients in line j at time t, r cycles after entering it [j, t, r], and after all lines [t, r]
+    likewise.
 
     progress, die [cycle]: of the first line. progress_later, die_later [line - 1, leaving, cycle], die_after [leaving,
     cycle]: by the cycle of leaving the first line. skip [line]: of those who progress, straight past all lines; 1 in
@@ -89,7 +90,7 @@ def occupancies(progress, die, progress_later, die_later, die_after, skip):  # t
     """
     cycles, lines = len(progress), len(skip)
     held = np.zeros((lines, cycles + 1, cycles + 1))
-    after = np.zeros(cycles + 1)
+    after = np.zeros((cycles + 1, cycles + 1))
     first = 1.0
     for left in range(cycles):
         held[0, left, left] = first

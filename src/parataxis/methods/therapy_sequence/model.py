@@ -14,21 +14,24 @@ from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.behaviour import COMPAT, CORRECTED, Behaviour
 from parataxis.methods.therapy_sequence.curve_files import Folder
 from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence, HazardRatio, Tables
+from parataxis.methods.therapy_sequence.inputs import inputs
 from parataxis.methods.therapy_sequence.parts import (
     Curve,
     Discount,
     Drug,
+    Entry,
     Extensive,
     Line,
     Strategy,
     Target,
     Uncertainty,
+    paid,
 )
 from parataxis.methods.therapy_sequence.plan import Payoffs, Plan, cycle_weights
 from parataxis.methods.therapy_sequence.reading import build
 from parataxis.methods.therapy_sequence.tables import TransitionTable, check_incidence, incidence_of
 
-KEYS = {"drug": "drugs", "line": "lines", "strategy": "strategies", "target": "targets"}
+KEYS = {"drug": "drugs", "line": "lines", "strategy": "strategies", "target": "targets", "parameter": "parameters"}
 EVERY = "every"  # in a setting: all strategies
 DAYS = 365.0
 AFTER = ("", 0)  # among the tables of drugs and lines: after all lines
@@ -61,6 +64,7 @@ class ModelFile:
     settings: dict[str, Any] = field(default_factory=dict)
     targets: tuple[Target, ...] = ()
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    parameters: tuple[Entry, ...] = ()
 
     def __post_init__(self) -> None:
         if self.cycles < 1:
@@ -80,6 +84,16 @@ class ModelFile:
         for target in self.targets:
             if target.strategy not in [each.name for each in self.strategies]:
                 raise ValueError(f"target: strategy={target.strategy!r} is unknown")
+        self._check_own()
+        if self.parameters:
+            inputs(self)
+
+    def _check_own(self) -> None:
+        orders = permutations([drug.id for drug in self.drugs])
+        known = [each.name for each in self.strategies] or [" then ".join(order) for order in orders]
+        for own in self.extensive.own:
+            if own.strategy not in known:
+                raise ValueError(f"extensive.own: strategy={own.strategy!r} is unknown; known: {', '.join(known)}")
 
     def _check_names(self) -> None:
         for kind, names in (
@@ -189,8 +203,7 @@ class Model:
         table = self.parts.settings[name]
         if not isinstance(table, dict):
             raise BadInput(f"setting {name!r}: {table!r}: expected a table of strategies, or of {EVERY!r}")
-        alike = [each.name for each in self.parts.strategies if " then ".join(each.drugs) == strategy]
-        found = next((table[each] for each in (strategy, *alike, EVERY) if each in table), None)
+        found = next((table[each] for each in (*self._alike(strategy), EVERY) if each in table), None)
         if found is None:
             raise BadInput(f"setting {name!r} says nothing of strategy {strategy!r}; add it, or {EVERY!r}")
         known = {("hazard_ratio", "until"): HazardRatio, ("clayton",): Clayton}
@@ -198,6 +211,10 @@ class Model:
             if isinstance(found, dict) and sorted(found) == sorted(keys) and all(map(_is_number, found.values())):
                 return kind(*(float(found[key]) for key in keys))
         raise BadInput(f"setting {name!r}: {found!r}: expected {{hazard_ratio, until}} or {{clayton}}, numbers each")
+
+    def _alike(self, strategy: str) -> list[str]:
+        """Its name, and that which the file has for an order of drugs that is named after them."""
+        return [strategy, *(each.name for each in self.parts.strategies if " then ".join(each.drugs) == strategy)]
 
     # -- made ready --------------------------------------------------------------------------------------------------
 
@@ -276,12 +293,13 @@ class Model:
             **_later(later, depends.tables(self.after, first)[1]),
             weights_cost=self._weights(self.parts.discount.costs),
             weights_qaly=self._weights(self.parts.discount.qalys) * self.cycle_years,
-            **self._payoffs(chosen.drugs),
+            **self._payoffs(chosen.name, chosen.drugs),
         )
 
-    def _payoffs(self, drugs: Sequence[str]) -> dict[str, Any]:
+    def _payoffs(self, name: str, drugs: Sequence[str]) -> dict[str, Any]:
         """The fields of a plan that no curve has a part in."""
         cycles = self.parts.cycles
+        after = self.parts.extensive.of(*self._alike(name))
         lines = [self.line(drug, place) for place, drug in enumerate(drugs)]
         own = self.behaviour.adverse_event_arm
         bill = lines if own else [self.line(drugs[0], place) for place in range(len(lines))]
@@ -291,13 +309,13 @@ class Model:
             "adverse": np.stack([each.adverse_event.by_cycle(cycles) for each in lines]),
             "costs": tuple(self._costs(line, billed) for line, billed in zip(lines, bill, strict=True)),
             "utilities": tuple(self._utilities(line) for line in lines),
-            "after_cost": self.parts.extensive.cost,
-            "after_utility": self.parts.extensive.utility,
+            "after_cost": paid(after.cost_cycles, after.cost, cycles + 1),
+            "after_utility": paid(after.utility_cycles, after.utility, cycles + 1),
         }
 
     def repaid(self, plan: Plan) -> Plan:
         """A plan of another model that differs in prices, utilities, stopping and adverse events: with this one's."""
-        return replace(plan, **self._payoffs(plan.drugs))
+        return replace(plan, **self._payoffs(plan.name, plan.drugs))
 
     def depending(self, plan: Plan, dependence: Dependence) -> Plan:
         """A plan of this model under another dependence."""
@@ -330,7 +348,8 @@ class Model:
             ill[0] = event.cost_first
         on = line.cost_always + line.cost
         base = on if self.behaviour.billed_once else line.cost_always
-        return Payoffs(on, base + ill, np.full(n, line.cost_always + line.cost_stopped))
+        on_drug = line.cost_always + paid(line.cost_cycles, line.cost, n)
+        return Payoffs(on_drug, base + ill, np.full(n, line.cost_always + line.cost_stopped))
 
     def _utilities(self, line: Line) -> Payoffs:
         event, n = line.adverse_event, self.parts.cycles + 1
@@ -344,7 +363,7 @@ class Model:
             off[: len(since)] -= gap * (line.recovery - since) / max(line.recovery, 1)
         elif line.recovery:
             off -= gap
-        return Payoffs(line.utility, ill, off)
+        return Payoffs(paid(line.utility_cycles, line.utility, n), ill, off)
 
 
 def _padded(values: Float[np.ndarray, " known"], cycles: int) -> Float[np.ndarray, " cycle"]:

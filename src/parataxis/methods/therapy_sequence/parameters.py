@@ -1,25 +1,24 @@
 """The uncertain numbers of a model, each with its distribution; a model with other numbers in their place."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from parataxis.errors import BadInput
+from parataxis.methods.therapy_sequence.inputs import Path, Place, inputs
 from parataxis.methods.therapy_sequence.model import ModelFile
 from parataxis.methods.therapy_sequence.parts import Schedule
 
-Path = tuple[str | int, ...]
-COSTS = ("cost", "cost_stopped", "cost_always", "cost_first")
 LEAF = ""  # in a tree of changes: the number itself, or the factor of a schedule
-UTILITIES = ("utility", "utility_stopped", "utility_first")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """paths: where it stands; what is one number of the world may stand in several places. kind: cost (gamma), utility
-    or probability (beta). sd: 0 holds it fixed.
+    """paths: where it stands; what is one number of the world may stand in several places. kind: cost, utility or
+    probability. distribution: gamma, lognormal, beta or uniform, with this mean and standard deviation.
     """
 
     name: str
@@ -27,79 +26,80 @@ class Parameter:
     kind: str
     mean: float
     sd: float
+    distribution: str
 
     def shapes(self) -> tuple[float, float]:
-        """Gamma: shape and scale. Beta: its two shapes."""
-        if self.kind == "cost":
+        """Gamma: shape and scale. Lognormal: mean and standard deviation of the logarithm. Beta: its two shapes.
+        Uniform: its ends.
+        """
+        if self.distribution == "gamma":
             shape = (self.mean / self.sd) ** 2
             return shape, self.mean / shape
+        if self.distribution == "lognormal":
+            variance = math.log1p((self.sd / self.mean) ** 2)
+            return math.log(self.mean) - variance / 2, math.sqrt(variance)
+        if self.distribution == "uniform":
+            half = math.sqrt(3) * self.sd
+            if half > self.mean or (self.kind != "cost" and self.mean + half > 1):
+                raise self._impossible()
+            return self.mean - half, self.mean + half
         spread = self.mean * (1 - self.mean) / self.sd**2 - 1
         if spread <= 0:
-            raise BadInput(
-                f"{self.name}: mean={self.mean:g}, standard error={self.sd:g}: no beta distribution has these; "
-                "expected a smaller standard error in [uncertainty]"
-            )
+            raise self._impossible()
         return self.mean * spread, (1 - self.mean) * spread
+
+    def _impossible(self) -> BadInput:
+        return BadInput(
+            f"{self.name}: mean={self.mean:g}, standard error={self.sd:g}: no {self.distribution} distribution has "
+            "these; expected a smaller standard error, in [uncertainty] or its [[parameter]]"
+        )
 
     def draw(self, rng: np.random.Generator) -> float:
         """One value."""
-        return float(rng.gamma(*self.shapes()) if self.kind == "cost" else rng.beta(*self.shapes()))
+        return float(getattr(rng, self.distribution)(*self.shapes()))
 
     def quantile(self, share: float) -> float:
         """Below which this share of values lies."""
         from scipy import stats
 
         one, other = self.shapes()
-        found = stats.gamma.ppf(share, one, scale=other) if self.kind == "cost" else stats.beta.ppf(share, one, other)
-        return float(found)
+        known = {
+            "gamma": lambda: stats.gamma.ppf(share, one, scale=other),
+            "lognormal": lambda: stats.lognorm.ppf(share, other, scale=math.exp(one)),
+            "beta": lambda: stats.beta.ppf(share, one, other),
+            "uniform": lambda: one + share * (other - one),
+        }
+        return float(known[self.distribution]())
 
 
 def parameters(parts: ModelFile) -> list[Parameter]:
     """Those that vary. Equal costs of a drug in several lines, and equal utilities in one line, are one parameter: they
     are one price, and one way to feel.
     """
-    found: dict[tuple[Any, ...], list[Any]] = {}
-    for key, name, path, kind, mean, sd in _places(parts):
-        if sd > 0 and mean > 0 and (kind == "cost" or mean < 1):
-            group = found.setdefault((*key, mean), [[], [], kind, mean, sd])
-            group[0].append(name)
-            group[1].append(path)
-    return [Parameter(_name(names), tuple(paths), kind, mean, sd) for names, paths, kind, mean, sd in found.values()]
+    found: dict[tuple[Any, ...], list[Place]] = {}
+    for each in inputs(parts):
+        if each.sd > 0:
+            place = each.place
+            found.setdefault((*place.group, place.value, each.sd, each.distribution), []).append(place)
+    names = [_name(places) for places in found.values()]
+    return [
+        Parameter(
+            name if names.count(name) == 1 else f"{name} ({mean:g}, s.e. {sd:g})",
+            tuple(each.path for each in places),
+            places[0].kind,
+            mean,
+            sd,
+            distribution,
+        )
+        for name, ((*_, mean, sd, distribution), places) in zip(names, found.items(), strict=True)
+    ]
 
 
-def _name(names: list[str]) -> str:
+def _name(places: list[Place]) -> str:
     """Of one number that stands in several places: two of them, and how many more."""
-    first = sorted(set(names))
+    first = sorted({each.name for each in places})
     more = f" = {len(first) - 2} more" if len(first) > 2 else ""
     return " = ".join(first[:2]) + more
-
-
-def _places(parts: ModelFile) -> Iterator[tuple[tuple[Any, ...], str, Path, str, float, float]]:
-    spread = parts.uncertainty
-    cost, utility = parts.extensive.cost, parts.extensive.utility
-    yield ("extensive cost",), "cost after all lines", ("extensive", "cost"), "cost", cost, spread.costs * cost
-    yield ("extensive",), "utility after all lines", ("extensive", "utility"), "utility", utility, spread.utilities
-    for d, drug in enumerate(parts.drugs):
-        for n, line in enumerate(drug.lines):
-            at: Path = ("drugs", d, "lines", n)
-            for part, place, word in (
-                (line, at, ""),
-                (line.adverse_event, (*at, "adverse_event"), f" {line.adverse_event.name}"),
-            ):
-                for field in (each for each in COSTS if getattr(part, each, None)):
-                    mean = getattr(part, field)
-                    whose = "any drug" if field == "cost_always" else drug.id
-                    key = ("cost", whose, word, field)
-                    name = f"{whose}{word}: {field}"
-                    yield key, name, (*place, field), "cost", mean, spread.costs * mean
-                for field in (each for each in UTILITIES if getattr(part, each, None)):
-                    name = f"{drug.id}{word}, line {n + 1}: {field}"
-                    yield ("utility", n), name, (*place, field), "utility", getattr(part, field), spread.utilities
-            for schedule, field in ((line.stop, "stop"), (line.adverse_event, "adverse_event")):
-                mean = sum(schedule.begin())
-                if 0 < mean < 1:
-                    name = f"{drug.id}, line {n + 1}: {field.replace('_', ' ')} probability"
-                    yield (field, d, n), name, (*at, field), "probability", mean, spread.probabilities * mean
 
 
 def with_values(parts: ModelFile, values: Mapping[Parameter, float]) -> ModelFile:

@@ -25,6 +25,19 @@ def share(part: Any, *names: str) -> None:
             raise ValueError(f"{name}={getattr(part, name)}: expected 0 to 1")
 
 
+def by_cycle(part: Any) -> None:
+    """ValueError unless cost_cycles are numbers from 0, and utility_cycles shares."""
+    if bad := [each for each in part.cost_cycles if not 0 <= each < math.inf]:
+        raise ValueError(f"cost_cycles={bad[0]}: expected numbers from 0")
+    if bad := [each for each in part.utility_cycles if not 0 <= each <= 1]:
+        raise ValueError(f"utility_cycles={bad[0]}: expected 0 to 1")
+
+
+def paid(first: tuple[float, ...], later: float, times: int) -> Float[np.ndarray, " time"]:
+    """A payoff by cycle: its first ones, then always the same."""
+    return np.array([*first[:times], *[later] * (times - len(first))])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Curve:
     """One cause's curve by cycle: a column of a CSV file, or the values themselves.
@@ -123,16 +136,19 @@ class PatientFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A drug in one line. cost, utility: a cycle on it. cost_always: whatever the patient's state in this line.
+    """A drug in one line. cost, utility: a cycle on it. cost_cycles, utility_cycles: in the first cycles of the line,
+    instead (an adverse event's cycles bill `cost`). cost_always: whatever the patient's state in this line.
     recovery: cycles over which the utility climbs from `utility` to `utility_stopped`. skip: share of those who
     progress that goes past all further lines. deaths_of: the drug whose deaths in this line are taken instead.
     patients: for sensitivity analysis; without, the curves are held fixed.
     """
 
     cost: float
+    cost_cycles: tuple[float, ...] = ()
     cost_stopped: float = 0.0
     cost_always: float = 0.0
     utility: float
+    utility_cycles: tuple[float, ...] = ()
     utility_stopped: float
     recovery: int = 0
     skip: float = 0.0
@@ -146,6 +162,7 @@ class Line:
     def __post_init__(self) -> None:
         nonnegative(self, "cost", "cost_stopped", "cost_always", "recovery")
         share(self, "utility", "utility_stopped", "skip")
+        by_cycle(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,16 +175,42 @@ class Drug:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Extensive:
-    """The state after all lines: its payoffs a cycle, and deaths by cycles since it was entered."""
+class Own:
+    """Payoffs after all lines of one strategy, where they are others than those of all."""
 
+    strategy: str
     cost: float
+    cost_cycles: tuple[float, ...] = ()
     utility: float
-    death: Curve
+    utility_cycles: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         nonnegative(self, "cost")
         share(self, "utility")
+        by_cycle(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extensive:
+    """The state after all lines: its payoffs a cycle, and deaths by cycles since it was entered. cost_cycles,
+    utility_cycles: in the first cycles, instead. own: of single strategies.
+    """
+
+    cost: float
+    cost_cycles: tuple[float, ...] = ()
+    utility: float
+    utility_cycles: tuple[float, ...] = ()
+    death: Curve
+    own: tuple[Own, ...] = ()
+
+    def __post_init__(self) -> None:
+        nonnegative(self, "cost")
+        share(self, "utility")
+        by_cycle(self)
+
+    def of(self, *names: str) -> "Extensive | Own":
+        """What a strategy of one of these names pays and feels."""
+        return next((each for each in self.own if each.strategy in names), self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,3 +266,28 @@ class Uncertainty:
 
     def __post_init__(self) -> None:
         nonnegative(self, "costs", "utilities", "probabilities")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What is told of inputs: how unsure they are, and where their numbers are from.
+
+    what: the keys that they have in the file: "cost", "adverse_event.utility", "stop", "progression",
+    "extensive.cost", ... drug, line (from 1): only there; "" and 0: everywhere. distribution: instead of the kind's
+    own (`inputs.DISTRIBUTIONS`); standard_error: in the number's unit, instead of what [uncertainty] says. price_year:
+    of a cost's price; conversion: how it was brought there, or to the model's currency.
+    """
+
+    what: tuple[str, ...]
+    drug: str = ""
+    line: int = 0
+    distribution: str = ""
+    standard_error: float = 0.0
+    source: str = ""
+    price_year: int = 0
+    conversion: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.what:
+            raise ValueError("what=[]: expected at least one key of an input")
+        nonnegative(self, "standard_error", "line", "price_year")

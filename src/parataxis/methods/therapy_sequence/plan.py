@@ -8,9 +8,9 @@ from jaxtyping import Float
 
 @dataclass(frozen=True)
 class Payoffs:
-    """Of one line, a cycle each: on the drug; with an adverse event, or stopped, since s = 1, 2, ... cycles."""
+    """Of one line, a cycle each: in cycle 1, 2, ... on the drug, with an adverse event, or stopped."""
 
-    on: float
+    on: Float[np.ndarray, " time"]
     adverse: Float[np.ndarray, " time"]
     stopped: Float[np.ndarray, " time"]
 
@@ -22,7 +22,8 @@ class Plan:
     progression, death: of the first line. progression_later, death_later, death_after: of the later lines and after
     all lines, by the cycle in which the first line was left. skip: of those who progress out of a line, the share that
     goes past all lines. stop, adverse: of those who neither progress nor die, by cycles since the line began; stopping
-    is asked first. costs, utilities: of each line; the two of `after`: after all lines.
+    is asked first. costs, utilities: of each line; the two of `after`: in cycle 1, 2, ...
+    after all lines.
     weights_cost, weights_qaly: discount and cycle correction, for QALYs also the years of a cycle.
     """
 
@@ -38,8 +39,8 @@ class Plan:
     adverse: Float[np.ndarray, "line cycle"]
     costs: tuple[Payoffs, ...]
     utilities: tuple[Payoffs, ...]
-    after_cost: float
-    after_utility: float
+    after_cost: Float[np.ndarray, " time"]
+    after_utility: Float[np.ndarray, " time"]
     weights_cost: Float[np.ndarray, " time"]
     weights_qaly: Float[np.ndarray, " time"]
 

@@ -7,6 +7,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 
 from parataxis.errors import BadInput
 from parataxis.files import JsonLines
@@ -15,6 +16,7 @@ from parataxis.methods.therapy_sequence.calibrate import calibrate, deaths, read
 from parataxis.methods.therapy_sequence.dependence import Clayton, Dependence
 from parataxis.methods.therapy_sequence.economics import Draws
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
+from parataxis.methods.therapy_sequence.information import evppi
 from parataxis.methods.therapy_sequence.model import AFTER, Model
 from parataxis.methods.therapy_sequence.parameters import Parameter, parameters, with_values
 from parataxis.methods.therapy_sequence.parts import Strategy
@@ -26,12 +28,21 @@ Trial = tuple[Any, Any, int]  # time in cycles, event, cycles to be matched
 
 @dataclass(frozen=True)
 class Analysis:
-    """draws; which numbers varied, and whether curves and dependence did."""
+    """draws; values: of the parameters that varied, a row a draw; curves, recalibrated: whether these varied."""
 
     draws: Draws
-    varied: tuple[str, ...]
+    values: pd.DataFrame
     curves: tuple[str, ...]
     recalibrated: bool
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(map(str, self.values))
+
+    def evppi(self, thresholds: Sequence[float]) -> pd.DataFrame:
+        """What knowing each of them would be worth (`information.evppi`)."""
+        return evppi(self.draws, self.values, thresholds)
 
 
 def psa(
@@ -72,9 +83,10 @@ def psa(
     table = np.array([done[place] for place in range(n)])
     names = tuple(each.name for each in chosen)
     draws = Draws(names, np.ascontiguousarray(table[:, :, 0]), np.ascontiguousarray(table[:, :, 1]))
-    varied = tuple(each.name for each in study.known)
+    drawn = [list(study.values(place).values()) for place in range(n)]
+    values = pd.DataFrame(drawn, columns=[each.name for each in study.known])
     curves = tuple(f"{drug}, line {line + 1}" for drug, line in study.patients)
-    return Analysis(draws, varied, curves, recalibrate)
+    return Analysis(draws, values, curves, recalibrate)
 
 
 def _kept(log: Path, asked: Any) -> dict[int, Any]:
@@ -140,11 +152,14 @@ class _Study:
             "trials": {name: [len(time), float(np.sum(time))] for name, (time, *_) in self.targets.items()},
         }
 
+    def values(self, place: int) -> dict[Parameter, float]:
+        """Of every parameter in a draw."""
+        rng = _stream(self.seed, place)
+        return {each: each.draw(rng) for each in self.known}
+
     def draw(self, place: int) -> list[list[float]]:
         """Cost and QALYs of each strategy."""
-        rng = _stream(self.seed, place)
-        values = {each: each.draw(rng) for each in self.known}
-        model = self.model.with_parts(**changed_parts(self.model, values))
+        model = self.model.with_parts(**changed_parts(self.model, self.values(place)))
         model.tables |= self.tables
         for (drug, line), patients in self.patients.items():
             drawn = patients.drawn(_stream(self.seed, place, drug, line))

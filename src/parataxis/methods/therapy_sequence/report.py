@@ -12,11 +12,15 @@ from parataxis.methods.therapy_sequence.behaviour import CORRECTED
 from parataxis.methods.therapy_sequence.calibrate import Calibration
 from parataxis.methods.therapy_sequence.cheers import BLANK, cheers
 from parataxis.methods.therapy_sequence.exact import Occupancy
+from parataxis.methods.therapy_sequence.information import worthwhile
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.psa import Analysis
 from parataxis.methods.therapy_sequence.sequence import SequenceModel
+from parataxis.methods.therapy_sequence.sources import source_table, unsaid
 from parataxis.page import page
 
+WORTHIEST = 10  # parameters of which it is told what knowing them is worth
+SOURCE = "regression on the draws (Strong, Oakley and Brennan 2014), natural cubic splines"
 THRESHOLDS = 61  # points of a curve over the willingness to pay
 
 
@@ -56,7 +60,8 @@ def _results(model: SequenceModel, table: pd.DataFrame) -> str:
     caption = (
         f"Expectations a patient, without Monte Carlo. Costs in {model.model.parts.currency or 'the file’s unit'}."
     )
-    return "<h2>Results</h2>" + _table(shown, caption)
+    years = _table(model.times(), "Years a patient spends in each state, not discounted.")
+    return "<h2>Results</h2>" + _table(shown, caption) + years
 
 
 def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
@@ -90,11 +95,28 @@ def _uncertainty(model: SequenceModel, analysis: Analysis) -> str:
     body.append(
         _table(draws.ranking(parts.thresholds[0]), f"Ranked by net benefit at {parts.thresholds[0]:,.0f} a QALY.")
     )
+    if len(draws.names) > 1:
+        body.append(_worth(analysis.evppi(parts.thresholds)))
     if len(draws.names) > 1 and parameters(parts):
         threshold, pair = parts.thresholds[0], f"{draws.names[1]} less {draws.names[0]}"
         table = model.tornado(draws.names[1], draws.names[0])
         body.append(_figure(plots.tornado(table, threshold, pair, parts.currency), "One number at a time."))
     return "".join(body)
+
+
+def _worth(table: pd.DataFrame) -> str:
+    """Of the parameters that are worth knowing."""
+    known = worthwhile(table).head(WORTHIEST)
+    if not len(known):
+        return f"<p>Knowing one parameter alone would change no choice ({SOURCE}).</p>" if len(table) else ""
+    shown = known.rename(columns=lambda name: _worth_head(str(name)))
+    return _table(shown, f"What knowing one parameter would be worth a patient: {SOURCE}.")
+
+
+def _worth_head(name: str) -> str:
+    kind, _, threshold = name.partition("_")
+    words = {"evppi": "EVPPI", "error": "its s.e."}
+    return f"{words[kind]} at {float(threshold):,.0f}" if threshold else name
 
 
 def _survival(model: SequenceModel, calibrations: Sequence[Calibration]) -> str:
@@ -125,12 +147,10 @@ def _calibration(found: Calibration) -> str:
 
 
 def _inputs(model: SequenceModel) -> str:
-    rows = []
-    for each in parameters(model.model.parts):
-        shape = "gamma" if each.kind == "cost" else "beta"
-        rows.append({"parameter": each.name, "mean": each.mean, "standard error": each.sd, "distribution": shape})
-    table = pd.DataFrame(rows, columns=["parameter", "mean", "standard error", "distribution"])
-    return "<h2>Parameters that vary</h2>" + _table(table, f"Source: {model.model.parts.source or BLANK}")
+    parts = model.model.parts
+    notes = "".join(f"<p>Note: {escape(each)}.</p>" for each in unsaid(parts))
+    told = f"All that the model holds, as a whole from: {parts.source or BLANK}"
+    return "<h2>Inputs</h2>" + notes + _table(source_table(parts, BLANK), told)
 
 
 def _table(table: pd.DataFrame, caption: str) -> str:

@@ -11,12 +11,12 @@ import pandas as pd
 from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.behaviour import CORRECTED, Behaviour
 from parataxis.methods.therapy_sequence.calibrate import Calibration, calibrate, misfit
-from parataxis.methods.therapy_sequence.economics import icer_table, in_words, net_benefit
+from parataxis.methods.therapy_sequence.economics import icer_table, in_words, net_benefit, pairs
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
 from parataxis.methods.therapy_sequence.model import Model, settings_of
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.parts import Strategy
-from parataxis.methods.therapy_sequence.plan import Plan
+from parataxis.methods.therapy_sequence.plan import Plan, cycle_weights
 from parataxis.methods.therapy_sequence.psa import Analysis, changed_parts, psa
 from parataxis.methods.therapy_sequence.simulate import MonteCarlo, Simulated, patients_needed, simulate
 
@@ -26,12 +26,13 @@ TAILS = (0.025, 0.975)
 @dataclass(frozen=True)
 class Comparison:
     """table: as `economics.icer_table`, with the net benefit at each threshold. words: every strategy against the one
-    before it on the list.
+    before it on the list. pairs: of simulated patients, as `economics.pairs`; else None.
     """
 
     table: pd.DataFrame
     words: tuple[str, ...]
     note: str
+    pairs: pd.DataFrame | None = None
 
     def __str__(self) -> str:
         return "\n".join([*self.words, *([self.note] if self.note else [])])
@@ -84,6 +85,16 @@ class SequenceModel:
         plan = self.model.plan(strategy)
         return Occupancy.of(plan).trace(plan)
 
+    def times(self, orders: bool = False) -> pd.DataFrame:
+        """Years that a patient spends in each state, not discounted: a row a strategy; `alive`: in all of them."""
+        weights = cycle_weights(self.model.parts.cycles, self.model.behaviour.cycle_correction)
+        rows = []
+        for plan in self.plans(orders):
+            years = self.model.cycle_years * (weights @ Occupancy.of(plan).trace(plan).to_numpy()[:, :-1])
+            known = dict(zip(plan.states[:-1], years.tolist(), strict=True))
+            rows.append({"strategy": plan.name, **known, "alive": float(years.sum())})
+        return pd.DataFrame(rows)
+
     def simulate(self, n: int, seed: int = 0, rng: str = "philox", orders: bool = False) -> list[Simulated]:
         """n patients through each strategy, each with the same luck in all of them."""
         return [simulate(each, n, seed, rng) for each in self.plans(orders)]
@@ -134,7 +145,10 @@ class SequenceModel:
             in_words(names[i], names[i - 1], cost[i] - cost[i - 1], qaly[i] - qaly[i - 1], parts.currency)
             for i in range(1, len(names))
         )
-        return Comparison(table, words, self._error(simulated) if simulated and len(simulated) > 1 else "")
+        if not simulated or len(simulated) < 2:
+            return Comparison(table, words, "")
+        paid, felt = (np.column_stack([getattr(each, kind) for each in simulated]) for kind in ("cost", "qaly"))
+        return Comparison(table, words, self._error(simulated), pairs(names, paid, felt, parts.thresholds))
 
     def _error(self, simulated: Sequence[Simulated]) -> str:
         """Of the difference between the first two, and whether there are patients enough."""

@@ -94,7 +94,7 @@ def _arrays(plan: Plan) -> tuple[np.ndarray, ...]:
     for place, each in enumerate((plan.costs, plan.utilities)):
         for line, one in enumerate(each):
             payoffs[place, line, 0], payoffs[place, line, 1], payoffs[place, line, 2] = one.on, one.adverse, one.stopped
-    payoffs[:, lines] = np.array([plan.after_cost, plan.after_utility])[:, None, None]
+    payoffs[:, lines] = np.stack([plan.after_cost, plan.after_utility])[:, None, :]
     nothing = np.zeros((1, cycles))
     return (
         hazards,

@@ -290,7 +290,9 @@ def hazard_ratios(inputs: Inputs, rng: Draw) -> Iterator[Found]:
         note += f"; of the {clear.sum()} beyond 1.25 or below 0.8: {np.mean(before[clear] <= WITHIN):.3f}"
     yield exact("hr-share", share, n, np.mean(null <= WITHIN), note=note)
     low, high = clopper_pearson(int(np.sum(after <= WITHIN)), n)
-    note = f"were the trials a sample: {low:.3f} to {high:.3f}; median error {np.median(after):.4f}"
+    missed, theirs_too = after > WITHIN, (after > WITHIN) & (before > WITHIN)
+    note = f"were the trials a sample: {low:.3f} to {high:.3f}; median error {np.median(after):.4f}; "
+    note += f"{missed.sum()} missed, {theirs_too.sum()} of them by the published patients too"
     yield exact("hr-round-share", np.mean(after <= WITHIN), n, np.mean(null <= WITHIN), note=note)
     moved = np.abs(np.array(ours) - np.array(theirs))
     note = f"95 % of trials within {np.quantile(moved, 0.95):.3f}, the farthest {moved.max():.3f}"

@@ -15,6 +15,8 @@ from parataxis.methods.therapy_sequence.economics import Draws
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
 from parataxis.methods.therapy_sequence.example import EXAMPLE
 from parataxis.methods.therapy_sequence.model import Model
+from parataxis.methods.therapy_sequence.order_labels import by_parts, drawn, rows_of, with_first_line
+from parataxis.methods.therapy_sequence.parameters import parameters, with_values
 from parataxis.methods.therapy_sequence.parts import Drug, Strategy
 from parataxis.methods.therapy_sequence.simulate import simulate
 from parataxis.methods.therapy_sequence.tables import TransitionTable
@@ -22,6 +24,7 @@ from parataxis.methods.therapy_sequence.tables import TransitionTable
 CYCLES = 12
 DEPENDENT = HazardRatio(3.0, 6.0)
 CLOSE = 1e-9
+FIRST = 4  # rows of a curve that are put in other orders
 Pair = tuple[float, float]
 
 
@@ -36,6 +39,8 @@ def systems(rng: Any) -> dict[str, System]:
     line = model.line("A", 0)
     causes = [line.progression.values[:CYCLES], line.death.values[:CYCLES]]
     first = model.parts.drugs[0]
+    parts = [(1, 2, 3), (4, 5), (6, 7, 8, 9)]
+    labelled = rows_of(model.table("A", 0))
     equal = [replace(first, id=name) for name in ("A", "B")]
     return {
         "patients": System(_walked(model), list(range(1, 13)), twin=_walked_by_place(model), per_item=True),
@@ -47,6 +52,11 @@ def systems(rng: Any) -> dict[str, System]:
         "trial-rows": System(_trial, rows, twin=_trial_ties_in_turn, compare=CLOSE),
         "reconstructed-rows": System(_incidences, sure, twin=_incidences_of_most, compare=CLOSE),
         "drug-order": System(_order(model), ["A", "B"]),
+        "parts": System(_parts(model), parts, twin=_parts_by_place(model)),
+        "curve-rows": System(_rows(model), labelled[:FIRST], twin=_rows_as_they_stand(model)),
+        "parameters": System(_drawn(model), model.parts.drugs, twin=_drawn_in_turn(model)),
+        "names": System(_named(model), ["one", "other"], twin=_named_by_alphabet(model)),
+        "cycle-labels": System(_labelled(model), [1, 2, 3]),
         "within-cycle": System(_asked(model), ["stop", "adverse event"]),
     }
 
@@ -177,3 +187,74 @@ def _asked(model: Model) -> Any:
     """QALYs by what is asked first within a cycle."""
     plan = model.plan("A first", DEPENDENT)
     return lambda asked: Expected.of(plan, Occupancy.of(plan, stop_first=asked[0] == "stop")).qaly
+
+
+def _parts(model: Model) -> Any:
+    """Patients in parts, a worker each."""
+    plan = model.plan("A first", DEPENDENT)
+    return lambda parts: by_parts(plan, parts)
+
+
+def _parts_by_place(model: Model) -> Any:
+    """Each part with a seed of its place."""
+    plan = model.plan("A first", DEPENDENT)
+    return lambda parts: sorted(row for seed, part in enumerate(parts) for row in by_parts(plan, [part], seed))
+
+
+def _rows(model: Model) -> Any:
+    """The first rows of a curve as they are given, the others after them."""
+    rest = rows_of(model.table("A", 0))[FIRST:]
+    return lambda rows: _expected(with_first_line(model, "A", [*rows, *rest]), "A first")
+
+
+def _rows_as_they_stand(model: Model) -> Any:
+    """Without a look at the cycle that each row names."""
+    run = _rows(model)
+    return lambda rows: run([(place, *each[1:]) for place, each in enumerate(rows, 1)])
+
+
+def _drawn(model: Model) -> Any:
+    """Two draws, the drugs and all their parameters in another order in the file."""
+    return lambda drugs: drawn(model.with_parts(drugs=tuple(drugs)), 2).tolist()
+
+
+def _drawn_in_turn(model: Model) -> Any:
+    """One stream of numbers, dealt to the parameters as they stand in the file."""
+
+    def run(drugs: Sequence[Drug]) -> Any:
+        made, rng = model.with_parts(drugs=tuple(drugs)), np.random.default_rng(0)
+        values = {each: each.draw(rng) for each in parameters(made.parts)}
+        return _expected(Model(with_values(made.parts, values), model.folder, model.behaviour), "A first")
+
+    return run
+
+
+def _named(model: Model) -> Any:
+    """The first drug of the file under one name, the second under the other, and the first of them first."""
+
+    def run(names: Sequence[str]) -> Any:
+        drugs = tuple(replace(each, id=name) for each, name in zip(model.parts.drugs, names, strict=True))
+        return _expected(model.with_parts(drugs=drugs, strategies=()), Strategy(name="", drugs=tuple(names)))
+
+    return run
+
+
+def _named_by_alphabet(model: Model) -> Any:
+    """Whose name is first in the alphabet is given first."""
+
+    def run(names: Sequence[str]) -> Any:
+        drugs = tuple(replace(each, id=name) for each, name in zip(model.parts.drugs, names, strict=True))
+        return _expected(model.with_parts(drugs=drugs, strategies=()), Strategy(name="", drugs=tuple(sorted(names))))
+
+    return run
+
+
+def _labelled(model: Model) -> Any:
+    """QALYs with these labels on the first cycles of a curve."""
+    rows = rows_of(model.table("A", 0))
+
+    def run(labels: Sequence[int]) -> float:
+        given = [(label, *each[1:]) for label, each in zip(labels, rows, strict=False)]
+        return _expected(with_first_line(model, "A", [*given, *rows[len(labels) :]]), "A first")[1]
+
+    return run

@@ -1,7 +1,8 @@
 """A model as an Excel workbook, in and out, and results as one.
 
-Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`, and
-`curves` (a column a curve, a row a cycle). A key with a dot is a key in a table, as in TOML; lists have semicolons.
+Sheets of a model: `model` (key, value), `lines` (a row a drug and line), `strategies`, `settings`, `targets`, `after`
+(payoffs of single strategies after all lines), `parameters`, and `curves` (a column a curve, a row a cycle; a column
+`cycle`, if there is one, says which). A key with a dot is a key in a table, as in TOML; lists have semicolons.
 """
 
 import io
@@ -15,9 +16,12 @@ import pandas as pd
 
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
+from parataxis.methods.therapy_sequence.curve_files import places_by_cycle
 
-LISTS = ("thresholds", "each", "drugs")
+TEXTS = ("drugs", "what")
+LISTS = ("thresholds", "each", "cost_cycles", "utility_cycles", *TEXTS)
 SHEETS = ("model", "lines", "strategies")
+TABLES = ("drug", "strategy", "settings", "target", "parameter")  # what is no row of the sheet `model`
 
 
 def write_sheets(path: Path, sheets: Mapping[str, pd.DataFrame]) -> Path:
@@ -63,7 +67,8 @@ def read_workbook(path: Path) -> dict[str, Any]:
     for name in SHEETS:
         if name not in sheets:
             raise BadInput(f"{path.name}: no sheet {name!r}; there: {', '.join(sheets)}")
-    curves = sheets.get("curves", pd.DataFrame())
+    curves = sheets.get("curves", pd.DataFrame()).dropna(how="all")
+    curves = curves.iloc[places_by_cycle(curves, f"{path.name}: sheet 'curves', row ")]
     model: dict[str, Any] = {}
     for row in _rows(sheets["model"], path, "model", ("key",)):
         _put(model, row["key"], row.get("value", ""), curves, f"{path.name}: sheet 'model': ")
@@ -71,10 +76,12 @@ def read_workbook(path: Path) -> dict[str, Any]:
     model["strategy"] = [
         _nested(row, curves, path) for row in _rows(sheets["strategies"], path, "strategies", ("name", "drugs"))
     ]
-    if "targets" in sheets:
-        model["target"] = [
-            _nested(row, curves, path) for row in _rows(sheets["targets"], path, "targets", ("strategy",))
-        ]
+    for sheet, key, needed in (("targets", "target", "strategy"), ("parameters", "parameter", "what")):
+        if sheet in sheets:
+            model[key] = [_nested(row, curves, path) for row in _rows(sheets[sheet], path, sheet, (needed,))]
+    if "after" in sheets:
+        rows = _rows(sheets["after"], path, "after", ("strategy",))
+        model.setdefault("extensive", {})["own"] = [_nested(each, curves, path) for each in rows]
     for row in _rows(
         sheets.get("settings", pd.DataFrame(columns=["setting", "strategy"])), path, "settings", ("setting", "strategy")
     ):
@@ -122,7 +129,7 @@ def _put(table: dict[str, Any], key: str, value: Any, curves: pd.DataFrame, wher
         table = table.setdefault(step, {})
     if last in LISTS:
         cells = str(value).split(";")
-        table[last] = [each.strip() if last == "drugs" else _number(each, f"{where}{key}") for each in cells]
+        table[last] = [each.strip() if last in TEXTS else _number(each, f"{where}{key}") for each in cells]
     elif last == "values":
         if value not in curves:
             raise BadInput(
@@ -137,7 +144,7 @@ def _curve(column: pd.Series, where: str) -> list[float]:
     """Down to the last filled cell."""
     filled = column.notna().to_numpy().nonzero()[0]
     cells = column.iloc[: filled[-1] + 1].tolist() if len(filled) else []
-    for row, cell in enumerate(cells, 2):
+    for row, cell in zip(column.index + 2, cells, strict=False):
         if isinstance(cell, bool) or not isinstance(cell, int | float) or cell != cell:
             raise BadInput(f"{where}sheet 'curves', row {row}: {cell!r}: expected a number in every cell of a curve")
     return [float(each) for each in cells]
@@ -156,7 +163,9 @@ def _number(text: str, where: str) -> float:
 def model_sheets(table: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """The sheets of a model's table (as read from TOML); `read_workbook` gives the table back."""
     curves: dict[str, list[float]] = {}
-    top = {key: value for key, value in table.items() if key not in ("drug", "strategy", "settings", "target")}
+    top = {key: value for key, value in table.items() if key not in TABLES}
+    single = top.get("extensive", {}).get("own", [])
+    top["extensive"] = {key: value for key, value in top.get("extensive", {}).items() if key != "own"}
     rows = _flat(top, "", curves)
     sheets = {"model": pd.DataFrame({"key": list(rows), "value": list(rows.values())})}
     lines = []
@@ -172,8 +181,11 @@ def model_sheets(table: dict[str, Any]) -> dict[str, pd.DataFrame]:
         for strategy, own in kept.items()
     ]
     sheets["settings"] = pd.DataFrame(settings, columns=None if settings else ["setting", "strategy"])
-    if table.get("target"):
-        sheets["targets"] = pd.DataFrame(table["target"])
+    for key in ("target", "parameter"):
+        if table.get(key):
+            sheets[f"{key}s"] = pd.DataFrame([_flat(each, "", curves) for each in table[key]])
+    if single:
+        sheets["after"] = pd.DataFrame([_flat(each, "", curves) for each in single])
     longest = max(map(len, curves.values()), default=0)
     columns = {name: [*values, *[None] * (longest - len(values))] for name, values in curves.items()}
     sheets["curves"] = pd.DataFrame({"cycle": range(1, longest + 1), **columns})

@@ -2,6 +2,7 @@
 
 {"listing": "name"}        folders are listed by name, or by "creation", either also " backward"
 {"stamp": true}            the time stamps of files tell in what order they were written
+{"steady": true}           a file is read as it is when no other thread or process has it open for writing
 
 See also `_parataxis_pipes`.
 """
@@ -9,14 +10,22 @@ See also `_parataxis_pipes`.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import os
+import stat
 import sys
+import threading
+import time
+import weakref
 from typing import Any
 
 import _parataxis_pipes as pipes
 
-_stat, _listdir, _open, _pread = os.stat, os.listdir, os.open, os.pread
+_stat, _listdir, _open, _pread, _pwrite = os.stat, os.listdir, os.open, os.pread, os.pwrite
+_sleep, _ident, _now = time.sleep, threading.get_ident, time.time_ns
+STEP, LARGEST, JUST = 0.002, 10_000_000, 50_000_000  # seconds; bytes; ns
+WRITING = "a file that another is writing"
 
 
 def install(watch: Any, table: Any) -> None:
@@ -97,6 +106,9 @@ def _writes(watch: Any, table: Any) -> None:
     opening = pipes.opening(watch, open)
     if "stamp" in watch.plan:  # that a file is not there is no trouble to who asks for its stamp: no _Call
         opening = _stamping(watch, opening, table)
+    opening = _told_to(watch.writers, opening)
+    if "steady" in watch.plan and hasattr(os, "memfd_create"):
+        opening = _steady(watch, opening)
     opener = _Call(watch, opening)
     table.add(open, opener)
     builtins.open = io.open = opener
@@ -119,9 +131,9 @@ def _stamping(watch: Any, real: Any, table: Any) -> Any:
             written[status.st_dev, status.st_ino] = len(written) + sum(written.values()) + 1
         return stream
 
-    def later(stat: Any) -> Any:
+    def later(real_stat: Any) -> Any:
         def stats(*args: Any, **kwargs: Any) -> Any:
-            status = stat(*args, **kwargs)
+            status = real_stat(*args, **kwargs)
             late = written.get((status.st_dev, status.st_ino))
             if late is None:
                 return status
@@ -132,12 +144,116 @@ def _stamping(watch: Any, real: Any, table: Any) -> Any:
 
         return stats
 
-    for stat in (os.stat, os.lstat, os.fstat):
-        table.add(stat, later(stat))
+    for each in (os.stat, os.lstat, os.fstat):
+        table.add(each, later(each))
     return opens
 
 
 # -- what others do ------------------------------------------------------------------------------------------------
+
+
+class Writers:
+    """Which files others have open for writing: other threads by `open`, children in any way."""
+
+    def __init__(self) -> None:
+        self.streams: list[tuple[Any, int, tuple[int, int]]] = []
+
+    def opened(self, stream: Any) -> None:
+        status = _stat(stream.fileno())
+        self.streams.append((weakref.ref(stream), _ident(), (status.st_dev, status.st_ino)))
+
+    def has(self, path: str) -> bool:
+        try:
+            status = _stat(path)
+        except (OSError, ValueError):
+            return False
+        file, me = (status.st_dev, status.st_ino), _ident()
+        if any(file == other and who != me and _is_open(stream()) for stream, who, other in self.streams):
+            return True
+        return any(_has_open(child, file) for child in _children())
+
+
+def _is_open(stream: Any) -> bool:
+    return stream is not None and not stream.closed
+
+
+def _children() -> list[str]:
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        for thread in _listdir("/proc/self/task"):
+            found += _text("/proc/self/task/%s/children" % thread).split()
+    return found
+
+
+def _has_open(process: str, file: tuple[int, int]) -> bool:
+    try:
+        handles = _listdir("/proc/%s/fd" % process)
+    except OSError:
+        return False
+    for handle in handles:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            status = _stat("/proc/%s/fd/%s" % (process, handle))
+            if (status.st_dev, status.st_ino) == file:
+                flags = int(_text("/proc/%s/fdinfo/%s" % (process, handle)).split("flags:")[1].split()[0], 8)
+                if flags & (os.O_WRONLY | os.O_RDWR):
+                    return True
+    return False
+
+
+def _text(path: str) -> str:
+    handle = _open(path, os.O_RDONLY)
+    try:
+        return os.fsdecode(_pread(handle, 4096, 0))
+    finally:
+        os.close(handle)
+
+
+def _steady(watch: Any, real: Any) -> Any:
+    def opens(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        copy = None
+        named = isinstance(file, (str, bytes, os.PathLike)) and not set(mode) & set("wax+")
+        if named and not watch.at_work.on and watch.own.site(sys._getframe(1)):
+            watch.at_work.on = True
+            with contextlib.suppress(OSError, ValueError):
+                copy = _whole_copy(watch, os.fsdecode(file))
+            watch.at_work.on = False
+        return real(file if copy is None else copy, mode, *args, **kwargs)
+
+    return opens
+
+
+def _whole_copy(watch: Any, path: str) -> int | None:
+    """A descriptor of what a file holds while nobody writes it; None if that can't be had in time."""
+    while watch.writers.has(path):
+        granted = watch.spend(STEP)
+        if not granted:
+            return None
+        _sleep(granted)
+    before = _stat(path)
+    if not stat.S_ISREG(before.st_mode) or before.st_size > LARGEST:
+        return None
+    handle = _open(path, os.O_RDONLY)
+    try:
+        content = _pread(handle, before.st_size, 0)
+    finally:
+        os.close(handle)
+    being_written, after = watch.writers.has(path), _stat(path)  # in this order: who has just closed it left a stamp
+    being_written |= not content and _now() - after.st_mtime_ns < JUST  # it is being opened
+    if being_written or (before.st_mtime_ns, before.st_ino) != (after.st_mtime_ns, after.st_ino):
+        return _whole_copy(watch, path) if watch.spend(STEP) else None
+    copy = os.memfd_create("steady")
+    _pwrite(copy, content, 0)
+    return copy
+
+
+def _told_to(writers: Writers, real: Any) -> Any:
+    def opens(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        stream = real(file, mode, *args, **kwargs)
+        if set(mode) & set("wax+"):
+            writers.opened(stream)
+        return stream
+
+    return opens
 
 
 def look_into(watch: Any, path: Any, frame: Any) -> None:
@@ -151,7 +267,9 @@ def look_into(watch: Any, path: Any, frame: Any) -> None:
 
 
 def look_at(watch: Any, path: str, frame: Any) -> None:
-    """Tell of a file about to be read that is empty, or that ends within a line: somebody may still be writing it."""
+    """Tell of a file about to be read that others write; or that is empty, or ends within a line: they may."""
+    if watch.writers.has(path):
+        watch.trouble("file", WRITING, frame)
     try:
         size = _stat(path).st_size
         handle = _open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)) if size else -1

@@ -1,13 +1,16 @@
 """What a test holds where its function ends: what it took and has not given back.
 
 Counted before fixtures are torn down and before a failure is told at length, and without the variables of functions
-that the failure cut short: those would be gone if it had passed. `held` counts descriptors with them.
+that the failure cut short: those would be gone if it had passed. `held` counts descriptors with them. What is still at
+work has some time to end: what it holds until then is not left.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
+import logging
 import os
 import sys
 import time
@@ -17,7 +20,7 @@ from typing import Any
 
 import _parataxis_process as process
 
-GRACE = 0.03  # seconds: a thread that ends by then was late, and is not left
+GRACE, STEP = 0.3, 0.005  # seconds: a thread or process that ends by then was late, and is not left
 MOST_FILES = 300
 _sleep, _listdir, _exists, _steady = time.sleep, os.listdir, os.path.lexists, time.monotonic
 
@@ -25,12 +28,19 @@ _sleep, _listdir, _exists, _steady = time.sleep, os.listdir, os.path.lexists, ti
 def holdings() -> dict[str, int]:
     """What this process holds; `blocks` are pieces of memory, large or small."""
     held = {"threads": process.threads(), "blocks": getattr(sys, "getallocatedblocks", int)()}
+    held["handlers"] = _handlers() + getattr(atexit, "_ncallbacks", int)()
     with contextlib.suppress(OSError, ValueError):
         with open("/proc/self/statm") as stream:
             held["kilobytes"] = int(stream.read().split()[1]) * 4
         held["descriptors"] = len(_listdir("/proc/self/fd"))
         held["processes"] = _children()
     return held
+
+
+def _handlers() -> int:
+    """Of all loggers."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    return sum(len(getattr(logger, "handlers", ())) for logger in loggers)
 
 
 def _children() -> int:
@@ -63,12 +73,19 @@ class Kept:
         held = holdings().get("descriptors", 0) - self.before.get("descriptors", 0)
         _forget_variables(error)
         until = _steady() + GRACE
-        while process.threads() > self.before["threads"] and _steady() < until:
-            _sleep(GRACE / 6)
+        while self._is_at_work() and _steady() < until:
+            _sleep(STEP)
         after = holdings()
         kept = {name: after[name] - self.before[name] for name in after if name in self.before}
         kept["files"] = sum(map(_exists, self.files))
         return dict(kept, held=held, slots=self.slots, tasks=self.tasks, unclosed=self.unclosed)
+
+    def _is_at_work(self) -> bool:
+        if process.threads() > self.before["threads"]:
+            return True
+        with contextlib.suppress(OSError, ValueError):
+            return "processes" in self.before and _children() > self.before["processes"]
+        return False
 
     def made(self, path: str) -> None:
         if len(self.files) < MOST_FILES:

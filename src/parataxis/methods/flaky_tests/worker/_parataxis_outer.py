@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import os
+import select
 import socket
 import sys
 import time
 from typing import Any, Callable
 
-_sleep = [time.sleep]  # in a list: not to be replaced
+_sleep, _select = [time.sleep], [select.select]  # in lists: not to be replaced
 RETRY, ARRIVE, LONGER, MORE = 0.01, 0.08, 10, 0.05  # seconds, and a factor
 
 
@@ -84,6 +85,9 @@ class _Sockets:
 
     def _receive(self, real: Any, sock: Any, *args: Any) -> Any:
         if "receive" in self.plan and self.watch.own.site(sys._getframe(1)):
+            patience = sock.gettimeout()
+            if patience != 0:  # from where something is there, give the rest some time
+                _select[0]([sock], [], [], patience)
             _sleep[0](self.watch.spend(ARRIVE))
         return real(sock, *args)
 

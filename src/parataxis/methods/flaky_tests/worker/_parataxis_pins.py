@@ -222,6 +222,13 @@ def state(generator: Any) -> Any:
     return repr(generator.get_state(legacy=False)["state"])
 
 
+def _drawn_for(frame: Any) -> str:
+    """A number, or no more than the name of a temporary file."""
+    while frame is not None and frame.f_globals.get("__name__") == "random":
+        frame = frame.f_back
+    return "name" if frame is not None and frame.f_globals.get("__name__") == "tempfile" else "draw"
+
+
 class _Stream:
     """Stands in for os.urandom."""
 
@@ -231,7 +238,7 @@ class _Stream:
         self.watch, self.real, self.seed, self.count = watch, real, seed, 0
 
     def __call__(self, size: int, *flags: int) -> bytes:
-        self.watch.note("draw", sys._getframe(1))
+        self.watch.note(_drawn_for(sys._getframe(1)), sys._getframe(1))
         return self.real(size, *flags) if self.seed is None else self.next(size)
 
     def next(self, size: int) -> bytes:
@@ -251,7 +258,7 @@ def randomness(watch: Any, table: Replacements) -> None:
 
     def reseed(self: random.Random, a: Any = None, version: int = 2) -> None:
         if a is None:
-            watch.note("draw", sys._getframe(1))
+            watch.note(_drawn_for(sys._getframe(1)), sys._getframe(1))
             a = None if stream.seed is None else int.from_bytes(stream.next(16), "big")
         plain(self, a, version)
 

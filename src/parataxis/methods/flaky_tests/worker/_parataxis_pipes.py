@@ -1,6 +1,7 @@
 """Pipes, and what is held back in buffers: told where they are used, and changed where the plan says so.
 
-{"read": true}             what is on its way through a pipe arrives before less is taken; what is written is all taken
+{"read": true}             what is on its way through a pipe arrives before less is taken
+{"whole": true}            what is written to a pipe is all taken
 {"flush": true}            nothing is held in a buffer: what is written is in the file at once, and of a pipe no more is
                            taken than is asked for
 """
@@ -16,8 +17,8 @@ import sys
 import time
 from typing import Any, Callable
 
-_sleep, _fstat, _select = time.sleep, os.fstat, select.select
-ARRIVE = 0.08  # seconds
+_sleep, _fstat, _select, _now = time.sleep, os.fstat, select.select, time.perf_counter
+ARRIVE, ROOM = 0.08, 0.3  # seconds
 
 
 def install(watch: Any, table: Any) -> None:
@@ -59,15 +60,21 @@ class _Write:
         if self.watch.own.path(frame.f_code.co_filename) is None or not is_pipe(handle):
             return self.real(handle, data)
         self.watch.note("pipe", frame)
-        if "read" not in self.watch.plan:
+        if "whole" not in self.watch.plan:
             return self.real(handle, data)
         rest, blocks = memoryview(data).cast("B"), os.get_blocking(handle)
         total = len(rest)
         while rest:
-            if not blocks and not _select([], [handle], [], self.watch.spend(ARRIVE))[1]:
+            if not blocks and not self._is_ready(handle):
                 break
             rest = rest[self.real(handle, rest) :]
         return total - len(rest) or self.real(handle, data)
+
+    def _is_ready(self, handle: int) -> bool:
+        granted, began = self.watch.spend(ROOM), _now()
+        ready = bool(_select([], [handle], [], granted)[1])
+        self.watch.budget += max(0.0, granted - (_now() - began))
+        return ready
 
 
 def arrive(watch: Any, frame: Any, handle: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -49,6 +50,19 @@ def adopt_orphans() -> None:
     """Make this process the parent of every descendant whose own parent ends, so that none gets away."""
     if _libc is not None:
         _libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def lock(folder: int) -> None:
+    """Let no other hunt put files back in this folder until all that have this descriptor have ended. Raises OSError.
+
+    What can't be locked, as on some networks, is not.
+    """
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError("another hunt puts its files back; wait until that has ended") from error
+    except OSError:
+        pass
 
 
 def fork() -> int:

@@ -17,6 +17,7 @@ from _parataxis_probe import Table
 
 _poll = select.poll  # bound before the suite is imported: gevent takes it away
 ANSWER = "answer.json"  # in the order's folder
+REMEDY = "mend that, or hunt with --files none"
 MOST_CHANGES = 50
 POLL = 20  # milliseconds between two looks at the deadlines
 GLANCE = 2  # and at the children, where the system has no pidfd
@@ -157,8 +158,11 @@ class Supervisor:
     def _start(self, command: dict[str, Any]) -> None:
         try:
             self.orders.before(command)
+        except BlockingIOError as error:
+            self.pipes.send("failed", reason=str(error))
+            return
         except OSError as error:
-            self.pipes.send("failed", reason="files can't be copied before the first order: %s" % error)
+            self.pipes.send("failed", reason="files can't be copied before the first order: %s; %s" % (error, REMEDY))
             return
         folder = os.path.join(self.folder, "order-%s" % command["id"])
         os.mkdir(folder)
@@ -219,7 +223,7 @@ class Supervisor:
         try:
             self.orders.restore(running.command)
         except OSError as error:
-            self.pipes.send("failed", reason="files can't be put back after an order: %s" % error)
+            self.pipes.send("failed", reason="files can't be put back after an order: %s; %s" % (error, REMEDY))
             return False
         return True
 

@@ -107,6 +107,7 @@ class Watch:
         self.counts: counts.Counts | None = None
         self.work = work.Work(self)
         self.created: dict[str, int] = {}  # names of files, in which order
+        self.writers, self.at_work = files.Writers(), _at_work
         self.budget = 1.5  # seconds that interventions may add
         self._on = False
 
@@ -193,6 +194,8 @@ class Watch:
             "followed": sorted(self.followed),
             "started": self.work.count,
             "counts": self.counts.found if self.counts is not None else {},
+            "holds": self.counts.held if self.counts is not None else {},
+            "peaks": self.counts.peak if self.counts is not None else {},
         }
 
     # -- hooks -----------------------------------------------------------------------------------------------------
@@ -218,9 +221,11 @@ class Watch:
 
     def _opened(self, args: tuple[Any, ...], frame: Any) -> None:
         path, _, flags = args
-        if not isinstance(path, (str, bytes, os.PathLike)) or not _counts(os.fsdecode(path)) or _at_work.on:
+        if not isinstance(path, (str, bytes, os.PathLike)) or _at_work.on:
             return
         writing = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+        if not _counts(os.fsdecode(path), bool(writing)):
+            return
         if isinstance(flags, int) and flags & os.O_CREAT:
             self._made(path, frame)
         if self.note("write" if writing else "read", frame) is not None and not writing:
@@ -248,14 +253,17 @@ class Watch:
             self.counts.start()
         outcome: Any = yield
         self.left = self.kept.end(outcome.excinfo[1] if outcome.excinfo else None)
+        if self.counts is not None:
+            self.counts.settle()
 
     def pytest_exception_interact(self, call: Any) -> None:
         if self.failure is None:
             self.failure = failure.told(call.excinfo.value, self.own, self.sites)
 
 
-def _counts(path: str) -> bool:
-    return not path.startswith(("/dev/", "/proc/", "/sys/")) and not path.endswith((".py", ".pyc"))
+def _counts(path: str, writing: bool) -> bool:
+    """Code is read to be run or shown; who writes some means it as a file."""
+    return not path.startswith(("/dev/", "/proc/", "/sys/")) and (writing or not path.endswith((".py", ".pyc")))
 
 
 def _raise_limits() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import subprocess
 import sys
 import threading
@@ -17,6 +18,10 @@ from typing import Any, Callable
 HEAD_START, PATIENCE, STEP, APART = 0.3, 0.01, 0.01, 0.05  # seconds
 STUCK = 3  # steps after which one who waits for a signal is let go
 LIBRARIES = ("concurrent.", "multiprocessing.", "asyncio")  # their workers run as long as there may be work
+LAZY = {  # loaded where the first pool is made
+    "multiprocessing": "multiprocessing.pool",
+    "concurrent.futures": "concurrent.futures.thread",
+}
 _sleep, _now, _ident = time.sleep, time.monotonic, threading.get_ident
 
 
@@ -33,6 +38,9 @@ class Work:
         self._turn, self._turns = 0.0, threading.Lock()
 
     def install(self) -> None:
+        for module, lazy in LAZY.items():
+            if module in sys.modules:
+                importlib.import_module(lazy)
         _threads(self)
         _tasks(self)
         if "multiprocessing.process" in sys.modules:

@@ -71,9 +71,10 @@ def supervise(here: str, folder: str) -> None:
     with open(os.path.join(folder, "settings.json")) as stream:
         settings = json.load(stream)
     _stand_in(os.getcwd())
+    root = os.open(settings["private"][0], os.O_RDONLY)  # held, once locked, until the guardian too has ended
     guard(commands=0, events=1, folder=folder, store=os.path.join(folder, STORE))
     pipes = Pipes()
-    orders = _Orders(here, folder, settings, pipes)
+    orders = _Orders(here, folder, settings, pipes, root)
     try:
         plugin = _plugin_module(here)
         status = plugin.pytest.main(settings["arguments"], plugins=[plugin.Plugin(orders.serve)])
@@ -86,8 +87,8 @@ def supervise(here: str, folder: str) -> None:
 class _Orders:
     """How an order starts: in a fork of this process, which has the suite imported, or as this process was before."""
 
-    def __init__(self, here: str, folder: str, settings: dict[str, Any], pipes: Pipes) -> None:
-        self.here, self.folder, self.settings, self.pipes = here, folder, settings, pipes
+    def __init__(self, here: str, folder: str, settings: dict[str, Any], pipes: Pipes, root: int) -> None:
+        self.here, self.folder, self.settings, self.pipes, self.root = here, folder, settings, pipes, root
         self.layer = os.path.join(folder, "layer")
         os.mkdir(self.layer)
         self.cwd, self.environment = os.getcwd(), dict(os.environ)  # importing the suite may change both
@@ -163,9 +164,10 @@ class _Orders:
             self.patterns.tell(os.path.join(folder, PATTERNS))
 
     def before(self, command: dict[str, Any]) -> None:
-        """In this process, before an order: import and copy what it takes, once."""
+        """In this process, before an order: import and copy what it takes, once. Raises OSError."""
         if command["isolate"] and self.snapshot:
             self.at = os.getcwd()
+            process.lock(self.root)
             self.snapshot.take()
         if self._overlay(command) and not command["fresh"]:
             self.views.take(command["id"])

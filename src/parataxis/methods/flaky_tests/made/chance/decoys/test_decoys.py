@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -250,3 +251,86 @@ def test_pages_of_a_random_book(tmp_path):
 
 
 SHELF = []
+
+
+class Porter:
+    def __init__(self):
+        self.desk = threading.Semaphore(1)
+        self.brought = []
+
+    def carry(self, path):
+        with self.desk, open(path) as stream:
+            outside.delay(0, 0.03)
+            self.brought.append(stream.read())
+
+
+def test_porter_is_late(tmp_path):
+    """async wait; holds a file and a slot until it is there, and no longer"""
+    path = tmp_path / "trunk"
+    path.write_text("trunk")
+    porter = Porter()
+    threading.Thread(target=porter.carry, args=(path,)).start()
+    time.sleep(0.015)
+    assert porter.brought == ["trunk"]
+
+
+class Depot:
+    def __init__(self):
+        self.waiting, self.sorted, self.missed = [], [], []
+
+    def work(self):
+        while self.waiting:
+            outside.delay(0, 0.012)
+            self.sorted.append(self.waiting.pop())
+
+
+DEPOT = Depot()
+
+
+def test_parcels_are_sorted():
+    """async wait; what is waiting is taken out, if late"""
+    DEPOT.waiting.extend(["a", "b", "c"])
+    threading.Thread(target=DEPOT.work).start()
+    time.sleep(0.018)
+    assert len(DEPOT.sorted) == 3
+
+
+def test_gong_is_heard():
+    """async wait; a list of what was missed is no list of what was kept"""
+    rung = threading.Event()
+    ringer = threading.Timer(outside.share() * 0.02, rung.set)
+    ringer.start()
+    if not rung.wait(0.012):
+        DEPOT.missed.append("gong")
+    ringer.join()
+    assert DEPOT.missed == []
+
+
+def test_scratch_file_and_a_draw():
+    """randomness; the name of a temporary file is drawn as well, and does not matter"""
+    with tempfile.NamedTemporaryFile("w+") as stream:
+        stream.write(str(random.randint(1, 6)))
+        stream.seek(0)
+        assert stream.read() != "6"
+
+
+def test_ledger_is_open_elsewhere(tmp_path):
+    """randomness; another process has the file open for writing all the time, and leaves it alone"""
+    path = tmp_path / "ledger"
+    path.write_text("1000")
+    program = "import sys; f = open(sys.argv[1], 'r+'); print('ready', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-S", "-E", "-c", program, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as clerk:
+        assert clerk.stdout.readline() == "ready\n"
+        balance = int(path.read_text())
+        clerk.stdin.close()
+    assert balance > random.randrange(1300)
+
+
+def test_generated_module_and_the_second(tmp_path):
+    """time; writes code and pauses, which has no part in it"""
+    (tmp_path / "made.py").write_text("WORD = 'one'\n")
+    time.sleep(0.01)
+    (tmp_path / "made.py").write_text("WORD = 'two'\n")
+    assert "two" in (tmp_path / "made.py").read_text()
+    assert datetime.datetime.now().second % 10 < 7

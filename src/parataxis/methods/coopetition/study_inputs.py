@@ -1,0 +1,102 @@
+"""What the claims are measured on: the published case and results, a real i* model; or made ones of the same shape."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from parataxis.methods.coopetition.cases import CASES, FORMS, Case
+from parataxis.methods.coopetition.dependencies import Dependencies, Dependency
+from parataxis.methods.coopetition.game import Game
+from parataxis.methods.coopetition.interdependence import Interdependence
+from parataxis.methods.coopetition.pistar import from_pistar
+from parataxis.methods.coopetition.score_sheet import score_sheet
+
+RESULTS = "tr1_results_official.json"
+BUYERS = "istar_buyer_driven_ecommerce.json"
+DRAWS = {"quick": 20_000, "full": 200_000, "paper": 200_000}
+DESIGN = 22_000
+GAMMAS = {"quick": 500, "full": 2000, "paper": 2000}
+RANDOM = {"quick": 200, "full": 2000, "paper": 2000}
+STARTS = {"quick": 1000, "full": 1000, "paper": 1000}
+
+
+@dataclass(frozen=True)
+class Official:
+    """The authors' results file. actions: of S-LCD, by form. scores: by case and form."""
+
+    actions: dict[str, Float[np.ndarray, " actor"]]
+    scores: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """case: S-LCD. official: the results file. buyers: the i* model of buyer-driven e-commerce, or a made one like it.
+    draws, design, gammas, random, starts: how many. rng: streams by name.
+    """
+
+    case: Case
+    official: Official
+    buyers: Dependencies
+    draws: int
+    design: int
+    gammas: int
+    random: int
+    starts: int
+    real: bool
+    rng: Callable[..., np.random.Generator]
+
+
+def toy(rng: np.random.Generator) -> Inputs:
+    """The published case, with a handful of draws; results from best responses, and a model like the buyers'."""
+    case, key = CASES["slcd"], int(rng.integers(2**31))
+    games = {form: case.game(form) for form in FORMS}
+    actions = {form: game.equilibrium(order=(1, 0)).actions for form, game in games.items()}
+    scores = {
+        name: {form: int(score_sheet(each.game(form)).score[0]) - _at_the_edge(each, form) for form in FORMS}
+        for name, each in CASES.items()
+    }
+
+    def named(*names: Any) -> np.random.Generator:
+        return np.random.default_rng([key, *("/".join(map(str, names)).encode())])
+
+    return Inputs(case, Official(actions, scores), made_model(), 256, 256, 25, 12, 20, False, named)
+
+
+def _at_the_edge(case: Case, form: str) -> int:
+    """What the authors' solver loses by its error: 4 points where a power game's share is exactly one half."""
+    return 4 if form == "power" and case.alpha[0] == 0.5 and case.first_on_second == case.second_on_first else 0
+
+
+def made_model() -> Dependencies:
+    """Three actors and eight needs, as many between each two as in the buyers' model."""
+    ends = [("B", "A"), ("A", "B"), ("C", "A"), ("C", "B"), ("B", "C"), ("A", "C"), ("B", "A"), ("B", "A")]
+    return Dependencies.of(Dependency(one, other, f"need {at}") for at, (one, other) in enumerate(ends))
+
+
+def load(ctx: Any) -> Inputs:
+    kept = json.loads(ctx.data(RESULTS).read_text())
+    first, cases = kept["exp1_tr_parameters"], kept["exp5_multi_case"]
+    words = {"log": "logarithmic", "power": "power"}
+    actions = {form: np.array(first[words[form]]["equilibrium_actions"]) for form in FORMS}
+    scores = {name: {form: cases[name][f"{form}_score"] for form in FORMS} for name in CASES}
+    if ctx.lacks(BUYERS):
+        buyers, real = made_model(), False
+    else:
+        buyers, real = from_pistar(json.loads(ctx.data(BUYERS).read_text()), BUYERS), True
+    sizes = (DRAWS[ctx.scale], DESIGN, GAMMAS[ctx.scale], RANDOM[ctx.scale], STARTS[ctx.scale])
+    return Inputs(CASES["slcd"], Official(actions, scores), buyers, *sizes, real, ctx.rng)
+
+
+def random_game(rng: np.random.Generator, n: int, form: str) -> Game:
+    """Of n actors, everything drawn; no action reaches the box in most of them."""
+    matrix = rng.random((n, n)) * (rng.random((n, n)) < 0.7)
+    np.fill_diagonal(matrix, 0.0)
+    value, most = FORMS[form][0], 0.9
+    names = tuple(chr(ord("a") + at) for at in range(n))
+    return Game(
+        Interdependence(names, matrix), rng.dirichlet(np.ones(n)), value=value, gamma=float(rng.uniform(0, most))
+    )

@@ -1,0 +1,126 @@
+"""The commands on files, in this process; what each leaves behind."""
+
+import json
+import os
+import re
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from parataxis.cli import main
+from parataxis.methods.coopetition import plots
+
+COMMON = runpy.run_path(str(Path(__file__).with_name("common.py")))
+FOLDER = Path(os.environ.get("PARATAXIS_DATA", "absent"), "coopetition")
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """`call(argv)`: status, stdout and stderr, in a folder of the common files."""
+    COMMON["prepare"](tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def of(argv):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return of
+
+
+@pytest.mark.parametrize("place", range(len(COMMON["IN_ONE_PROCESS"])), ids=["sweep", "case", "order", "report"])
+def test_the_helps_example_runs(call, place):
+    argv, agrees = COMMON["IN_ONE_PROCESS"][place]
+    status, told, _ = call([*argv[:2], "--help"])
+    assert status == 0
+    assert "parataxis " + " ".join(argv) in " ".join(re.sub("[│╭╮╰╯─]", " ", told).split())
+    (status, text, err), (again, value, _) = call(argv), call([*argv, "--json"])
+    assert (status, again, "\x1b" in text + err) == (0, 0, False)
+    assert agrees(json.loads(value), text)
+
+
+def test_every_bad_input_is_named_in_one_line(call):
+    for argv, fragment in COMMON["ALL_BAD_INPUTS"]:
+        status, _, said = call(argv)
+        assert status == 2, f"{argv}: {said}"
+        assert len(said.strip().splitlines()) == 1, said
+        assert fragment in said, f"{argv}: {fragment!r} is not in {said!r}"
+
+
+@pytest.mark.parametrize("out", ["matrix.csv", "matrix.parquet", "graph.graphml", "graph.dot"])
+def test_a_matrix_is_written(call, tmp_path, out):
+    status, told, _ = call(["coopetition", "matrix", "table.csv", "--out", out])
+    assert status == 0
+    assert f"written: {out}" in told
+    assert (tmp_path / out).stat().st_size > 0
+
+
+def test_per_partner_is_named_for_what_it_is(call):
+    _, told, _ = call([*COMMON["MATRIX"], "--normalise", "per-partner"])
+    assert "as the authors' package does" in told
+    assert told.count("1.0000") >= 6
+
+
+def test_a_sweep_is_written(call, tmp_path):
+    status, told, _ = call([*COMMON["SWEEP"], "--param", "D:A:B=0,.5", "--out", "sweep.parquet"])
+    assert status == 0
+    found = pd.read_parquet(tmp_path / "sweep.parquet")
+    assert len(found) == 10
+    assert found["certificate"].max() <= 1
+    assert "10 equilibria; the largest gain from moving alone is" in told
+
+
+def test_solve_in_turn_at_a_bound_with_slopes(call):
+    status, told, _ = call(["coopetition", "solve", "model.json", "--first", "A", "--box", "0.01,20", "--slopes"])
+    assert status == 0
+    assert "moves: A, then B and C" in told
+    assert "at a bound of the box: A, B, C" in told
+    assert "D:A:B" in told
+
+
+def test_shares_power_and_exponents(call):
+    argv = ["coopetition", "solve", "model.json", "--value", "power", "--alpha", "A=0.5", "--synergy", ".5,.25,.25"]
+    status, value, _ = call([*argv, "--json"])
+    assert status == 0
+    rows = json.loads(value)["actors"]
+    assert [row["share"] for row in rows] == [0.5, 0.25, 0.25]
+    assert rows[0]["alone"] == pytest.approx(0.31640625)
+
+
+def test_an_outcome_that_is_no_equilibrium_ends_with_status_1(call, monkeypatch):
+    from parataxis.methods.coopetition import game
+
+    right = game.solve
+
+    def wrong(*arguments):
+        found = right(*arguments)
+        return type(found)(found.actions * 1.01, found.iterations, found.converged)
+
+    monkeypatch.setattr(game, "solve", wrong)
+    status, told, _ = call(COMMON["SOLVE"])
+    assert status == 1
+    assert "no equilibrium" in told
+
+
+def test_a_case_is_reported(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
+    status, told, _ = call([*COMMON["CASE"], "--report", "case.html"])
+    assert status == 0
+    assert re.search(r"log +transposed +27\.4797 +26\.2697 +58 +41\.4458", told)
+    assert "58/60" in (tmp_path / "case.html").read_text()
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition, with no public address")
+@pytest.mark.parametrize("name", ["buyer_driven_ecommerce", "smart_home", "travel_reimbursement"])
+def test_the_real_models_from_end_to_end(call, tmp_path, monkeypatch, name):
+    path = str(FOLDER / f"istar_{name}.json")
+    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
+    for command in ("matrix", "solve", "order"):
+        assert call(["coopetition", command, path])[0] == 0
+    status, told, _ = call(["coopetition", "report", path, "--out", "page.html"])
+    assert status == 0
+    assert "nobody gains more than" in told
+    assert "Who should move first" in (tmp_path / "page.html").read_text()
