@@ -46,7 +46,8 @@ def fit_command(
     dynamics: Annotated[str, typer.Option(help="Widths of the dynamics' hidden layers.")] = "64,64,64",
     lam: Annotated[float, typer.Option(help="Weight of the reconstruction.")] = 0.5,
     gamma: Annotated[
-        float | None, typer.Option(help="Share of the solver's nodes drawn in a step.", show_default="all, or 0.1")
+        float | None,
+        typer.Option(help="Share of the solver's nodes drawn in a step.", show_default="0.1, or 4 values a latent"),
     ] = None,
     warmup: Annotated[float, typer.Option(help="Share of the steps before the solver teaches the decoder too.")] = 0.25,
     steps: Steps = 2000,

@@ -15,6 +15,8 @@ LEAST_RATE = 1e-6  # of learning
 OMEGAS = (1.0, 30.0)
 LOOKS = 2_000_000  # points of all fields together at which the frequency scale is measured
 
+SHARE = 0.1  # of the nodes, as the authors
+OVER = 4  # values that are drawn a latent, if nodes there are
 DECODERS = ("mfn", "sine")
 SCHEDULES = ("cosine", "staircase")
 
@@ -27,9 +29,8 @@ class Recipe:
     and 3, or 32 and 4. omega: scale of the filters' frequencies, None to take it from the data; the authors' code has
     1. dynamics: hidden widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which
     the Jacobian is taken, drawn anew each step and shared by the batch (the authors draw a tenth for each sample); None
-    for a tenth with "sine", and for all with "mfn", where the slopes are then one product, and less noisy. warmup:
-    share of the steps in which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots
-    a step. lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every
+    for a tenth, but 4 values a latent at least, so that a slope is no noise of the draw. warmup: share of the steps in
+    which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots a step. lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every
     decay_every steps ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's
     basis, None for yes with "mfn"; the authors have none. rate: the dynamics network works in units of the time between
     two snapshots; the authors' does not.
@@ -97,7 +98,7 @@ class Recipe:
 
     def drawn(self, nodes: int, channels: int) -> int:
         """How many of the solver's nodes are drawn; BadInput if they can't fix a latent's slope."""
-        share = (1.0 if self.decoder == "mfn" else 0.1) if self.gamma is None else self.gamma
+        share = max(SHARE, OVER * self.latent_dim / channels / nodes) if self.gamma is None else self.gamma
         count = min(nodes, math.ceil(share * nodes))
         if channels * count < self.latent_dim:
             raise BadInput(
