@@ -30,10 +30,11 @@ class Recipe:
     1. dynamics: hidden widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which
     the Jacobian is taken, drawn anew each step and shared by the batch (the authors draw a tenth for each sample); None
     for a tenth, but 4 values a latent at least, so that a slope is no noise of the draw. warmup: share of the steps in
-    which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots a step. lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every
-    decay_every steps ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's
-    basis, None for yes with "mfn"; the authors have none. rate: the dynamics network works in units of the time between
-    two snapshots; the authors' does not.
+    which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots a step. lr: of AdamW,
+    for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every decay_every steps
+    ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's basis, None for yes
+    with "mfn"; the authors have none. rate: the dynamics network works in units of the time between two snapshots; the
+    authors' does not.
     """
 
     latent_dim: int = 16
