@@ -159,8 +159,12 @@ def test_settings_that_cannot_be_are_refused(settings, said):
 
 def test_too_few_nodes_for_the_latents():
     with pytest.raises(BadInput, match=r"gamma=0.1: 1 x 3 of 24 nodes are fewer than latent_dim=4; expected gamma"):
-        Recipe(latent_dim=4).drawn(24, 1)
-    assert Recipe(latent_dim=4).drawn(24, 2) == 3
+        Recipe(latent_dim=4, gamma=0.1).drawn(24, 1)
+    assert Recipe(latent_dim=4, gamma=0.1).drawn(24, 2) == 3
+    assert Recipe(latent_dim=4).drawn(24, 1) == 16
+    assert Recipe(latent_dim=4).drawn(24, 4) == 4
+    assert Recipe(latent_dim=4).drawn(15, 1) == 15
+    assert Recipe(latent_dim=4).drawn(1600, 1) == 160
 
 
 def row(step, **told):

@@ -45,7 +45,10 @@ def fit_command(
     omega: Annotated[float | None, typer.Option(help="Frequency scale of mfn.", show_default="from the data")] = None,
     dynamics: Annotated[str, typer.Option(help="Widths of the dynamics' hidden layers.")] = "64,64,64",
     lam: Annotated[float, typer.Option(help="Weight of the reconstruction.")] = 0.5,
-    gamma: Annotated[float, typer.Option(help="Share of the solver's nodes drawn in a step.")] = 0.1,
+    gamma: Annotated[
+        float | None,
+        typer.Option(help="Share of the solver's nodes drawn in a step.", show_default="0.1, or 4 values a latent"),
+    ] = None,
     warmup: Annotated[float, typer.Option(help="Share of the steps before the solver teaches the decoder too.")] = 0.25,
     steps: Steps = 2000,
     batch: Annotated[int, typer.Option(min=1, help="Snapshots in a step.")] = 128,

@@ -15,6 +15,8 @@ LEAST_RATE = 1e-6  # of learning
 OMEGAS = (1.0, 30.0)
 LOOKS = 2_000_000  # points of all fields together at which the frequency scale is measured
 
+SHARE = 0.1  # of the nodes, as the authors
+OVER = 4  # values that are drawn a latent, if nodes there are
 DECODERS = ("mfn", "sine")
 SCHEDULES = ("cosine", "staircase")
 
@@ -26,12 +28,13 @@ class Recipe:
     latent_dim: k. decoder: "mfn" (affine in the latent) or "sine"; width and layers: of its hidden layers, None for 64
     and 3, or 32 and 4. omega: scale of the filters' frequencies, None to take it from the data; the authors' code has
     1. dynamics: hidden widths of Psi. lam: weight of the reconstruction. gamma: share of the solver's nodes at which
-    the Jacobian is taken, drawn anew each step and shared by the batch (the authors draw for each sample). warmup:
-    share of the steps in which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots
-    a step. lr: of AdamW, for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every
-    decay_every steps ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's
-    basis, None for yes with "mfn"; the authors have none. rate: the dynamics network works in units of the time between
-    two snapshots; the authors' does not.
+    the Jacobian is taken, drawn anew each step and shared by the batch (the authors draw a tenth for each sample); None
+    for a tenth, but 4 values a latent at least, so that a slope is no noise of the draw. warmup: share of the steps in
+    which the dynamics loss teaches the dynamics only. steps: of the optimiser. batch: snapshots a step. lr: of AdamW,
+    for decoder, dynamics and latents, down to 1e-6 along half a cosine, or x decay every decay_every steps
+    ("staircase", as the authors'). normalize_basis: orthogonal columns for the filter network's basis, None for yes
+    with "mfn"; the authors have none. rate: the dynamics network works in units of the time between two snapshots; the
+    authors' does not.
     """
 
     latent_dim: int = 16
@@ -41,7 +44,7 @@ class Recipe:
     omega: float | None = None
     dynamics: tuple[int, ...] = (64, 64, 64)
     lam: float = 0.5
-    gamma: float = 0.1
+    gamma: float | None = None
     warmup: float = 0.25
     steps: int = 2000
     batch: int = 128
@@ -71,7 +74,7 @@ class Recipe:
             ("latent_dim", self.latent_dim >= 1, "1 or more"),
             ("dynamics", bool(self.dynamics) and min(self.dynamics) >= 1, "widths of hidden layers, 1 or more each"),
             ("lam", 0 < self.lam <= 1, "above 0, at most 1"),
-            ("gamma", 0 < self.gamma <= 1, "above 0, at most 1"),
+            ("gamma", self.gamma is None or 0 < self.gamma <= 1, "above 0, at most 1"),
             ("warmup", 0 <= self.warmup < 1, "a share of the steps, below 1"),
             ("steps", self.steps >= 1, "1 or more"),
             ("batch", self.batch >= 1, "1 or more"),
@@ -96,10 +99,11 @@ class Recipe:
 
     def drawn(self, nodes: int, channels: int) -> int:
         """How many of the solver's nodes are drawn; BadInput if they can't fix a latent's slope."""
-        count = min(nodes, math.ceil(self.gamma * nodes))
+        share = max(SHARE, OVER * self.latent_dim / channels / nodes) if self.gamma is None else self.gamma
+        count = min(nodes, math.ceil(share * nodes))
         if channels * count < self.latent_dim:
             raise BadInput(
-                f"gamma={self.gamma}: {channels} x {count} of {nodes} nodes are fewer than latent_dim="
+                f"gamma={share:g}: {channels} x {count} of {nodes} nodes are fewer than latent_dim="
                 f"{self.latent_dim}; expected gamma of at least {self.latent_dim / channels / nodes:.3g}"
             )
         return count
