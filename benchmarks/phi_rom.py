@@ -153,12 +153,15 @@ def inversion(least: float) -> None:
             print(f"inversion, {name}: {what} {told(other)} ({miss(call())}), {said}: {other / ours:.3g} times")
 
 
+def psi(k: int, hidden: tuple[int, ...], means: tuple[float, ...] = ()) -> Dynamics:
+    return Dynamics(k, hidden, means, (1.0,) * len(means), key=jax.random.key(0))
+
+
 def forecast(least: float) -> None:
     from parataxis.methods.phi_rom.burgers import slope as moved
     from parataxis.methods.phi_rom.diffusion import slope as diffused
 
     line = np.linspace(0, 100, 64, dtype=np.float32)
-    psi = lambda k, hidden, p=(): Dynamics(k, hidden, p, (1.0,) * len(p), key=jax.random.key(0))  # noqa: E731
     beta = jnp.full((BATCH, 1), 0.02)
     cases = {
         "Burgers, 64 nodes, 50 times of 1 step": (
@@ -180,7 +183,7 @@ def forecast(least: float) -> None:
             None,
         ),
     }
-    cases |= _flows(psi)
+    cases |= _flows()
     for name, (decoder, dynamics, shape, step, every, times, betas) in cases.items():
         axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in shape]
         x = jnp.asarray(np.stack([each.ravel() for each in np.meshgrid(*axes, indexing="ij")], 1))
@@ -208,7 +211,11 @@ def _solved(step, start, betas, every, times):
     return jax.lax.scan(between, start, None, times)[1]
 
 
-def _flows(psi) -> dict:
+def _solver_step(rhs, u, _):
+    return rhs.step(u, None, rhs.dt)
+
+
+def _flows() -> dict:
     """Navier-Stokes at two sizes, as the study and the paper have it."""
     from parataxis.methods.phi_rom import adapters
     from parataxis.methods.phi_rom.navier_stokes import DT, EVERY, solver
@@ -219,7 +226,7 @@ def _flows(psi) -> dict:
         rhs = adapters.jax_cfd(step, grid, DT)
         name = f"Navier-Stokes, {nodes} x {nodes} nodes, 20 times of {EVERY} steps"
         decoder = MFN(k, 2, 2, 80, 3, key=jax.random.key(1))
-        advance = lambda u, b, rhs=rhs: rhs.step(u, None, rhs.dt)  # noqa: E731
+        advance = partial(_solver_step, rhs)
         found[name] = (decoder, psi(k, (512,) * 4), (nodes, nodes), advance, EVERY, 20, None)
     return found
 

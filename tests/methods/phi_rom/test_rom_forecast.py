@@ -106,8 +106,11 @@ def stiff(speed):
     psi = dynamics()
     first = jnp.zeros((8, 2)).at[:4].set(jnp.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
     last = jnp.zeros((2, 8)).at[:, :4].set(1.1 * speed * jnp.array([[0, 0, -1.0, 1], [1, -1, 0, 0]]))
-    layers = lambda d: (d.layers[0].weight, d.layers[0].bias, d.layers[1].weight, d.layers[1].bias)  # noqa: E731
-    return eqx.tree_at(layers, psi, (first, jnp.zeros(8), last, jnp.zeros(2)))
+    return eqx.tree_at(
+        lambda d: (d.layers[0].weight, d.layers[0].bias, d.layers[1].weight, d.layers[1].bias),
+        psi,
+        (first, jnp.zeros(8), last, jnp.zeros(2)),
+    )
 
 
 def test_one_step_an_interval_is_unstable_where_latents_turn_fast():

@@ -78,8 +78,10 @@ def test_warm_up_teaches_the_dynamics_only():
 
     @jax.jit
     def slopes(trained):
-        part = lambda warm: lambda each: losses.parts(*each, *given[3:], None, warm=warm)[1]  # noqa: E731
-        return [jax.grad(part(warm))(trained) for warm in (True, False)]
+        def part(parts, warm):
+            return losses.parts(*parts, *given[3:], None, warm=warm)[1]
+
+        return [jax.grad(part)(trained, warm) for warm in (True, False)]
 
     for warm, (decoder, dynamics, alphas) in zip((True, False), slopes(given[:3]), strict=True):
         moved = [float(jnp.abs(leaf).max()) > 0 for leaf in (decoder.inner, decoder.frequencies, alphas)]

@@ -82,7 +82,10 @@ def test_gradients_that_are_not_finite_are_zeroed_counted_and_in_the_end_refused
 
     advance = gradient_step(loss, optax.sgd(0.1))
     state = start({"a": jnp.ones(2)}, optax.sgd(0.1))
-    some = lambda step, n: {"x": np.where(np.arange(step, step + n) % 4 == 0, 0.0, 1.0).astype(np.float32)}  # noqa: E731
+
+    def some(step, n):
+        return {"x": np.where(np.arange(step, step + n) % 4 == 0, 0.0, 1.0).astype(np.float32)}
+
     found = train([Phase(advance, 8)], state, None, some)
     assert found.history[-1][BAD] == pytest.approx(0.25)
     np.testing.assert_allclose(found.state.params["a"], 1 - 0.1 * 6, rtol=1e-5)

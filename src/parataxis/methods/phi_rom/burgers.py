@@ -1,5 +1,6 @@
 """Viscosity-free Burgers flow with a source that grows along x at a rate beta: a front that steepens and travels."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def burgers(path: Path, every: int = 4) -> Problem:
     found = {}
     for name, beta in betas.items():
         start = np.tile(q, (len(beta), 1))
-        u = euler(lambda u, beta=beta: slope(u, x, beta[:, None]), start, dt, times)  # type: ignore[misc]
+        u = euler(partial(slope, x=x, beta=beta[:, None]), start, dt, times)
         data = Snapshots.on_grid(u[:, :, None], dt * np.arange(times), (x,), beta[:, None])
         found[name] = data.window(0, times // 2) if name == "train" else data
     nodes = x.astype(np.float32)

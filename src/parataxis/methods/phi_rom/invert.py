@@ -159,10 +159,13 @@ def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, whit
         damping = jnp.where(better, damping / 10, damping * 10)
         return jnp.where(better, new, alpha), damping, jnp.where(better, found, best), number + 1, done
 
+    def unfinished(carried: Any) -> Any:
+        *_, number, done = carried
+        return (number < STEPS) & ~done
+
     def one(alpha: Array, u: Array) -> Array:
         begin = (alpha, jnp.asarray(DAMPING, alpha.dtype), jnp.square(off(alpha, u)).sum(), 0, jnp.asarray(False))
-        more = lambda carried: (carried[3] < STEPS) & ~carried[4]  # noqa: E731
-        return jax.lax.while_loop(more, lambda carried: step(carried, u), begin)[0]
+        return jax.lax.while_loop(unfinished, lambda carried: step(carried, u), begin)[0]
 
     tried = jax.vmap(jax.vmap(one, (0, None)))(first, wanted)
     left = jax.vmap(jax.vmap(lambda a, u: jnp.square(off(a, u)).sum(), (0, None)))(tried, wanted)

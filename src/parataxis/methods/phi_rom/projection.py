@@ -80,8 +80,10 @@ def crom(rom: PhiROM, rhs: SolverRHS, test: Snapshots) -> Float[np.ndarray, "tra
 
     @jax.jit
     def run(alpha: Any, beta: Any) -> Any:
-        each = lambda alpha, _: (jax.lax.fori_loop(0, n, lambda _, a: step(a, beta), alpha), alpha)  # noqa: E731
-        return jax.lax.scan(each, alpha, None, len(test.t))[1]
+        def interval(alpha: Any, _: None) -> Any:
+            return jax.lax.fori_loop(0, n, lambda _, each: step(each, beta), alpha), alpha
+
+        return jax.lax.scan(interval, alpha, None, len(test.t))[1]
 
     first = jnp.asarray(rom.encode(test.u[:, 0], test.coords).latents, jnp.float32)
     betas = None if test.params is None else jnp.asarray(test.params, jnp.float32)

@@ -121,8 +121,7 @@ def consistency(rom: "PhiROM", rhs: SolverRHS, test: Snapshots) -> Consistency:
         wanted = latent_slopes(Decoded(u, u, j), r, None)
         told = jax.vmap(found.dynamics, axes)(alphas, betas)
         left = r - jnp.einsum("bcnk,bk->bcn", j, wanted)
-        norm = lambda x: jnp.linalg.norm(x.reshape(len(x), -1), axis=1)  # noqa: E731
-        return norm(told - wanted) / norm(wanted), norm(left) / norm(r)
+        return _norms(told - wanted) / _norms(wanted), _norms(left) / _norms(r)
 
     dtype = found.latents.dtype
     pieces = []
@@ -145,3 +144,8 @@ def _check_alike(rom: "PhiROM", test: Snapshots) -> None:
         test.params is not None and test.params.shape[1] != len(about.names)
     ):
         raise BadInput(f"test: parameters {test.names}; the model was trained with {about.names}")
+
+
+def _norms(x: Any) -> Any:
+    """Of each sample."""
+    return jnp.linalg.norm(x.reshape(len(x), -1), axis=1)

@@ -69,7 +69,10 @@ class SolverRHS(eqx.Module):
 
         def outside(function: Callable[..., Any], u: Any, *rest: Any) -> Any:
             like = jax.ShapeDtypeStruct(u.shape, u.dtype)
-            call = lambda *given: np.asarray(function(*map(_plain, given)), u.dtype)  # noqa: E731
+
+            def call(*given: Any) -> np.ndarray:
+                return np.asarray(function(*map(_plain, given)), u.dtype)
+
             return jax.pure_callback(call, like, u, *rest, vmap_method="sequential")
 
         @jax.custom_vjp

@@ -1,6 +1,6 @@
 """From the numbers of all units to the claims; tables of errors with their floors beside, and of what it cost."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -240,11 +240,10 @@ def _number(value: float) -> str:
 
 def _cost(found: Found) -> Table:
     rows: list[list[Any]] = []
-    each: Callable[[str, str, str], list[float]] = lambda task, arm, key: [  # noqa: E731
-        found.units[Unit(task, arm, seed)][key] for seed in found.seeds(task, arm)
-    ]
     for task, arm in dict.fromkeys((unit.task, unit.arm) for unit in found.units if unit.arm != "pod"):
-        rows.append([task, ARMS[arm], int(each(task, arm, "steps")[0]), round(median(each(task, arm, "cpu")), 1)])
+        trainings = [found.units[Unit(task, arm, seed)] for seed in found.seeds(task, arm)]
+        seconds = median(each["cpu"] for each in trainings)
+        rows.append([task, ARMS[arm], int(trainings[0]["steps"]), round(seconds, 1)])
     return Table(
         "cost",
         ["problem", "model", "steps", "CPU seconds"],

@@ -110,7 +110,10 @@ def _sample(table: Any) -> Sample:
 @jax.jit
 def _gradients(decoder: Any, dynamics: Any, latents: Any, table: Any, x: Any) -> Any:
     losses = Losses(slope, (NODES,), 0.5, True)
-    loss = lambda parts: losses(*parts, _sample(table), Points(x), None)[0]  # noqa: E731
+
+    def loss(parts: Any) -> Any:
+        return losses(*parts, _sample(table), Points(x), None)[0]
+
     return jax.value_and_grad(loss)((decoder, dynamics, latents))
 
 
@@ -139,7 +142,10 @@ def _trained(rows: Sequence[Row]) -> list[float]:
 @jax.jit
 def _step(decoder: Any, dynamics: Any, table: Any, x: Any) -> Any:
     losses = Losses(slope, (NODES,), 0.5, False)
-    loss = lambda psi: losses(decoder, psi, table[:, 2 : 2 + K], _sample(table), Points(x), None)[0]  # noqa: E731
+
+    def loss(psi: Any) -> Any:
+        return losses(decoder, psi, table[:, 2 : 2 + K], _sample(table), Points(x), None)[0]
+
     return jax.tree.map(lambda value, gradient: value - RATE * gradient, dynamics, jax.grad(loss)(dynamics))
 
 

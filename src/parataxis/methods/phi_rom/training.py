@@ -155,7 +155,9 @@ def _chunk(advance: Advance) -> Callable[[Any, Any, Any, int], tuple[Any, Any]]:
 
     @jax.jit
     def run(state: Any, data: Any, drawn: Any, n: Any) -> tuple[Any, Any]:
-        at = lambda i: jax.tree.map(lambda each: each[i], drawn)  # noqa: E731
+        def at(i: Any) -> Any:
+            return jax.tree.map(lambda each: each[i], drawn)
+
         _, shapes = jax.eval_shape(lambda: advance(state, data, at(0)))
         empty = {name: jnp.zeros(CHUNK, each.dtype) for name, each in shapes.items()}
 
