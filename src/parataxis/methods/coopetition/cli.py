@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parataxis.columns import aligned_frame, records
 from parataxis.methods.coopetition.cli_options import (
     Alpha,
     AsJson,
@@ -21,11 +22,9 @@ from parataxis.methods.coopetition.cli_options import (
     Theta,
     ValueForm,
     ValueName,
-    aligned,
     box_of,
     numbers,
     opened,
-    records,
 )
 
 if TYPE_CHECKING:
@@ -67,9 +66,9 @@ def matrix_command(
     table = found.frame().rename_axis(columns=None).reset_index()
     told = [
         "rows depend on columns",
-        aligned(table),
+        aligned_frame(table),
         "",
-        aligned(DataFrame(rows)),
+        aligned_frame(DataFrame(rows)),
         *(f"note: {each}" for each in notes),
     ]
     print("\n".join([*told, *([f"written: {out}"] if out else [])]))
@@ -108,12 +107,12 @@ def solve_command(
         "optimum": best.actions.tolist(),
         "notes": list(dependencies.notes) if dependencies else [],
     }
-    told = [aligned(found.frame()), "", *solved_words(found)]
+    told = [aligned_frame(found.frame()), "", *solved_words(found)]
     told.append(f"what all would agree on: {', '.join(f'{each:.3f}' for each in best.actions)}")
     if slopes:
         table = game.sensitivity(box=bounds)
         facts["slopes"] = records(table)
-        told += ["", "slopes", aligned(table)]
+        told += ["", "slopes", aligned_frame(table)]
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
     if not found.certificate.holds:
         raise typer.Exit(1)
@@ -180,7 +179,7 @@ def sweep_command(
     if as_json:
         print(json.dumps({"rows": records(table), "worst": worst}, indent=1))
     else:
-        print("\n".join([told, f"written: {out}"] if out else [aligned(table), "", told]))
+        print("\n".join([told, f"written: {out}"] if out else [aligned_frame(table), "", told]))
     if worst > 1:
         raise typer.Exit(1)
 
@@ -237,7 +236,7 @@ def case_command(
         written(report, page(found.game("log"), found.title, sheet=score_sheet(found.game("log"))))
     facts: dict[str, Any] = {"case": found.name, "title": found.title, "rows": records(table), "sheets": sheets}
     facts["report"] = str(report) if report else None
-    told = [found.title, aligned(table), "", *(f"{form}: {each}" for form, each in sheets.items())]
+    told = [found.title, aligned_frame(table), "", *(f"{form}: {each}" for form, each in sheets.items())]
     told += [f"report: {report}"] if report else []
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
 
@@ -271,10 +270,10 @@ def order_command(
     turned = exchanged(game, bounds)
     facts = {"advice": advice(led), "first": records(led), "joining": records(joined), "direction": records(turned)}
     by_place = joined.pivot(index="actor", columns="place", values="mean").rename(columns={0: "all orders"})
-    told = [advice(led), "", aligned(led.assign(first=led["first"].replace("", "all at once"))), "",
+    told = [advice(led), "", aligned_frame(led.assign(first=led["first"].replace("", "all at once"))), "",
             "added by place in the order of joining (all orders: Shapley's value)",
-            aligned(by_place.rename_axis(columns=None).reset_index()), "",
-            "each pair, and were its two dependences exchanged", aligned(turned)]  # fmt: skip
+            aligned_frame(by_place.rename_axis(columns=None).reset_index()), "",
+            "each pair, and were its two dependences exchanged", aligned_frame(turned)]  # fmt: skip
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
 
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from parataxis.methods.coopetition.dependencies import Dependencies
     from parataxis.methods.coopetition.game import Game
 
@@ -116,36 +114,3 @@ def opened(
     complement = FORMS[value.value][1] if gamma is None else gamma
     how = synergy if synergy in SYNERGIES or synergy[:1].isalpha() else tuple(numbers(synergy, "--synergy"))
     return Game(found, shares, endowment, form, complement, how), dependencies
-
-
-def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """For JSON: what is no number is null."""
-    import math
-
-    return [
-        {
-            str(key): None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
-
-
-def aligned(table: "pd.DataFrame") -> str:
-    """For a terminal: numbers to the right."""
-
-    def told(value: Any) -> str:
-        if isinstance(value, float):
-            return "" if value != value else f"{value:,.4f}"
-        return "" if value is None else str(value)
-
-    rows = [list(map(str, table.columns)), *([told(value) for value in row] for row in table.itertuples(index=False))]
-    to_right = [table[name].dtype.kind in "fi" for name in table.columns]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, to_right, strict=True)
-        ).rstrip()
-        for row in rows
-    )

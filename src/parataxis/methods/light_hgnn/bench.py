@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parataxis.methods.light_hgnn.cli_options import aligned
+from parataxis.columns import aligned
 from parataxis.methods.light_hgnn.contest import SITUATIONS, Teacher, Timing, contestants, timed
 from parataxis.methods.light_hgnn.dataset import Dataset, unit_rows
 from parataxis.methods.light_hgnn.model import VertexMLP

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from parataxis.columns import aligned
 from parataxis.methods.light_hgnn.cli_options import (
     AsJson,
     ChoiceName,
@@ -24,7 +25,6 @@ from parataxis.methods.light_hgnn.cli_options import (
     Seed,
     Teacher,
     TeacherName,
-    aligned,
     model_file,
 )
 

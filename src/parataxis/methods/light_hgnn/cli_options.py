@@ -63,10 +63,3 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def model_file(path: Path) -> Path:
     return path / "model.npz" if path.is_dir() else path
-
-
-def aligned(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parataxis.columns import aligned
 from parataxis.methods.phi_rom.cli_options import (
     Adaptive,
     AsJson,
@@ -18,7 +19,6 @@ from parataxis.methods.phi_rom.cli_options import (
     Stepper,
     Steps,
     Warnings,
-    aligned,
     widths,
 )
 
@@ -264,7 +264,11 @@ def _evaluated(report: dict[str, Any]) -> str:
     ]
     for title, name in (("forecast", "rnmse"), ("decoder's best fit", "floor")):
         rows.append([title, *(f"{value:.4f}" for value in report[name].values())])
-    lines = [f"{report['data']}: {report['trajectories']} trajectories, {report['times']} times", "", aligned(rows)]
+    lines = [
+        f"{report['data']}: {report['trajectories']} trajectories, {report['times']} times",
+        "",
+        aligned(rows, range(1, len(rows[0]))),
+    ]
     if gaps := report["consistency"]:
         data = "" if gaps["slope"] is None else f"; the solver is {gaps['slope']:.2%} off the data's own slope"
         lines += [

@@ -50,15 +50,6 @@ def widths(text: str) -> tuple[int, ...]:
     return tuple(int(each) for each in parts)
 
 
-def aligned(rows: list[list[str]]) -> str:
-    """A table as text; the first column to the left, the others to the right."""
-    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        [row[0].ljust(sizes[0]), *(cell.rjust(n) for cell, n in zip(row[1:], sizes[1:], strict=True))] for row in rows
-    ]
-    return "\n".join("  ".join(line) for line in lines)
-
-
 class Warnings(warnings.catch_warnings):
     """Ours are kept, and said on stderr in a line each."""
 

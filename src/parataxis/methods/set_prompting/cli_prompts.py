@@ -142,8 +142,9 @@ def _accuracy(group: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _table(found: list[dict[str, Any]]) -> str:
+    from parataxis.columns import aligned
     from parataxis.methods.set_prompting.summary import Estimate
-    from parataxis.methods.set_prompting.text import aligned, percent
+    from parataxis.methods.set_prompting.text import percent
 
     rows = [["condition", "prompts", "accuracy"]]
     for each in found:

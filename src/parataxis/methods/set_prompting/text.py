@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from parataxis.columns import aligned
 from parataxis.methods.set_prompting.report import OVER_ORDERS
 from parataxis.methods.set_prompting.summary import Accuracy, Estimate, Summary
 
@@ -124,10 +125,3 @@ def percent_of(value: float) -> str:
 def points(found: Estimate, signed: bool = False) -> str:
     form = "+.1f" if signed else ".0f"
     return f"{100 * found.value:{form}} [{100 * found.low:{form}}, {100 * found.high:{form}}]"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from parataxis.columns import aligned
+
 app = typer.Typer(no_args_is_help=True, help="Choose what a model is trained on next, by what helps what.")
 
 
@@ -236,15 +238,8 @@ def _trained(report: dict[str, Any]) -> str:
     cost = f"; its graph took {report['graph_steps']} steps more" if report["graph_steps"] else ""
     return (
         f"{report['data']}: {report['settings']['steps']} steps by {report['settings']['by']}{cost}\n\n"
-        f"{_aligned(rows)}\n\n"
+        f"{aligned(rows)}\n\n"
         f"mean test loss {report['test_loss_mean']:.4f}\nout: {report['out']}"
-    )
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
@@ -318,5 +313,5 @@ def _told(found: dict[str, Any]) -> str:
     ]
     for table in found["tables"]:
         rows = [list(map(str, table["columns"])), *([str(cell) for cell in row] for row in table["rows"])]
-        parts.append(f"\n{table['caption']}\n{_aligned(rows)}")
+        parts.append(f"\n{table['caption']}\n{aligned(rows)}")
     return "\n".join(parts)

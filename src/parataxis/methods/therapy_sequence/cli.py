@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parataxis.columns import aligned_frame, records
 from parataxis.methods.therapy_sequence import cli_curves
 from parataxis.methods.therapy_sequence.cli_options import (
     AsJson,
@@ -23,9 +24,7 @@ from parataxis.methods.therapy_sequence.cli_options import (
     RngName,
     Seed,
     Setting,
-    aligned,
     opened,
-    records,
     upright,
     write_tables,
     written,
@@ -129,10 +128,10 @@ def run_command(
     notes = found.misfits()
     value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words, "notes": notes}
     value["years"] = records(found.times(orders))
-    told = "\n".join([f"{aligned(comparison.table)}\n\n{comparison}", *(f"note: {each}" for each in notes)])
+    told = "\n".join([f"{aligned_frame(comparison.table)}\n\n{comparison}", *(f"note: {each}" for each in notes)])
     if walked:
         value["simulated"] = {"results": records(walked.table), "words": walked.words, "note": walked.note}
-        told += f"\n\nsimulated\n{aligned(walked.table)}\n\n{walked}"
+        told += f"\n\nsimulated\n{aligned_frame(walked.table)}\n\n{walked}"
         if walked.pairs is not None:
             value["simulated"]["pairs"] = records(walked.pairs)
             told += f"\n\nMonte Carlo standard errors, each pair\n{upright(walked.pairs)}"
@@ -141,7 +140,7 @@ def run_command(
 
         table = each_correction(found.model)
         value["corrections"] = records(table)
-        told += f"\n\n{found.strategies[1]} less {found.strategies[0]}, by what is corrected\n{aligned(table)}"
+        told += f"\n\n{found.strategies[1]} less {found.strategies[0]}, by what is corrected\n{aligned_frame(table)}"
     print(json.dumps(value, indent=1) if as_json else told)
 
 
@@ -190,7 +189,7 @@ def calibrate_command(
         bound = ", at the bound of the search" if each.at_bound else ""
         told.append(
             f"{each.strategy}: {each.dependence}{bound}\nsquared error {each.error:.4f}, without dependence "
-            f"{each.independent:.4f}; errors up to twice as large:\n{aligned(each.ridge())}"
+            f"{each.independent:.4f}; errors up to twice as large:\n{aligned_frame(each.ridge())}"
         )
     print(json.dumps(values, indent=1) if as_json else "\n\n".join(told))
 
@@ -247,9 +246,9 @@ def _drawn(analysis: "Analysis", threshold: float, tables: dict[str, "pd.DataFra
 
     curves = f"patients of {', '.join(analysis.curves)} drawn again" if analysis.curves else "curves held fixed"
     heads = (f"by net benefit at {threshold:,.0f} a QALY", "probability to be best", "value of perfect information")
-    shown = [f"{head}\n{aligned(table)}" for head, table in zip(heads, tables.values(), strict=False)]
+    shown = [f"{head}\n{aligned_frame(table)}" for head, table in zip(heads, tables.values(), strict=False)]
     if len(known := worthwhile(tables["evppi"]).head(SHOWN)):
-        shown.append(f"value of knowing one parameter, by regression; the worthiest\n{aligned(known)}")
+        shown.append(f"value of knowing one parameter, by regression; the worthiest\n{aligned_frame(known)}")
     elif len(tables["evppi"]):
         shown.append("knowing one parameter alone would change no choice, by regression")
     n = len(analysis.draws.cost)
@@ -308,7 +307,7 @@ def audit_command(
     rows = [{"what": each.what, "must not matter": each.must, "verdict": each.verdict} for each in checks]
     changes = [{"d_qaly": each.d_qaly, "d_cost": each.d_cost} for each in checks]
     table = DataFrame([row | change for row, change in zip(rows, changes, strict=True)])
-    print(json.dumps(records(table), indent=1) if as_json else aligned(table))
+    print(json.dumps(records(table), indent=1) if as_json else aligned_frame(table))
     if any(each.broken for each in checks):
         raise typer.Exit(1)
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -79,36 +79,6 @@ def opened(
     behaviour = COMPAT[compat.value].but(*(correct or []))
     found = SequenceModel.from_file(path, replace(behaviour, cycle_correction=cycle_correction.value), setting)
     return found.calibrated(dependence.value) if calibrated else found
-
-
-def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """For JSON: what is no number is null."""
-    import math
-
-    return [
-        {str(key): None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]
-
-
-def aligned(table: "pd.DataFrame") -> str:
-    """For a terminal: numbers to the right."""
-
-    def told(value: Any) -> str:
-        if isinstance(value, float):
-            return "" if value != value else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
-        return str(value)
-
-    rows = [list(map(str, table.columns)), *([told(value) for value in row] for row in table.itertuples(index=False))]
-    numbers = [table[name].dtype.kind in "fi" for name in table.columns]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, numbers, strict=True)
-        ).rstrip()
-        for row in rows
-    )
 
 
 def upright(table: "pd.DataFrame") -> str:
