@@ -241,7 +241,7 @@ def test_a_reader_that_stops_reading_ends_it_quietly(cwd, planted, unbuffered):
 WAITING = (
     "study.py",
     "    spread = float",
-    "    import time; (ctx.work / 'here').touch(); time.sleep(60)\n    spread = float",
+    "    import os, time; (ctx.work / 'here').write_text(str(os.getpid())); time.sleep(60)\n    spread = float",
 )
 
 
@@ -250,26 +250,12 @@ def heed_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(cwd, tmp_path, jobs):
-    name = f"waiting-{jobs}"
-    folder = plant(tmp_path / "waiting", WAITING, name=name)
-    command = [
-        sys.executable,
-        "-c",
-        CALL,
-        str(folder),
-        "run",
-        name,
-        "--scale",
-        "toy",
-        "--jobs",
-        jobs,
-        "--store",
-        "w.sqlite",
-    ]
+def waiting_run(cwd, folder, name, jobs):
+    """A run whose second measurement takes a minute, once that has begun."""
+    plant(folder, WAITING, name=name)
+    arguments = ["run", name, "--scale", "toy", "--jobs", jobs, "--store", "w.sqlite"]
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", CALL, str(folder), *arguments],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -279,6 +265,13 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(cwd, tmp_path, jobs):
     deadline = time.monotonic() + 30
     while not list(cwd.glob("w.sqlite.work/1/here")) and time.monotonic() < deadline:
         time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(cwd, tmp_path, jobs):
+    folder, name = tmp_path / "waiting", f"waiting-{jobs}"
+    process = waiting_run(cwd, folder, name, jobs)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to all
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -290,6 +283,17 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(cwd, tmp_path, jobs):
     file.close()
     study = folder / name.replace("-", "_") / "study.py"
     assert "time.sleep(60)" in study.read_text()
+
+
+def test_a_killed_run_leaves_nobody_at_work(cwd, tmp_path):
+    process = waiting_run(cwd, tmp_path / "waiting", "waiting-killed", "1")
+    worker = int((cwd / "w.sqlite.work" / "1" / "here").read_text())
+    process.kill()
+    process.communicate(timeout=30)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_a_terminal_gets_bars(cwd, planted):

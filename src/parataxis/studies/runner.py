@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +20,7 @@ from parataxis.studies.context import Context
 from parataxis.studies.registry import Method, load_study
 from parataxis.studies.store import Run, Store
 
+PARENT = 1.0  # seconds between two looks whether it lives
 BACKENDS = ("loky", "threading", "ray", "dask")
 PACKAGE = Path(__file__).parent.parent
 SHARED = (
@@ -166,7 +169,8 @@ def _spread(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:
         return [run for task in tasks for run in _spread([task], 1, backend)]
     try:
         # n_jobs=1 would run in this process, which a crash of the method would take along
-        with Parallel(n_jobs=max(2, jobs)) as parallel:
+        own = {"initializer": _end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
+        with Parallel(n_jobs=max(2, jobs), **own) as parallel:
             with _deaf_children():
                 parallel([delayed(int)()])  # starts the workers
             work = _measure_deaf if backend == "loky" else measure
@@ -194,6 +198,20 @@ def _measure_deaf(task: Task) -> int:
     signal.signal(signal.SIGINT, lambda *_: None)  # unlike a mask, a handler is not handed down
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return measure(task)
+
+
+def _end_with(parent: int) -> None:
+    """Watch for the end of the process that started this one, killed or not, and end then.
+
+    Nobody waits any more for what is measured here, and the next run of the same study would write beside it.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _died(task: Task) -> int:
