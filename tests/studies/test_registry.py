@@ -47,7 +47,8 @@ def test_methods_are_chosen_by_name(planted, tmp_path):
         "planted-gap",
         "other-gap",
     ]
-    with pytest.raises(BadInput, match=r"no method is named 'gpa'; there: .*other-gap, .*planted-gap.*parataxis papers"):
+    there = "no method is named 'gpa'; there: .*other-gap, .*planted-gap.*parataxis papers"
+    with pytest.raises(BadInput, match=there):
         choose(["gpa"], known)
 
 

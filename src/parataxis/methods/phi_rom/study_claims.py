@@ -229,8 +229,8 @@ def _errors(found: Found, task: str) -> Table:
     columns = ["model", "seeds", "[0, T_tr]", "[T_tr, T_te]", "floor in [0, T_tr]", "floor in [T_tr, T_te]"]
     caption = (
         f"{PROBLEMS.get(task, task)}: RNMSE, median and range over seeds. The floor of a trained model is its "
-        "decoder's own best fit to the test's snapshots, of a decoder of sines to ten of its times; that of a linear one "
-        "is the projection on as many POD modes."
+        "decoder's own best fit to the test's snapshots, of a decoder of sines to ten of its times; that of a linear "
+        "one is the projection on as many POD modes."
     )
     return Table(task, columns, rows, caption)
 

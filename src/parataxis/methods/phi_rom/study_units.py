@@ -53,7 +53,7 @@ def trained(kind: str, arm: str, problem: Problem, recipe: Recipe) -> PhiROM:
 
 
 def scored(rom: PhiROM, problem: Problem, kind: str, arm: str) -> Numbers:
-    """floor: the decoder's own best fit to the test's snapshots, or to those in the middle of FITTED parts of the time."""
+    """floor: the decoder's own best fit to the test's snapshots, or to those amid FITTED parts of the time."""
     test, found = problem.test, forecast_errors(rom, problem.test)
     numbers: Numbers = {"error": halves(found, problem.horizon), "by time": _by_time(found)}
     times = np.arange(len(test.t))
