@@ -114,7 +114,7 @@ BAD_INPUTS = [
     _fit("gamma=2.0: expected above 0, at most 1", "train.nc", "solver:rhs", "--gamma", "2"),
     _fit("--dynamics 64;64: expected widths of hidden layers", "train.nc", "solver:rhs", "--dynamics", "64;64"),
     (["phi-rom", "encode", "absent", "sensors.csv"], "absent: is no folder of a model: config.json is missing"),
-    (["phi-rom", "encode", "broken", "sensors.csv"], "broken: is no folder of a model that this version reads"),
+    (["phi-rom", "encode", "broken", "sensors.csv"], "broken: is no folder of a model: arrays.npz is missing"),
     (["phi-rom", "encode", "rom", "absent.csv"], "absent.csv: no such file"),
     (["phi-rom", "encode", "rom", "few.csv"], "1 x 2 values can't fix latent_dim=4 numbers; give more points, or"),
     (["phi-rom", "encode", "rom", "hole.csv"], "hole.csv:7: u=nan must be finite; drop that row"),
@@ -134,11 +134,12 @@ BAD_INPUTS = [
 def _swish():
     """Of one hidden unit whose weights are all 1/2, at 3: x = 2."""
     import jax
+    import jax.numpy as jnp
 
     from parataxis.methods.phi_rom.dynamics import Dynamics
 
-    psi = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.5, np.float32), Dynamics(1, (1,), key=jax.random.key(0)))
-    return float(psi(np.array([3.0], np.float32))[0])
+    psi = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.5, jnp.float32), Dynamics(1, (1,), key=jax.random.key(0)))
+    return float(psi(jnp.array([3.0], jnp.float32))[0])
 
 
 GOLDEN = [("by hand: x sigmoid(softplus(1/2) x) / 1.1 at x = 2, halved, plus 1/2", _swish, 1.295678, 1e-5)]

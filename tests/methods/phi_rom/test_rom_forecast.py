@@ -131,3 +131,12 @@ def test_one_step_an_interval_is_unstable_where_latents_turn_fast():
 def test_times_before_the_observation_are_refused(times):
     with pytest.raises(BadInput, match="expected numbers of at least 0, counted from the observation"):
         go(dynamics(), times)
+
+
+def test_latents_are_moved_in_the_precision_of_their_network():
+    psi = stiff(1.0)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), psi)
+        found = integrate(wide, jnp.asarray(ALPHAS, jnp.float32), np.array([0.3]), None, DT, 2)
+        assert found.dtype == jnp.float64
+        np.testing.assert_allclose(found, go(psi, [0.3], substeps=2), atol=1e-5)

@@ -114,3 +114,14 @@ def test_the_same_point_again_and_again_leaves_latents_open():
     net, x, alphas, u = seen(MFN)
     with pytest.raises(BadInput, match="leave some of latent_dim=3 numbers open"):
         invert(net, np.repeat(u[..., :1], 9, axis=2), np.repeat(x[:1], 9, axis=0), alphas)
+
+
+@pytest.mark.parametrize("kind", [MFN, SineMLP])
+def test_a_network_of_one_precision_takes_sensors_of_another(kind):
+    """Once PhiFlow is imported, jax computes in float64, and a network made then is of that."""
+    net, x, alphas, u = seen(kind)
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), net)
+        for model, precision in ((net, np.float64), (wide, np.float32)):
+            found = invert(model, u.astype(precision), x.astype(precision), alphas.astype(precision))
+            np.testing.assert_allclose(found.latents, alphas, atol=2e-3)

@@ -122,8 +122,15 @@ def test_jax_cfd_lets_a_vortex_decay_as_it_should():
         adapters.jax_cfd(step, (n, n), dt)
 
 
+@pytest.fixture
+def single():
+    """PhiFlow, when it is imported, has jax compute in float64 for good."""
+    yield
+    jax.config.update("jax_enable_x64", False)
+
+
 @pytest.mark.filterwarnings("ignore:symmetric-gradient extrapolation:DeprecationWarning")
-def test_phiflow_diffuses_by_its_stencil():
+def test_phiflow_diffuses_by_its_stencil(single):
     pytest.importorskip("phi")
     from phi.jax import flow
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from parataxis.errors import BadInput
 from parataxis.files import JsonLines, read_json_lines
@@ -16,6 +17,8 @@ from parataxis.methods.flaky_tests.repeating import repeating
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import Limits
 from parataxis.methods.flaky_tests.suite import Suite
+
+REPEATED = "tests run twice"  # of the line that says so, in the file of diagnoses
 
 
 def suite_of(head: Head) -> Suite:
@@ -43,8 +46,8 @@ def explain(
         if nodeid not in places:
             raise BadInput(f"NODEID={nodeid!r}: is not among the {len(places)} tests of the hunt")
     todo = [places[nodeid] for nodeid in wanted if nodeid not in known]
-    steady = [places[each.nodeid] for each in report.findings if each.rate_below and each.nodeid not in known]
-    steady = [] if nodeids else steady
+    again = nodeids is None and not _is_repeated(folder)
+    steady = [places[each.nodeid] for each in report.findings if again and each.rate_below]
     if todo or steady:
         limits = Limits(report.head.timeout, {}, 0.0)
         with (
@@ -58,12 +61,21 @@ def explain(
             for found in chain(diagnoses, repeating(lab, steady, tell)):
                 lines.append(found.to_row())
                 known[found.nodeid] = found
+            if steady:
+                lines.append({REPEATED: len(steady)})
     return Report(report.head, report.entries, known)
 
 
 def read_diagnoses(folder: Path) -> dict[str, Diagnosis]:
     """What was found by then, by node id."""
+    return {row["nodeid"]: Diagnosis.from_row(row) for row in _rows(folder) if REPEATED not in row}
+
+
+def _is_repeated(folder: Path) -> bool:
+    """Whether every test that passes was run twice by then."""
+    return any(REPEATED in row for row in _rows(folder))
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
     path = folder / DIAGNOSES
-    if not path.exists():
-        return {}
-    return {row["nodeid"]: Diagnosis.from_row(row) for row in read_json_lines(path)}
+    return list(read_json_lines(path)) if path.exists() else []

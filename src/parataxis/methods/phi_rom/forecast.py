@@ -38,6 +38,11 @@ def bogacki_shampine(dynamics: Velocity, y: Latents, k: Latents, betas: Betas, h
     return after, slope(dynamics, after, betas)
 
 
+def _as_moved(dynamics: Velocity, alphas: Latents, betas: Betas) -> Latents:
+    """In the precision in which they are moved, which may be that of the network or of beta."""
+    return alphas.astype(jax.eval_shape(lambda: slope(dynamics, alphas, betas)).dtype)
+
+
 def march(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float, n: int, substeps: int = 1) -> Array:
     """[batch, n + 1, k]: the latents at 0, dt, ..., n dt, with so many steps in each; differentiable."""
 
@@ -49,6 +54,7 @@ def march(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float, n: int, 
         carried, _ = jax.lax.scan(step, carried, None, substeps)
         return carried, carried[0]
 
+    alphas = _as_moved(dynamics, alphas, betas)
     first = (alphas, slope(dynamics, alphas, betas))
     _, path = jax.lax.scan(interval, first, None, n)
     return jnp.concatenate([alphas[:, None], jnp.moveaxis(path, 0, 1)], axis=1)
@@ -81,6 +87,7 @@ def integrate(
     if times.ndim != 1 or not len(times) or not np.isfinite(times).all() or (times < 0).any():
         wrong = times[~(times >= 0)][:1] if times.ndim == 1 else times.shape
         raise BadInput(f"times={wrong}: expected numbers of at least 0, counted from the observation")
+    alphas = _as_moved(dynamics, alphas, betas)
     knots = max(1, math.ceil(times.max() / dt - KNOT))
     if substeps is None:
         return _adaptive(dynamics, alphas, times, betas, dt, knots, rtol, atol)

@@ -121,7 +121,7 @@ def _sizes(values: Any) -> Any:
 
 def _gauss_newton(decoder: Decoder, values: Any, coords: Any, starts: Any, prior: Prior | None) -> Encoded:
     """Each observation from the starts that miss it least; the best of what they lead to."""
-    dtype = jnp.asarray(coords).dtype
+    dtype = decoder.bias.dtype  # under PhiFlow, jax makes an array of float64 of what NumPy has in float64
     if prior is None:
         white, mean = np.zeros((1, decoder.latent)), np.zeros(decoder.latent)
     else:
