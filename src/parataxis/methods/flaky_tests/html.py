@@ -9,7 +9,7 @@ from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.outcomes import Run
-from parataxis.methods.flaky_tests.text import headline, notes, summary
+from parataxis.methods.flaky_tests.text import AGAIN, headline, notes, summary
 from parataxis.page import page
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def _classes(report: "Report") -> str:
     )
     for name in ("passes every run", "non-idempotent", "fails every run", "never ran"):
         if counts[name]:
-            rows += f"<tr><td>{name}<td>{counts[name]:,}<td></tr>"
+            said = f"{AGAIN[0].upper()}{AGAIN[1:]}." if name == "non-idempotent" else ""
+            rows += f"<tr><td>{name}<td>{counts[name]:,}<td class=soft>{said}</tr>"
     return f"<table><tr><th>Class<th>Tests<th></tr>{rows}</table>"
 
 

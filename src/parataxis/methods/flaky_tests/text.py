@@ -12,6 +12,7 @@ from parataxis.methods.flaky_tests.reruns import runs_for_rate
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
 
+AGAIN = "of those that pass: they fail when they are run again in the same process"
 SHOWN = 50  # flaky tests in full; the others are in the files
 
 
@@ -50,8 +51,7 @@ def _table(report: "Report") -> str:
     counts = report.counts()
     names = [Kind.OD.value, Kind.NOD.value, Kind.INFRA.value, "passes every run"]
     names += [name for name in ("non-idempotent", "fails every run", "never ran") if counts[name]]
-    again = "of those that pass: they fail when they are run again in the same process"
-    remarks = {"non-idempotent": again, "fails every run": "not flaky", "never ran": "skipped, or not reached"}
+    remarks = {"non-idempotent": AGAIN, "fails every run": "not flaky", "never ran": "skipped, or not reached"}
     fewest = min((each.same.runs + each.shuffled.runs for each in report.findings if each.rate_below), default=0)
     if fewest:
         remarks["passes every run"] = (
