@@ -1,8 +1,10 @@
 """What the claims are measured on: the published case and results, a real i* model; or made ones of the same shape."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,12 @@ from parataxis.methods.coopetition.pistar import from_pistar
 from parataxis.methods.coopetition.score_sheet import score_sheet
 
 RESULTS = "tr1_results_official.json"
-BUYERS = "istar_buyer_driven_ecommerce.json"
+MODELS = {  # files of i* models, with the name of each in piStar's own file of examples
+    "istar_buyer_driven_ecommerce.json": ("Buyer-driven e-commerce", "buyerDrivenECommerce"),
+    "istar_smart_home.json": ("Smart home", "smartHome"),
+    "istar_travel_reimbursement.json": ("Travel reimbursement", "travelReimbursement"),
+}
+BUYERS = "Buyer-driven e-commerce"
 DRAWS = {"quick": 20_000, "full": 200_000, "paper": 200_000}
 DESIGN = 22_000
 GAMMAS = {"quick": 500, "full": 2000, "paper": 2000}
@@ -34,13 +41,13 @@ class Official:
 
 @dataclass(frozen=True)
 class Inputs:
-    """case: S-LCD. official: the results file. buyers: the i* model of buyer-driven e-commerce, or a made one like it.
-    draws, design, gammas, random, starts: how many. rng: streams by name.
+    """case: S-LCD. official: the results file. models: the i* models, by title; or a made one like the buyers'. draws,
+    design, gammas, random, starts: how many. rng: streams by name.
     """
 
     case: Case
     official: Official
-    buyers: Dependencies
+    models: dict[str, Dependencies]
     draws: int
     design: int
     gammas: int
@@ -48,6 +55,10 @@ class Inputs:
     starts: int
     real: bool
     rng: Callable[..., np.random.Generator]
+
+    @property
+    def buyers(self) -> Dependencies:
+        return self.models[BUYERS]
 
 
 def toy(rng: np.random.Generator) -> Inputs:
@@ -63,7 +74,7 @@ def toy(rng: np.random.Generator) -> Inputs:
     def named(*names: Any) -> np.random.Generator:
         return np.random.default_rng([key, *("/".join(map(str, names)).encode())])
 
-    return Inputs(case, Official(actions, scores), made_model(), 256, 256, 25, 12, 20, False, named)
+    return Inputs(case, Official(actions, scores), {BUYERS: made_model()}, 256, 256, 25, 12, 20, False, named)
 
 
 def _at_the_edge(case: Case, form: str) -> int:
@@ -83,12 +94,17 @@ def load(ctx: Any) -> Inputs:
     words = {"log": "logarithmic", "power": "power"}
     actions = {form: np.array(first[words[form]]["equilibrium_actions"]) for form in FORMS}
     scores = {name: {form: cases[name][f"{form}_score"] for form in FORMS} for name in CASES}
-    if ctx.lacks(BUYERS):
-        buyers, real = made_model(), False
-    else:
-        buyers, real = from_pistar(json.loads(ctx.data(BUYERS).read_text()), BUYERS), True
+    models = {title: example(ctx.data(file), name) for file, (title, name) in MODELS.items()}
     sizes = (DRAWS[ctx.scale], DESIGN, GAMMAS[ctx.scale], RANDOM[ctx.scale], STARTS[ctx.scale])
-    return Inputs(CASES["slcd"], Official(actions, scores), buyers, *sizes, real, ctx.rng)
+    return Inputs(CASES["slcd"], Official(actions, scores), models, *sizes, True, ctx.rng)
+
+
+def example(path: Path, name: str) -> Dependencies:
+    """One of piStar's examples: alone in a file, or by name in the program that piStar keeps them all in."""
+    text = path.read_text(encoding="utf-8")
+    found = re.search(rf"^istar\.models\.{name} = (?={{)", text, re.MULTILINE)
+    model, _ = json.JSONDecoder().raw_decode(text, found.end() if found else 0)
+    return from_pistar(model, path.name)
 
 
 def random_game(rng: np.random.Generator, n: int, form: str) -> Game:
