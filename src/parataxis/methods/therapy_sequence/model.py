@@ -117,7 +117,6 @@ def model_file(table: Any, where: str) -> ModelFile:
     with every draw of a sensitivity analysis the model is made anew.
     """
     parts = build(ModelFile, table, where, KEYS)
-    assert isinstance(parts, ModelFile)
     try:
         inputs(parts)
     except BadInput as error:

@@ -152,10 +152,7 @@ def clicked(inputs: Inputs, rng: Draw) -> Iterator[Found]:
 
 @dataclass(frozen=True)
 class Told:
-    """What was told of one group: the true share of deaths, both methods, the worst errors of death's incidence.
-
-    own: the mixture's error where nobody is rebuilt: on the patients themselves, their times at the nearest pixel.
-    """
+    """What was told of one group: the true share of deaths, both methods, the worst errors of death's incidence."""
 
     patients: int
     events: int
@@ -165,39 +162,44 @@ class Told:
     wrong: float
     match_wrong: float
     ignoring: float
-    own: float
 
 
 def tell(group: Group) -> Told:
     """Both methods on the rebuilt patients of a group, against its own event types."""
     pfs, os = (reconstruct(*digitise(*group.curve(name), group.end)) for name in ("pfs", "os"))
-    true = CIF.of(group.time, group.kind > 0, group.kind == 2)
-    places = (np.arange(PIXELS[0]) + 0.5) * group.end / PIXELS[0]
-    places = places[places <= min(true.followed, float(pfs["time"].max()))]
-
-    def wrong(types: EventTypes) -> float:
-        found = CIF.of(types.time, types.event, types.death)
-        return float(np.abs(found.at(places)[1] - true.at(places)[1]).max())
-
-    pixel = group.end / PIXELS[0]
-    mixture, match = (infer_events(pfs, os, pixel=pixel, method=each) for each in ("mixture", "match"))
-    own = infer_events(*(_at_pixels(*group.curve(name), group.end) for name in ("pfs", "os")), pixel=pixel)
+    mixture, match = (infer_events(pfs, os, pixel=group.end / PIXELS[0], method=each) for each in ("mixture", "match"))
     seen = group.kind[group.time <= group.end]
     share = float((seen == 2).sum() / (seen > 0).sum())
-    ignoring = float(true.at(places)[1].max())
-    errors = (wrong(mixture), wrong(match), ignoring, wrong(own))
+    errors = (_wrong(group, mixture), _wrong(group, match), _wrong(group, None))
     return Told(len(group.time), int(pfs["event"].sum()), share, mixture, match, *errors)
 
 
-def _at_pixels(time: np.ndarray, event: np.ndarray, end: float) -> pd.DataFrame:
-    """The patients themselves as far as the axis goes, their times at the nearest pixel."""
-    seen = np.round(np.minimum(time, end) * PIXELS[0] / end) * end / PIXELS[0]
-    made = pd.DataFrame({"time": seen, "event": (event & (time <= end)).astype(int)})
-    return made.sort_values(["time", "event"], ascending=[True, False], ignore_index=True)
+def _wrong(group: Group, types: EventTypes | None) -> float:
+    """The worst error of the incidence of death in the middle between pixels; None: of taking no event for one."""
+    true = CIF.of(group.time, group.kind > 0, group.kind == 2)
+    places = (np.arange(PIXELS[0]) + 0.5) * group.end / PIXELS[0]
+    if types is None:
+        return float(true.at(places[places <= true.followed])[1].max())
+    places = places[places <= min(true.followed, float(types.time.max()))]
+    found = CIF.of(types.time, types.event, types.death)
+    return float(np.abs(found.at(places)[1] - true.at(places)[1]).max())
+
+
+def _not_rebuilt(group: Group) -> float:
+    """The mixture's error on the patients themselves as far as the axis goes, their times at the nearest pixel."""
+    pixel = group.end / PIXELS[0]
+    both = []
+    for name in ("pfs", "os"):
+        time, event = group.curve(name)
+        seen = np.round(np.minimum(time, group.end) / pixel) * pixel
+        both.append(pd.DataFrame({"time": seen, "event": (event & (time <= group.end)).astype(int)}))
+    own = (each.sort_values(["time", "event"], ascending=[True, False], ignore_index=True) for each in both)
+    return _wrong(group, infer_events(*own, pixel=pixel))
 
 
 def event_types(inputs: Inputs, rng: Draw) -> Iterator[Found]:
-    told = {name: tell(group) for name, group in inputs.groups().items()}
+    groups = inputs.groups()
+    told = {name: tell(group) for name, group in groups.items()}
     n = len(told)
     columns = ("group", "patients", "events", "deaths, share", "mixture", "low", "high", "matching")
     errors = ("error, mixture", "error, matching", "error, deaths ignored")
@@ -221,7 +223,8 @@ def event_types(inputs: Inputs, rng: Draw) -> Iterator[Found]:
         max(abs(each.match.share - each.truth) for each in told.values()),
     )
     where = max(told, key=lambda name: told[name].wrong)
-    note = f"{where}; {told[where].own:.4f} of the patients themselves, their times at pixels and nobody rebuilt"
+    own = _not_rebuilt(groups[where])
+    note = f"{where}; {own:.4f} of the patients themselves, their times at pixels and nobody rebuilt"
     null = max(each.match_wrong for each in told.values())
     yield exact("mixture-incidence", told[where].wrong, n, null, note=note)
     inside = sum(each.mixture.low <= each.truth <= each.mixture.high for each in told.values())
