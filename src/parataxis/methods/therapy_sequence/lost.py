@@ -10,22 +10,11 @@ have led to the same number, the likeliest so far is followed on (Viterbi).
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.special import gammaln
+
+from parataxis.methods.therapy_sequence.kernels import follow, surprise
 
 FINEST = 1e-4  # of survival, and of a span: no picture is read off more finely
 UNLIKELY = 25.0  # ways less likely than the best by this, in logarithms, are given up on the way
-SPREAD = 6.0  # so many standard deviations more than expected are lost in a gap at most
-
-
-def most(expected: float) -> int:
-    """The most that are thought to be lost where so many are expected."""
-    return int(np.ceil(expected + SPREAD * (np.sqrt(expected) + 1)))
-
-
-def surprise(lost: Int[np.ndarray, "*shape"], expected: float) -> Float[np.ndarray, "*shape"]:
-    """Minus the logarithm of Poisson's probability."""
-    return expected - lost * np.log(expected) + gammaln(lost + 1)
 
 
 def likeliest(
@@ -48,22 +37,12 @@ def likeliest(
     there, cost, survival = np.array([alive]), np.zeros(1), np.array([float(km)])  # of the likeliest way to each number
     steps = []
     for (_, seen), gap in zip(clicks, expected, strict=False):
-        lost = np.arange(most(gap) + 1)
-        at_risk = there[:, None] - lost
-        safe = np.maximum(at_risk, 1)
-        falls = np.maximum(1 - seen / np.maximum(survival, 1e-300), 0)[:, None]
-        deaths = (at_risk * falls + 0.5).astype(int)
-        after = survival[:, None] * (1 - deaths / safe)
-        total = cost[:, None] + surprise(lost, gap) + 0.5 * ((after - seen) / tremor) ** 2
-        ways = np.flatnonzero((at_risk - deaths >= wanted) & (at_risk >= 0) & (total <= total.min() + UNLIKELY))
-        if not len(ways):
+        ways = follow(there, cost, survival, gap, float(seen), float(tremor), wanted, UNLIKELY)
+        there, cost, survival, *step = ways
+        if not len(there):
             return None
-        left = (at_risk - deaths).flat[ways]
-        ways = ways[np.lexsort((total.flat[ways], left))]
-        ways = ways[np.unique((at_risk - deaths).flat[ways], return_index=True)[1]]
-        steps.append((ways // len(lost), ways % len(lost), deaths.flat[ways]))
-        there, cost, survival = (at_risk - deaths).flat[ways], total.flat[ways], after.flat[ways]
-    end = int(np.argmin(cost + surprise(there - wanted, expected[-1])))
+        steps.append(step)
+    end = int(np.argmin(cost + surprise(there - wanted, expected[-1])))  # whoever is still too many goes after the last
     dead, lost_at = [], [int(there[end] - wanted)]
     for before, lost, deaths in reversed(steps):
         dead.append(int(deaths[end]))
