@@ -42,12 +42,14 @@ svg.bar { width: 100%; max-width: 14rem; height: 6px; margin: .35rem 0; }
   table.stacked thead { position: absolute; clip-path: inset(50%); }
   table.stacked th, table.stacked td { border: 0; padding: .15rem 0; min-width: 0; }
   table.stacked tr { border-bottom: 1px solid var(--line); padding: .6rem 0; }
+  table.stacked td:empty { display: none; }
   table.stacked td[data-name]::before { content: attr(data-name) ": "; color: var(--soft); font-weight: normal; }
 }
 @media print {
   :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --page: #fff; --sheet: #f2f2f2; --good: #145a32;
     --bad: #9c1c15; --open: #6b4c00; --band: #1e714526; --plate: #fff; }
   body { font-size: 10pt; margin: 0; max-width: none; } h2 { break-after: avoid; margin-top: 1.5rem; }
+  details::details-content { content-visibility: visible; block-size: auto; } summary { list-style: none; }
   tr, figure, pre { break-inside: avoid; } section { break-before: page; } .wide { overflow: visible; }
 }
 """

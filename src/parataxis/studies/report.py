@@ -121,7 +121,7 @@ def paper_section(paper: Paper, run: Run) -> str:
         f"parataxis {paper.command} --help\nparataxis cite {paper.name} --bibtex</code></pre>"
         f"<p class=soft>Scale {run.scale}, seed {run.seed}, parataxis {run.parataxis}, finished {run.finished} on "
         f"{escape(str(machine.get('cpu')))}, {machine.get('cores')} cores, Python {machine.get('python')}; "
-        f"{_seconds(sum(row.measurement.seconds for row in run.rows))} in all.</p></section>"
+        f"{number(round(sum(row.measurement.seconds for row in run.rows)))} s in all.</p></section>"
     )
 
 
@@ -134,7 +134,7 @@ def _claim(found: Finding) -> str:
         notes += [measured.data or "real data"] if measured.real else ["made data"]
         notes += [f"null {number(measured.null)}"] * (measured.null is not None)
         notes += [f"baseline {number(measured.baseline)}"] * (measured.baseline is not None)
-        notes += [measured.note] * bool(measured.note) + [_seconds(measured.seconds)]
+        notes += [measured.note] * bool(measured.note) + _seconds(measured.seconds)
         shown = f"{escape(interval(measured))}{strip(found)}<div class=soft>{escape(', '.join(notes))}</div>"
     facts = {
         "Where": stated.where,
@@ -159,7 +159,7 @@ def _symmetry(found: Finding) -> str:
     shown = "not measured"
     if measured:
         notes = [f"{measured.n} orders", "real data" if measured.real else "made data"]
-        notes += [measured.note] * bool(measured.note) + [_seconds(measured.seconds)]
+        notes += [measured.note] * bool(measured.note) + _seconds(measured.seconds)
         shown = f"{escape(measured.verdict)}<div class=soft>{escape(', '.join(notes))}</div>"
     return _row(said, shown, stated.outcome, found)
 
@@ -173,8 +173,9 @@ def _row(said: str, shown: str, asks: str, found: Finding) -> str:
     )
 
 
-def _seconds(seconds: float) -> str:
-    return f"{number(round(seconds, 1))} s" if seconds >= 0.1 else "< 0.1 s"
+def _seconds(seconds: float) -> list[str]:
+    """None where it was measured along with an earlier claim."""
+    return [f"{number(round(seconds, 1))} s"] * (seconds >= 0.1)
 
 
 def _table(table: Table) -> str:
