@@ -28,6 +28,15 @@ def pytest_addoption(parser):
     parser.addoption("--write-snapshots", action="store_true", help="keep what commands print now as what they should")
 
 
+def pytest_configure(config):
+    """What jax has compiled is compiled once for all processes of these tests: it is most of their time."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="compiled-")
+        config.add_cleanup(folder.cleanup)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
     """A test that draws from NumPy's global generator changes what the tests after it draw.

@@ -128,3 +128,18 @@ def test_a_tree_with_odd_permissions_is_removed(process, tmp_path):
     process.remove_tree(str(tmp_path / "tree"))
     process.remove_tree(str(tmp_path / "tree"))  # nothing is left to do
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("name", "counted"), [("jemalloc_bg_thd", 0), ("worker", 1)])
+def test_a_thread_that_a_fork_may_miss_is_not_counted(process, name, counted):
+    """pandas starts jemalloc's where pyarrow is installed; such suites would all be run without forks."""
+    lines = [
+        "import threading",
+        "end = threading.Event()",
+        "thread = threading.Thread(target=end.wait)",
+        "thread.start()",
+        "open(f'/proc/self/task/{thread.native_id}/comm', 'w').write(name)",
+        "print(process.threads())",
+        "end.set()",
+    ]
+    assert int(_in_a_child(process, *lines, name=name)) == 1 + counted

@@ -103,14 +103,20 @@ def reap(pid: int) -> None:
         _waitpid(pid, 0)
 
 
+# jemalloc's own: it takes its locks before a fork, so that the child finds them free, and the child goes without it.
+# pyarrow starts it when it is imported, as pandas does where pyarrow is installed.
+SAFE_THREADS = ("jemalloc_bg_thd",)
+
+
 def threads() -> int:
-    """How many threads the kernel runs in this process, those that Python does not know of included."""
+    """How many threads the kernel runs in this process that a fork would miss, unknown to Python or not."""
     try:
-        return len(os.listdir("/proc/self/task"))
+        names = [read("/proc/self/task/%s/comm" % each).strip() for each in os.listdir("/proc/self/task")]
     except OSError:
         import threading
 
         return threading.active_count()
+    return sum(name not in SAFE_THREADS for name in names)
 
 
 def kill_group(pid: int) -> None:
