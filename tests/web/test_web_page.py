@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +17,7 @@ from parataxis.studies.store import Store
 from planted import NUMBERS, plant
 
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
+import httpx2
 from starlette.testclient import TestClient
 
 from parataxis.errors import BadInput
@@ -163,7 +167,7 @@ def test_a_run_goes_from_the_button_to_the_verdict(client):
     page = client.get("/papers/planted-gap").text
     assert "5 not measured" not in page
     assert "class=good" in page
-    assert "planted-gap  gap  1 [" in client.get("/runs/1/log").text
+    assert "planted-gap  gap  0.995 [" in client.get("/runs/1/log").text
     assert "done" in client.get("/runs").text
 
 
@@ -296,7 +300,7 @@ def test_a_hostile_request_starts_nothing(client, form, headers, status):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {TOKEN}x"}, {"Cookie": "parataxis-8421="},
-                                     {"Authorization": "Bearer ä".encode().decode("latin1")}])  # fmt: skip
+                                     {"Authorization": "Bearer ä".encode()}])  # fmt: skip
 def test_without_the_token_nothing_is_changed(client, headers):
     client.queue._closing.set()  # works on nothing
     client.queue.ask("planted-gap", "full")
@@ -355,3 +359,46 @@ def test_beyond_this_machine_only_with_a_token():
             check_bind(host, "")
     with pytest.raises(BadInput, match="has 5 characters"):
         check_bind("127.0.0.1", "short")
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def serve(*argv, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "parataxis", "serve", *map(str, argv)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_command_serves_until_it_is_stopped(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = serve("--port", port, "--store", tmp_path / "e.sqlite", PARATAXIS_TOKEN="")
+    try:
+        address = server.stdout.readline().strip()
+        assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/\?token=\S{{32}}", address)
+        patient = httpx2.HTTPTransport(retries=8)  # the address is told just before it is listened to
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", follow_redirects=True, transport=patient) as client:
+            assert "Only with the token" in client.get("/papers/flaky-tests").text
+            assert client.get(address).status_code == 200
+            assert "Only with the token" not in client.get("/papers/flaky-tests").text
+        server.send_signal(signal.SIGINT)
+        assert server.communicate(timeout=WAIT)[1] in ("", "parataxis: stopped\n")
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def test_the_command_refuses_in_one_line():
+    server = serve("--host", "0.0.0.0", PARATAXIS_TOKEN="")
+    told = server.communicate(timeout=WAIT)
+    assert told == (
+        "",
+        "parataxis: --host=0.0.0.0: beyond this machine only with a token; set PARATAXIS_TOKEN\n",
+    )
+    assert server.returncode == 2
