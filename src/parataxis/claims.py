@@ -129,6 +129,7 @@ class Rule:
     open_high: bool = False
 
     @classmethod
+    @cache
     def parse(cls, text: str) -> "Rule":
         """`>= x`, `> x`, `<= x`, `< x`, `== x` or `in [a, b]`."""
         number = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"

@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 
 from parataxis.errors import BadInput
 from parataxis.web import app as app_module
+from parataxis.web import ledger as ledger_module
 from parataxis.web import queue as queue_module
 from parataxis.web.app import make_app
 from parataxis.web.queue import Queue
@@ -134,6 +135,21 @@ def test_the_feed_has_an_entry_a_finished_run_the_newest_first(client, tmp_path)
     assert entry.findtext(f"{name}title") == "A Gap That Is There: 1 holds, 4 not measured"
     assert entry.findtext(f"{name}id") == f"http://{NETLOC}/papers/planted-gap#run-1"
     assert root.findtext(f"{name}updated") == entry.findtext(f"{name}updated") != ""
+
+
+def test_only_the_newest_runs_are_read_and_few_are_kept(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(app_module, "HISTORY", 2)
+    monkeypatch.setattr(app_module, "ENTRIES", 1)
+    monkeypatch.setattr(ledger_module, "RUNS", 1)
+    for value in (0.1, 0.2, 0.3):
+        keep(tmp_path, value)
+    for _ in range(2):  # from the store, and as it was kept
+        text = client.get("/papers/planted-gap").text
+        assert re.findall(r'<tr id="run-(\d+)"', text) == ["3", "2"]
+        assert re.findall(r"#run-(\d+)</id>", client.get("/feed.atom").text) == ["3"]
+    keep(tmp_path, 0.4)
+    assert re.findall(r"#run-(\d+)</id>", client.get("/feed.atom").text) == ["4"]
+    assert "0.4 points" in client.get("/papers/planted-gap").text
 
 
 def test_what_is_shown_is_escaped(tmp_path):

@@ -18,7 +18,7 @@ from parataxis.page import STYLE
 from parataxis.studies.registry import Method
 from parataxis.studies.render import counts, findings, interval, prose, published
 from parataxis.studies.report import CLASSES, paper_section, permuted, standing_bar
-from parataxis.web.feed import feed
+from parataxis.web.feed import ENTRIES, feed
 from parataxis.web.ledger import SORTS, Ledger
 from parataxis.web.queue import SCALES, Full, Job, Queue
 from parataxis.web.safety import Guard, cookie_name, fields, may_change, same
@@ -118,7 +118,7 @@ def _reading(app: FastAPI, page: Page) -> None:
     def paper(request: Request, name: str) -> Response:
         method = page.method(name)
         run = page.ledger.shown()[name]
-        past = page.ledger.history(name)[:HISTORY]
+        past = page.ledger.newest([name], HISTORY)
         columns = [{each.stated.id: each for each in findings(method.paper, run)} for run in past]
         return page.render(
             "paper.html",
@@ -133,8 +133,8 @@ def _reading(app: FastAPI, page: Page) -> None:
 
     @app.get("/feed.atom")
     def atom() -> Response:
-        runs = [(each.paper, run) for name, each in page.known.items() for run in page.ledger.history(name)]
-        return Response(feed(runs, page.url), media_type="application/atom+xml")
+        newest = [(page.known[run.method].paper, run) for run in page.ledger.newest(list(page.known), ENTRIES)]
+        return Response(feed(newest, page.url), media_type="application/atom+xml")
 
     @app.get("/style.css")
     def style() -> Response:
