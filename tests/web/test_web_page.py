@@ -11,14 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from parataxis.claims import Measurement
 from parataxis.studies.registry import methods
 from parataxis.studies.store import Store
-from planted import NUMBERS, plant
+from planted import plant
 
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 import httpx2
 from starlette.testclient import TestClient
+from web_helpers import SLOW, TOKEN, WAIT, command, keep, until
 
 from parataxis.errors import BadInput
 from parataxis.web import app as app_module
@@ -28,21 +28,7 @@ from parataxis.web.app import make_app
 from parataxis.web.queue import Queue
 from parataxis.web.safety import BODY, check_bind
 
-NETLOC, TOKEN = "127.0.0.1:8421", "a token that is long enough"
-SLOW = ("study.py", '    yield Table("numbers"', '    __import__("time").sleep(60)\n    yield Table("numbers"')
-WAIT = 30  # seconds
-
-
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    (tmp_path / "data" / "planted-gap").mkdir(parents=True)
-    (tmp_path / "data" / "planted-gap" / "numbers.txt").write_text(NUMBERS)
-    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path / "data"))
-
-
-def command(folder):
-    """How the child is called, so that it knows the planted method, too."""
-    return sys.executable, "-c", f"from parataxis.cli import main; main(folders=[{str(folder)!r}])"
+NETLOC = "127.0.0.1:8421"
 
 
 @contextmanager
@@ -64,21 +50,6 @@ def client(tmp_path, planted):
 
 def enter(client):
     assert client.get("/", params={"token": TOKEN}).status_code == 303
-
-
-def keep(tmp_path, value=1.0, version=1, note=""):
-    with Store(tmp_path / "e.sqlite") as store:
-        run = store.begin("planted-gap", "quick", 0, "code", fresh=True)
-        store.add(run.id, Measurement("gap", value, value, value, 40, "points", note=note), version, {})
-        store.finish(run.id)
-
-
-def until(true, what="it"):
-    for _ in range(WAIT * 20):
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{what} did not happen in {WAIT} s")
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ class Page:
         self.watched = 0
         self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
         self._templates.filters["prose"] = lambda text: Markup(prose(text))
+        self._templates.filters["moment"] = lambda text: f"{text[:16].replace('T', ' ')} UTC" if text else ""
         self._templates.globals.update(counts=counts, published=published, interval=interval, scales=SCALES)
 
     def render(self, template: str, request: Request, **values: Any) -> HTMLResponse:
