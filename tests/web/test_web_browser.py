@@ -6,6 +6,7 @@ import shutil
 import socket
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,7 @@ from parataxis.web.queue import Queue
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="not run: no Chromium; apt-get install chromium")
-PAGES = ("/", "/?q=nowhere", "/papers/planted-gap", "/papers/flaky-tests", "/permuted", "/runs", "/runs/1")
+PAGES = ("/", "/?q=nowhere", "/papers/planted-gap", "/papers/flaky-tests", "/permuted", "/runs", "/runs/1", "/digest")
 PHONE = {"width": 390, "height": 844}  # CSS pixels
 
 
@@ -38,13 +39,14 @@ def chromium():
 
 
 @contextmanager
-def opened(chromium, tmp_path, folder, **options):
+def opened(chromium, tmp_path, folder, mail=None, **options):
     """A tab with the list of the page, its reader the owner."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         netloc = f"127.0.0.1:{listening.getsockname()[1]}"
         queue = Queue(tmp_path / "e.sqlite", command(folder))
-        app = make_app(methods([folder]), queue, netloc, TOKEN)
+        mail = mail and replace(mail, page=f"http://{netloc}")
+        app = make_app(methods([folder]), queue, netloc, TOKEN, mail)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -117,6 +119,23 @@ def test_a_click_cancels(chromium, tmp_path):
         assert page.queue.job(1).state == "cancelled"
 
 
+def test_clicks_subscribe_and_end_it(chromium, tmp_path, planted, smtp):
+    with opened(chromium, tmp_path, planted, smtp.mail) as page:
+        page.get_by_role("link", name="By mail").click()
+        page.get_by_label("Address").fill("ann@example.org")
+        page.get_by_label("Sent").select_option("when a verdict has changed")
+        page.get_by_role("button", name="Ask").click()
+        page.get_by_role("status").wait_for()
+        assert "A mail has been sent there" in page.get_by_role("status").inner_text()
+        (mail,) = smtp.mails
+        page.goto(re.search(r"http://\S+", mail.get_content())[0])
+        page.get_by_role("button", name="Yes").click()
+        page.get_by_text("ann@example.org gets the digest.").wait_for()
+        page.get_by_role("button", name="No more of it").click()
+        page.get_by_text("No more mail is sent.").wait_for()
+        assert page.said == []
+
+
 def test_a_pages_faults_are_told(chromium):
     page = chromium.new_page()
     page.set_content(WRONG)
@@ -127,10 +146,10 @@ def test_a_pages_faults_are_told(chromium):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_can_be_read_by_all(chromium, tmp_path, planted, scheme):
+def test_every_page_can_be_read_by_all(chromium, tmp_path, planted, scheme, smtp):
     keep(tmp_path, 1.0)
     keep(tmp_path, 0.25)
-    with opened(chromium, tmp_path, planted, color_scheme=scheme) as page:
+    with opened(chromium, tmp_path, planted, smtp.mail, color_scheme=scheme) as page:
         page.queue._closing.set()  # works on nothing
         page.queue.ask("planted-gap", "quick")
         for path in PAGES:
