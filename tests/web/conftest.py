@@ -5,7 +5,6 @@ from email.policy import default
 
 import pytest
 
-from parataxis.web.digest import MailServer
 from planted import NUMBERS
 
 
@@ -45,6 +44,9 @@ class Session(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def smtp():
+    """A mail server of the test's own: `mails` that it took, and `mail`, the way to it."""
+    from parataxis.web.digest import MailServer  # needs the extra `web`
+
     class Server(socketserver.ThreadingTCPServer):
         allow_reuse_address = daemon_threads = True
 

@@ -84,6 +84,7 @@ def test_each_week_whatever_stands_and_at_once_only_what_changed(tmp_path, diges
     keep(tmp_path, 1.0)
     subscribe(digest, smtp, "weekly@example.org", "week")
     subscribe(digest, smtp, "changed@example.org", "change")
+    digest.ask("silent@example.org", "week")  # and says no second yes
     now = time.time()
     assert digest.send_due(now) == 0
     assert digest.send_due(now + WEEK + 1) == 1

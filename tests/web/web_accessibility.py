@@ -33,8 +33,10 @@ FAULTS = r"""() => {
 
   // names: of what can be filled in, pressed, followed or seen
   const named = (node) => (node.getAttribute("aria-label") || node.textContent).trim();
+  const says = (field) => [...field.labels].some((label) =>
+    [...label.childNodes].some((part) => part !== field && part.textContent.trim()));
   for (const node of all("input:not([type=hidden]), select, textarea"))
-    if (![...node.labels].some((label) => label.textContent.trim())) say("no label", node);
+    if (!says(node)) say("no label", node);
   for (const node of all("a, button, summary")) if (!named(node)) say("no name", node);
   for (const node of all("img")) if (!node.alt.trim()) say("no alternative text", node);
   for (const node of all("svg, [role=img]"))
@@ -83,12 +85,13 @@ FAULTS = r"""() => {
 
 WRONG = """<!doctype html><html><head></head><body><div>outside</div><h1>A</h1><h3>C</h3>
 <main id="m"><p id="twice" style="color: #999; background: #fff">pale</p><p id="twice">dark</p><input name="q">
-<img src="data:,"><button></button><svg></svg><table><tr><th>head</th></tr></table><a href="/" tabindex="3">on</a>
+<label><select><option>none</option></select></label><img src="data:,"><button></button><svg></svg>
+<table><tr><th>head</th></tr></table><a href="/" tabindex="3">on</a>
 <section aria-labelledby="nothing">by nothing</section></main></body></html>"""
 FOUND = (  # in WRONG
-    "no language", "no title", "no named navigation", "no link past the navigation", "outside of landmarks: <div>",
-    "heading after level 1: <h3>", "no label: <input", "no name: <button>", "no alternative text: <img",
-    "no name: <svg>",
-    "no heads with scope: <table>", "no scope: <th>", "id twice stands twice", "named by what is not there: <section",
+    "no language", "no title", "no named navigation", "no link past the navigation",
+    "outside of landmarks: <div>", "heading after level 1: <h3>", "no label: <input", "no label: <select",
+    "no name: <button>", "no alternative text: <img", "no name: <svg>", "no heads with scope: <table>",
+    "no scope: <th>", "id twice stands twice", "named by what is not there: <section",
     "an order of its own: <a", "contrast 2.85 of 4.5: <p",
 )  # fmt: skip
