@@ -5,7 +5,7 @@ import pytest
 
 from parataxis.methods.coopetition import Game, Interdependence, case, plots
 from parataxis.methods.coopetition.report import report
-from parataxis.methods.coopetition.score_sheet import score_sheet
+from parataxis.methods.coopetition.scoring import score_sheet
 from parataxis.methods.coopetition.study_inputs import made_model, random_game
 
 

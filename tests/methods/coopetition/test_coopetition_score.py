@@ -8,7 +8,7 @@ from parataxis.methods.coopetition import Game, case
 from parataxis.methods.coopetition.cases import CASES
 from parataxis.methods.coopetition.game import BOX
 from parataxis.methods.coopetition.interdependence import Interdependence
-from parataxis.methods.coopetition.score_sheet import EDGE, MOST, TOTAL, _within, score_games, score_sheet
+from parataxis.methods.coopetition.scoring import EDGE, MOST, TOTAL, _within, score_games, score_sheet
 from parataxis.methods.coopetition.sweep import games
 
 EXACT = {

@@ -11,7 +11,7 @@ from parataxis.methods.coopetition import plots, study, study_form, study_publis
 from parataxis.methods.coopetition.cases import CASES, FORMS
 from parataxis.methods.coopetition.monte_carlo import contest, design, gamma_scores, noise, null_contest
 from parataxis.methods.coopetition.pistar import to_pistar
-from parataxis.methods.coopetition.score_sheet import score_sheet
+from parataxis.methods.coopetition.scoring import score_sheet
 from parataxis.methods.coopetition.study_inputs import example, made_model
 from parataxis.methods.coopetition.study_models import shown
 
