@@ -120,6 +120,36 @@ def test_an_outcome_that_is_no_equilibrium_ends_with_status_1(call, monkeypatch)
     assert "no equilibrium" in told
 
 
+@pytest.mark.parametrize("command", ["CASE", "ORDER"])
+def test_outcomes_of_cases_and_orders_that_are_none_end_with_status_1(call, monkeypatch, command):
+    from parataxis.methods.coopetition import game
+
+    right = game.solve
+
+    def wrong(*arguments):
+        found = right(*arguments)
+        return type(found)(found.actions * 1.01, found.iterations, found.converged)
+
+    monkeypatch.setattr(game, "solve", wrong)
+    status, told, _ = call(COMMON[command])
+    assert status == 1
+    assert "certificate" in told
+    assert ("no advice" in told) == (command == "ORDER")
+
+
+def test_nine_actors_are_told_of_drawn_orders(call, tmp_path, monkeypatch):
+    from parataxis.methods.coopetition import shares
+
+    right = shares.join_orders
+    monkeypatch.setattr(shares, "join_orders", lambda game, a: right(game, a, orders=50))
+    rows = "".join(f"a{at},a{(at + 1) % 9},x,1,\n" for at in range(9))
+    (tmp_path / "nine.csv").write_text(COMMON["HEAD"] + rows)
+    status, told, _ = call(["coopetition", "order", "nine.csv"])
+    assert status == 0
+    assert "drawn orders: about Shapley's value" in told
+    assert re.search(r"actor +drawn orders +low +high +1 ", told)
+
+
 def test_a_case_is_reported(call, tmp_path, unrendered):
     status, told, _ = call([*COMMON["CASE"], "--report", "case.html"])
     assert status == 0

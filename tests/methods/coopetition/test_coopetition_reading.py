@@ -2,18 +2,20 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import networkx
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
-from parataxis.methods.coopetition import Dependencies, Dependency, Game, Interdependence
+from parataxis.methods.coopetition import Dependencies, Dependency, Game, Interdependence, read_matrix
 from parataxis.methods.coopetition.pistar import from_pistar, to_pistar
-from parataxis.methods.coopetition.reading import read, read_matrix
+from parataxis.methods.coopetition.reading import read
 from parataxis.methods.coopetition.study_inputs import made_model
 from parataxis.methods.coopetition.writing import write_matrix
 
@@ -149,6 +151,49 @@ def test_rows_of_a_matrix_say_what_they_are(tmp_path):
         read_matrix(tmp_path / "m.csv")
 
 
+def test_blanks_around_heads_do_not_make_a_matrix_a_table(tmp_path):
+    (tmp_path / "m.csv").write_text(" depender, a,b \na,0,.5\nb,.2,0\n")
+    assert read(tmp_path / "m.csv")[0].matrix.tolist() == [[0, 0.5], [0.2, 0]]
+
+
+@pytest.mark.parametrize(("head", "missing"), [("depender,to", "dependee"), ("dependee,from", "depender")])
+def test_a_table_with_one_head_of_another_word_is_no_matrix(tmp_path, head, missing):
+    (tmp_path / "m.csv").write_text(f"{head},dependum\na,b,x\n")
+    with pytest.raises(BadInput, match=f"no column '{missing}'; .* could be either end and is not guessed"):
+        read(tmp_path / "m.csv")
+
+
+def test_a_matrix_read_as_dependencies_names_its_reader(tmp_path):
+    write_matrix(made_model().matrix(), tmp_path / "m.csv")
+    with pytest.raises(BadInput, match="is a matrix, not a table of dependencies; read it with read_matrix"):
+        Dependencies.read(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA])
+def test_an_empty_cell_of_parquet_is_no_name(tmp_path, nothing):
+    path = tmp_path / "m.parquet"
+    columns = {"depender": ["a", "b"], "dependee": ["b", "a"], "dependum": ["x", "y"], "type": ["Goal", nothing]}
+    pd.DataFrame(columns).to_parquet(path)
+    assert [row.kind for row in Dependencies.read(path).rows] == ["Goal", ""]
+    pd.DataFrame({**columns, "depender": ["a", nothing]}).to_parquet(path)
+    with pytest.raises(BadInput, match=r"m\.parquet:3: dependum 'y': depender='': expected a name"):
+        Dependencies.read(path)
+
+
+@pytest.mark.parametrize("changes", [{"importance": "2"}, {"criticality": "1"}, {"importance": None}])
+def test_numbers_of_a_dependency_are_numbers(changes):
+    with pytest.raises(BadInput, match="expected a number"):
+        Dependency("a", "b", "x", **changes)
+
+
+def test_an_array_is_given_names():
+    assert Game(np.array(BUYERS)).names == ("actor 1", "actor 2", "actor 3")
+    assert np.array_equal(Game(BUYERS).equilibrium().actions, Game(made_model().matrix()).equilibrium().actions)
+    for wrong in ("model.json", [1.0, 2.0], 3.0):
+        with pytest.raises(BadInput, match="expected an Interdependence, or an array of numbers"):
+            Game(wrong)
+
+
 def test_columns_of_a_matrix_are_found_by_name(tmp_path):
     (tmp_path / "m.csv").write_text("depender,b,a\na,.5,0\nb,0,.2\n")
     assert read_matrix(tmp_path / "m.csv").matrix.tolist() == [[0, 0.5], [0.2, 0]]
@@ -174,8 +219,6 @@ def test_matrices_that_are_refused(names, matrix, fragment):
 def test_normalisation_importance_and_names_that_are_refused():
     with pytest.raises(BadInput, match="normalise='rows'"):
         made_model().matrix("rows")
-    with pytest.raises(BadInput, match="dependum 'gold' is not in the model"):
-        made_model().with_importance({"gold": 2.0})
     with pytest.raises(BadInput, match="'z' is no actor of the model"):
         Dependencies(("a", "b"), (Dependency("a", "z", "x"),))
     with pytest.raises(BadInput, match="actor 'z' is not there"):
@@ -183,7 +226,8 @@ def test_normalisation_importance_and_names_that_are_refused():
 
 
 def test_importance_counts():
-    found = made_model().with_importance({"need 0": 5.0}).matrix()
+    first, *others = made_model().rows
+    found = Dependencies.of([replace(first, importance=5.0), *others]).matrix()
     assert found.matrix[1].tolist() == [7 / 8, 0, 1 / 8]
 
 

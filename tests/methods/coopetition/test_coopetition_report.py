@@ -36,6 +36,10 @@ def test_a_case_has_its_sheet_and_reactions(unrendered):
     assert page.count("<svg") == 7
 
 
+def test_the_band_reaches_the_games_own_complementarity(unrendered):
+    assert "complementarity 0 to 2." in report(case("slcd").game("log").replaced(gamma=2.0), "more")
+
+
 def test_what_needs_a_product_is_left_out(unrendered):
     page = report(case("slcd").game("log").replaced(synergy="mean"), "mean")
     assert "Who should move first" not in page

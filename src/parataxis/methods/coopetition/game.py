@@ -27,9 +27,10 @@ BOX = (0.01, 100.0)  # the authors' validation suite
 class Game:
     """pi_i = e_i - a_i + f(a_i) + alpha_i gamma g(a), and U_i = pi_i + sum over j of D[i, j] pi_j.
 
-    interdependence: D, with the actors' names; or an array, and they are called "actor 1" and so on. alpha: shares of the synergy, that sum to 1; none: equal ones.
-    endowments: one, or one an actor, above 0. value: f. gamma: complementarity, at least 0. synergy: g, "geometric",
-    "min", "mean", or exponents. renormalise: divide shares by their sum. Raises BadInput.
+    interdependence: D, with the actors' names; or an array, whose actors are then "actor 1" and so on. alpha: shares of
+    the synergy, that sum to 1; none: equal ones. endowments: one, or one an actor, above 0. value: f. gamma:
+    complementarity, at least 0. synergy: g, "geometric", "min", "mean", or exponents. renormalise: divide shares by
+    their sum. Raises BadInput.
     """
 
     interdependence: Any

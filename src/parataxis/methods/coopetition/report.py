@@ -102,7 +102,7 @@ def _joining(game: Game, found: "Equilibrium") -> str:
 def _slopes(game: Game, box: Any) -> str:
     table, top = game.sensitivity(box=box), max(1.0, game.gamma)
     body = ["<h2>What moves it</h2>", _figure(plots.tornado(table), "Slopes at the equilibrium, exact; the steepest."),
-            _figure(plots.band(game, "gamma", 0.0, top, box), f"Actions by complementarity, 0 to {top:g}.")]  # fmt: skip
+            _figure(plots.band(game, "gamma", 0.0, top, box), f"Actions, complementarity 0 to {top:g}.")]  # fmt: skip
     return "".join(body)
 
 

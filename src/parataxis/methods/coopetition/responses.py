@@ -65,7 +65,7 @@ def by_responses(
     """Actions, rounds and whether they came to rest: best responses one after another, from above.
 
     From the top, actions that urge each other on come down to the greatest equilibrium (with synergy "min" there are
-    many). order: of the updates; "jacobi" for all at once. Where the rounds swing, a smaller part of each step is taken.
+    many). order: of the updates; "jacobi" for all at once. Where the rounds swing, steps are halved.
     """
     n = len(game.names)
     low, high = (np.broadcast_to(np.asarray(each, float), n) for each in (low, high))

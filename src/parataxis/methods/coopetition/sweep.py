@@ -101,8 +101,8 @@ def _alpha(game: "Game", column: Mapping[str, Any], rows: int) -> Any:
 
 def sweep(game: "Game", frame: pd.DataFrame, box: Any, tell: Tell = untold) -> pd.DataFrame:
     """The rows, and of each the actions a:NAME, utilities U:NAME, their mean action, V, whether it converged, who is at
-    a bound, and the certificate (what moving alone gains at most, over what rounding may leave: at most 1). tell: of the
-    certificates, which take most of the time. BadInput.
+    a bound, and the certificate (what moving alone gains at most, over what rounding may leave: at most 1). tell:
+    of the certificates, which take most of the time. BadInput.
     """
     if not len(frame):
         raise BadInput("sweep: no row; give a parameter and its values")
