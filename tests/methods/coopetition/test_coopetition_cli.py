@@ -141,7 +141,7 @@ def test_nine_actors_are_told_of_drawn_orders(call, tmp_path, monkeypatch):
     from parataxis.methods.coopetition import shares
 
     right = shares.join_orders
-    monkeypatch.setattr(shares, "join_orders", lambda game, a: right(game, a, orders=50))
+    monkeypatch.setattr(shares, "join_orders", lambda game, a: right(game, a, orders=500))
     rows = "".join(f"a{at},a{(at + 1) % 9},x,1,\n" for at in range(9))
     (tmp_path / "nine.csv").write_text(COMMON["HEAD"] + rows)
     status, told, _ = call(["coopetition", "order", "nine.csv"])

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,10 +182,33 @@ def test_an_empty_cell_of_parquet_is_no_name(tmp_path, nothing):
         Dependencies.read(path)
 
 
-@pytest.mark.parametrize("changes", [{"importance": "2"}, {"criticality": "1"}, {"importance": None}])
-def test_numbers_of_a_dependency_are_numbers(changes):
-    with pytest.raises(BadInput, match="expected a number"):
-        Dependency("a", "b", "x", **changes)
+UNTYPED = """
+import numpy as np
+from parataxis.methods.coopetition import Dependency, Game
+for made in (
+    lambda: Dependency("a", "b", "x", "2"),
+    lambda: Dependency("a", "b", "x", None),
+    lambda: Dependency("a", "b", "x", 1, "1"),
+    lambda: Dependency("a", 3, "x"),
+    lambda: Game(np.zeros((2, 2)), value="log"),
+):
+    try:
+        made()
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_parts_of_the_wrong_type_are_named_where_no_types_are_checked():
+    """In a process of its own: the tests' own check of types would come first."""
+    told = subprocess.run([sys.executable, "-c", UNTYPED], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines() == [
+        "BadInput dependum 'x': importance='2': expected a number",
+        "BadInput dependum 'x': importance=None: expected a number",
+        "BadInput dependum 'x': criticality='1': expected a number",
+        "BadInput dependum 'x': dependee=3: expected a name",
+        "BadInput value='log': expected Log(...), Power(...) or Custom(...)",
+    ]
 
 
 def test_an_array_is_given_names():

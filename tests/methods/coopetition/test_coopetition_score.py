@@ -59,7 +59,7 @@ def test_a_share_at_the_edge_is_inside_and_nothing_else_moves():
         assert found.share[0] == pytest.approx(0.5, abs=1e-15)
         assert found.score[0] == points
         assert found.conditions["share .50 to .65"][2][0]
-        solver_error = np.array([[1.0, 1.0 + 1e-5]]) * CASES[name].game("power").equilibrium().actions
+        solver_error = np.array([[1.0 + 1e-5, 1.0]]) * CASES[name].game("power").equilibrium().actions
         with_error = score_games(games(CASES[name].game("power"), {}, 1, BOX), solver_error)
         differs = [key for key in found.conditions if found.conditions[key][2][0] != with_error.conditions[key][2][0]]
         assert differs == ["share .50 to .65"]
