@@ -121,7 +121,7 @@ def test_an_outcome_that_is_no_equilibrium_ends_with_status_1(call, monkeypatch)
 
 
 @pytest.mark.parametrize("command", ["CASE", "ORDER"])
-def test_outcomes_of_cases_and_orders_that_are_none_end_with_status_1(call, monkeypatch, command):
+def test_outcomes_of_cases_and_orders_that_are_none_end_with_status_1(call, monkeypatch, unrendered, command):
     from parataxis.methods.coopetition import game
 
     right = game.solve
@@ -133,6 +133,7 @@ def test_outcomes_of_cases_and_orders_that_are_none_end_with_status_1(call, monk
     monkeypatch.setattr(game, "solve", wrong)
     status, told, _ = call(COMMON[command])
     assert status == 1
+    assert call(COMMON["REPORT"])[0] == 1
     assert "certificate" in told
     assert ("no advice" in told) == (command == "ORDER")
 

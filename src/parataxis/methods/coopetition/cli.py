@@ -172,7 +172,7 @@ def sweep_command(
         print(json.dumps({"rows": records(table), "worst": worst}, indent=1))
     else:
         print("\n".join([told, f"written: {out}"] if out else [aligned_frame(table), "", told]))
-    if worst > 1:
+    if worst > 1 or not table["converged"].all():
         raise typer.Exit(1)
 
 
@@ -298,5 +298,8 @@ def report_command(
     game, dependencies = asked.opened()
     bounds = asked.bounds
     written(out, page(game, asked.model.stem, dependencies, bounds))
-    facts = {"report": str(out), "certificate": str(game.equilibrium(box=bounds).certificate)}
-    print(json.dumps(facts, indent=1) if as_json else f"{facts['certificate']}\nreport: {out}")
+    known = game.equilibrium(box=bounds).certificate
+    facts = {"report": str(out), "certificate": str(known)}
+    print(json.dumps(facts, indent=1) if as_json else f"{known}\nreport: {out}")
+    if not known.holds:
+        raise typer.Exit(1)
