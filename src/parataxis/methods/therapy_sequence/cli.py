@@ -191,6 +191,7 @@ def calibrate_command(
             "error": each.error,
             "independent": each.independent,
             "at_bound": each.at_bound,
+            "note": each.cut,
             "ridge": records(each.ridge()),
         }
         for each in fitted
@@ -203,9 +204,10 @@ def calibrate_command(
     told = []
     for each in fitted:
         bound = ", at the bound of the search" if each.at_bound else ""
+        cut = f"\nnote: {each.cut}" if each.cut else ""
         told.append(
             f"{each.strategy}: {each.dependence}{bound}\nsquared error {each.error:.4f}, without dependence "
-            f"{each.independent:.4f}; errors up to twice as large:\n{aligned_frame(each.ridge())}"
+            f"{each.independent:.4f}; errors up to twice as large:\n{aligned_frame(each.ridge())}{cut}"
         )
     print(json.dumps(values, indent=1) if as_json else "\n\n".join(told))
 
