@@ -1,19 +1,18 @@
 """The commands on files, in this process; what each leaves behind."""
 
 import json
-import os
 import re
 import runpy
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from coopetition_cases import FOLDER, needs_data
 
 from parataxis.cli import main
 from parataxis.methods.coopetition import plots
 
 COMMON = runpy.run_path(str(Path(__file__).with_name("common.py")))
-FOLDER = Path(os.environ.get("PARATAXIS_DATA", "absent"), "coopetition")
 
 
 @pytest.fixture
@@ -158,7 +157,7 @@ def test_a_case_is_reported(call, tmp_path, unrendered):
     assert "58/60" in (tmp_path / "case.html").read_text()
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition")
+@needs_data
 @pytest.mark.parametrize("name", ["buyer_driven_ecommerce", "smart_home", "travel_reimbursement"])
 def test_the_real_models_from_end_to_end(call, tmp_path, unrendered, name):
     path = str(FOLDER / f"istar_{name}.json")

@@ -1,16 +1,15 @@
 """Reading and writing: owners, criticality, both normalisations, and what is refused."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import networkx
 import numpy as np
 import pandas as pd
 import pytest
+from coopetition_cases import FOLDER, needs_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,12 +20,10 @@ from parataxis.methods.coopetition.reading import read
 from parataxis.methods.coopetition.study_inputs import made_model
 from parataxis.methods.coopetition.writing import write_matrix
 
-FOLDER = Path(os.environ.get("PARATAXIS_DATA", "absent"), "coopetition")
-real = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition")
 BUYERS = [[0, 0.5, 0.5], [0.75, 0, 0.25], [0.5, 0.5, 0]]
 
 
-@real
+@needs_data
 def test_buyer_driven_e_commerce():
     found = Dependencies.read(FOLDER / "istar_buyer_driven_ecommerce.json")
     assert found.matrix().matrix.tolist() == BUYERS
@@ -37,7 +34,7 @@ def test_buyer_driven_e_commerce():
     assert Game(nobody).equilibrium().actions == pytest.approx(3 * [20.557], abs=5e-4)
 
 
-@real
+@needs_data
 @pytest.mark.parametrize(("name", "actors", "rows"), [("smart_home", 6, 30), ("travel_reimbursement", 6, 3)])
 def test_the_other_real_models(name, actors, rows):
     found = Dependencies.read(FOLDER / f"istar_{name}.json")

@@ -6,7 +6,7 @@ Husereau et al., "Consolidated Health Economic Evaluation Reporting Standards 20
 import pandas as pd
 
 from parataxis.methods.therapy_sequence.inputs import inputs
-from parataxis.methods.therapy_sequence.model import ModelFile
+from parataxis.methods.therapy_sequence.model_file import ModelFile
 from parataxis.methods.therapy_sequence.psa import Analysis
 from parataxis.methods.therapy_sequence.sequence import Comparison, SequenceModel
 from parataxis.methods.therapy_sequence.sources import price_year, sources_of, unsaid
