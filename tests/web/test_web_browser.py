@@ -1,4 +1,4 @@
-"""The page in a real browser: Debian's Chromium, driven by Playwright. Without one of them: skipped, with the remedy."""
+"""The page in a real browser: Debian's Chromium, driven by Playwright. Where one is not there: skipped, with a word."""
 
 import os
 import re
