@@ -18,7 +18,7 @@ run: $(VENV)/.methods  ## measure every method (60 s each on two cores); paratax
 	@status=0; $(BIN)/parataxis run --scale quick --jobs 2 || status=$$?; \
 	$(BIN)/parataxis report --out parataxis-report.html || status=$$?; exit $$status
 
-test: check tests  ## every check that CI runs, then the tests
+test: check docs tests  ## every check that CI runs, the documentation, then the tests
 
 check: $(VENV)/.dev  ## style, types, imports, rendered docs
 	$(BIN)/ruff check
