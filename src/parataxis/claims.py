@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any
 
 VERBS = ("measure", "remove", "choose", "model")
@@ -122,6 +123,7 @@ class Rule:
     open_high: bool = False
 
     @classmethod
+    @cache
     def parse(cls, text: str) -> "Rule":
         """`>= x`, `> x`, `<= x`, `< x`, `== x` or `in [a, b]`."""
         number = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"

@@ -32,7 +32,7 @@ th.upright { vertical-align: bottom; } th.upright span { writing-mode: vertical-
   font: .8em ui-monospace, "DejaVu Sans Mono", monospace; max-height: 16rem; }
 details { font-size: .88rem; color: var(--soft); } summary { cursor: pointer; }
 :focus-visible { outline: 2px solid var(--open); outline-offset: 2px; }
-table.matrix td { padding: .2rem .8rem .2rem 0; }
+table.matrix td, table.matrix th[scope^=row] { padding: .2rem .8rem .2rem 0; }
 svg.bar { width: 100%; max-width: 14rem; height: 6px; margin: .35rem 0; }
 .fill-good { fill: var(--good); } .fill-bad { fill: var(--bad); } .fill-open { fill: var(--open); }
 .fill-soft { fill: var(--soft); } .fill-none { fill: var(--line); }

@@ -11,37 +11,24 @@ from xml.etree import ElementTree
 
 import pytest
 
-from parataxis.claims import Measurement
 from parataxis.studies.registry import methods
 from parataxis.studies.store import Store
-from planted import NUMBERS, plant
+from planted import plant
 
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 import httpx2
 from starlette.testclient import TestClient
+from web_helpers import SLOW, TOKEN, WAIT, command, keep, until
 
 from parataxis.errors import BadInput
 from parataxis.web import app as app_module
+from parataxis.web import ledger as ledger_module
 from parataxis.web import queue as queue_module
 from parataxis.web.app import make_app
 from parataxis.web.queue import Queue
 from parataxis.web.safety import BODY, check_bind
 
-NETLOC, TOKEN = "127.0.0.1:8421", "a token that is long enough"
-SLOW = ("study.py", '    yield Table("numbers"', '    __import__("time").sleep(60)\n    yield Table("numbers"')
-WAIT = 30  # seconds
-
-
-@pytest.fixture
-def data(tmp_path, monkeypatch):
-    (tmp_path / "data" / "planted-gap").mkdir(parents=True)
-    (tmp_path / "data" / "planted-gap" / "numbers.txt").write_text(NUMBERS)
-    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path / "data"))
-
-
-def command(folder):
-    """How the child is called, so that it knows the planted method, too."""
-    return sys.executable, "-c", f"from parataxis.cli import main; main(folders=[{str(folder)!r}])"
+NETLOC = "127.0.0.1:8421"
 
 
 @contextmanager
@@ -63,21 +50,6 @@ def client(tmp_path, planted):
 
 def enter(client):
     assert client.get("/", params={"token": TOKEN}).status_code == 303
-
-
-def keep(tmp_path, value=1.0, version=1, note=""):
-    with Store(tmp_path / "e.sqlite") as store:
-        run = store.begin("planted-gap", "quick", 0, "code", fresh=True)
-        store.add(run.id, Measurement("gap", value, value, value, 40, "points", note=note), version, {})
-        store.finish(run.id)
-
-
-def until(true, what="it"):
-    for _ in range(WAIT * 20):
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{what} did not happen in {WAIT} s")
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -134,6 +106,21 @@ def test_the_feed_has_an_entry_a_finished_run_the_newest_first(client, tmp_path)
     assert entry.findtext(f"{name}title") == "A Gap That Is There: 1 holds, 4 not measured"
     assert entry.findtext(f"{name}id") == f"http://{NETLOC}/papers/planted-gap#run-1"
     assert root.findtext(f"{name}updated") == entry.findtext(f"{name}updated") != ""
+
+
+def test_only_the_newest_runs_are_read_and_few_are_kept(client, tmp_path, monkeypatch):
+    monkeypatch.setattr(app_module, "HISTORY", 2)
+    monkeypatch.setattr(app_module, "ENTRIES", 1)
+    monkeypatch.setattr(ledger_module, "RUNS", 1)
+    for value in (0.1, 0.2, 0.3):
+        keep(tmp_path, value)
+    for _ in range(2):  # from the store, and as it was kept
+        text = client.get("/papers/planted-gap").text
+        assert re.findall(r'<tr id="run-(\d+)"', text) == ["3", "2"]
+        assert re.findall(r"#run-(\d+)</id>", client.get("/feed.atom").text) == ["3"]
+    keep(tmp_path, 0.4)
+    assert re.findall(r"#run-(\d+)</id>", client.get("/feed.atom").text) == ["4"]
+    assert "0.4 points" in client.get("/papers/planted-gap").text
 
 
 def test_what_is_shown_is_escaped(tmp_path):

@@ -28,6 +28,9 @@ def serve(
     Whoever has the token may start and cancel runs. It is PARATAXIS_TOKEN, or made anew at each start; the printed
     address has the made one. A study that runs when the server stops goes on when it is started again.
 
+    A digest by mail is offered if PARATAXIS_SMTP (smtp://USER:PASSWORD@HOST:PORT, or smtps) and PARATAXIS_SENDER (an
+    address) are set. Its links begin with PARATAXIS_URL, if that is set; one-click unsubscribing needs https there.
+
     Example: parataxis serve --port 8421
     """
     for library in NEEDED:
@@ -37,6 +40,7 @@ def serve(
 
     from parataxis.studies.store import default_path
     from parataxis.web.app import make_app
+    from parataxis.web.digest import MailServer
     from parataxis.web.queue import Queue
     from parataxis.web.safety import check_bind, is_wildcard
 
@@ -46,8 +50,9 @@ def serve(
         raise BadInput(f"--host={host}: is no address that a browser can go to; say which it is by --name HOST:{port}")
     netloc = name or (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     token = given or secrets.token_urlsafe(24)
+    mail = MailServer.of_environment(netloc)
     queue = Queue(Path(store or default_path()))
-    app = make_app(context.obj, queue, netloc, token)
+    app = make_app(context.obj, queue, netloc, token, mail)
     print(f"http://{netloc}/" + ("" if given else f"?token={token}"), flush=True)
     uvicorn.run(
         app,

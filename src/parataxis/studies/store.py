@@ -9,7 +9,7 @@ import os
 import platform
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS figure (run NOT NULL REFERENCES run, name, image, cap
 CREATE TABLE IF NOT EXISTS sheet (run NOT NULL REFERENCES run, name, content, caption, UNIQUE (run, name));
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+KINDS = ("measurement", "figure", "sheet")  # what a run has
 SHOWN = ("paper", "full", "quick")  # of several finished runs, the one of the largest scale is shown
 
 
@@ -196,12 +197,13 @@ class Store:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def run(self, identity: int) -> Run:
+    def run(self, identity: int, kinds: tuple[str, ...] = KINDS) -> Run:
+        """kinds: what of it is read; the rest is left empty."""
         head = dict(self._file.execute("SELECT * FROM run WHERE id = ?", (identity,)).fetchone())
         head["machine"] = json.loads(head["machine"])
-        parts = {
+        parts = dict.fromkeys(KINDS, ()) | {
             kind: self._file.execute(f"SELECT * FROM {kind} WHERE run = ? ORDER BY rowid", (identity,)).fetchall()
-            for kind in ("measurement", "figure", "sheet")
+            for kind in kinds
         }
         return Run(
             **head,
@@ -219,8 +221,20 @@ class Store:
 
     def shown(self, method: str, scales: tuple[str, ...] = SHOWN) -> Run | None:
         """The finished run that speaks for a method: of the largest scale the last."""
-        finished = [run for run in self.runs(method) if run.finished and run.scale in scales]
-        return max(finished, key=lambda run: (-scales.index(run.scale), run.id), default=None)
+        found = self._file.execute("SELECT id, scale FROM run WHERE method = ? AND finished != ''", (method,))
+        finished = [each for each in found.fetchall() if each["scale"] in scales]
+        best = max(finished, key=lambda each: (-scales.index(each["scale"]), each["id"]), default=None)
+        return self.run(best["id"]) if best else None
+
+    def newest(self, methods: Sequence[str], most: int) -> list[tuple[int, str]]:
+        """Of the finished runs of some methods, the newest first and at most so many: id, and when it was finished."""
+        places = ", ".join("?" * len(methods))
+        found = self._file.execute(
+            f"SELECT id, finished FROM run WHERE finished != '' AND method IN ({places}) "
+            "ORDER BY finished DESC, id DESC LIMIT ?",
+            (*methods, most),
+        )
+        return [(each["id"], each["finished"]) for each in found.fetchall()]
 
     def last(self) -> int:
         """The place of the newest measurement, to be given to `since`."""

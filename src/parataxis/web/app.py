@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import smtplib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi import Path as PathParameter
@@ -18,7 +20,8 @@ from parataxis.page import STYLE
 from parataxis.studies.registry import Method
 from parataxis.studies.render import counts, findings, interval, prose, published
 from parataxis.studies.report import CLASSES, paper_section, permuted, standing_bar
-from parataxis.web.feed import feed
+from parataxis.web.digest import EVERY, Digest, MailServer, Refused
+from parataxis.web.feed import ENTRIES, feed
 from parataxis.web.ledger import SORTS, Ledger
 from parataxis.web.queue import SCALES, Full, Job, Queue
 from parataxis.web.safety import Guard, cookie_name, fields, may_change, same
@@ -41,7 +44,11 @@ class Page:
         self.watched = 0
         self._templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
         self._templates.filters["prose"] = lambda text: Markup(prose(text))
+        self._templates.filters["moment"] = lambda text: f"{text[:16].replace('T', ' ')} UTC" if text else ""
         self._templates.globals.update(counts=counts, published=published, interval=interval, scales=SCALES)
+
+    def offer(self, digest: bool) -> None:
+        self._templates.globals["by_mail"] = digest
 
     def render(self, template: str, request: Request, **values: Any) -> HTMLResponse:
         owner = may_change(request.headers, request.cookies, self.netloc, self.token)
@@ -68,20 +75,33 @@ class Page:
         return {"state": job.state, "over": job.over, "rows": rows, "of": owed, "doing": doing}
 
 
-def make_app(known: Mapping[str, Method], queue: Queue, netloc: str, token: str) -> FastAPI:
-    """The page over a queue, whose work begins and ends with it. netloc: the host and port it is reached under."""
+def make_app(
+    known: Mapping[str, Method], queue: Queue, netloc: str, token: str, mail: MailServer | None = None
+) -> FastAPI:
+    """The page over a queue, whose work begins and ends with it. netloc: the host and port it is reached under.
+
+    mail: by which it sends a digest; none is offered without.
+    """
     page = Page(known, queue, netloc, token)
+    digest = Digest(page.ledger, mail) if mail else None
+    page.offer(digest is not None)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         queue.start()
+        if digest:
+            digest.start()
         yield
+        if digest:
+            await run_in_threadpool(digest.close)
         await run_in_threadpool(queue.close)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, netloc=netloc, token=token)
     _reading(app, page)
     _running(app, page)
+    if digest:
+        _mailing(app, page, digest)
     return app
 
 
@@ -118,7 +138,7 @@ def _reading(app: FastAPI, page: Page) -> None:
     def paper(request: Request, name: str) -> Response:
         method = page.method(name)
         run = page.ledger.shown()[name]
-        past = page.ledger.history(name)[:HISTORY]
+        past = page.ledger.newest([name], HISTORY)
         columns = [{each.stated.id: each for each in findings(method.paper, run)} for run in past]
         return page.render(
             "paper.html",
@@ -133,8 +153,8 @@ def _reading(app: FastAPI, page: Page) -> None:
 
     @app.get("/feed.atom")
     def atom() -> Response:
-        runs = [(each.paper, run) for name, each in page.known.items() for run in page.ledger.history(name)]
-        return Response(feed(runs, page.url), media_type="application/atom+xml")
+        newest = [(page.known[run.method].paper, run) for run in page.ledger.newest(list(page.known), ENTRIES)]
+        return Response(feed(newest, page.url), media_type="application/atom+xml")
 
     @app.get("/style.css")
     def style() -> Response:
@@ -215,3 +235,44 @@ async def _watch(page: Page, identity: int) -> AsyncIterator[str]:
             await asyncio.sleep(LOOK)
     finally:
         page.watched -= 1
+
+
+# -- by mail -----------------------------------------------------------------------------------------------------------
+
+
+def _mailing(app: FastAPI, page: Page, digest: Digest) -> None:
+    """The key in an address is what a mail gave to its reader alone; to look at a page changes nothing."""
+
+    @app.get("/digest")
+    def offered(request: Request) -> Response:
+        return page.render("digest.html", request)
+
+    @app.post("/digest")
+    async def ask(request: Request) -> Response:
+        form = await fields(request)
+        if form is None or set(form) != {"address", "every"} or form["every"] not in EVERY:
+            raise HTTPException(400, f"expected a form with address and every, one of {', '.join(EVERY)}")
+        try:
+            await run_in_threadpool(digest.ask, form["address"], form["every"])
+        except Refused as why:
+            raise HTTPException(400, str(why)) from None
+        except (OSError, smtplib.SMTPException):
+            raise HTTPException(502, "the mail server did not take the mail; nothing is kept") from None
+        return page.render("digest.html", request, said="A mail has been sent there; what it links to asks once more.")
+
+    @app.get("/digest/{key}")
+    def of_key(request: Request, key: str) -> Response:
+        subscriber = digest.subscriber(key)
+        if subscriber is None:
+            raise HTTPException(404, "nobody has this key, or not any more")
+        return page.render("digest.html", request, subscriber=dict(subscriber))
+
+    @app.post("/digest/{key}/confirm")
+    def confirm(key: str) -> Response:
+        digest.confirm(key)
+        return RedirectResponse(f"/digest/{quote(key, safe='')}", 303)
+
+    @app.post("/digest/{key}/leave")
+    def leave(request: Request, key: str) -> Response:
+        digest.leave(key)
+        return page.render("digest.html", request, said="No more mail is sent.")

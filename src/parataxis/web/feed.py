@@ -7,14 +7,13 @@ from parataxis.claims import Paper
 from parataxis.studies.render import counts, findings
 from parataxis.studies.store import Run
 
-ENTRIES = 50
+ENTRIES = 50  # at most
 SPACE = "http://www.w3.org/2005/Atom"
 EMPTY = "1970-01-01T00:00:00+00:00"  # a feed must say when it was changed
 
 
-def feed(runs: Sequence[tuple[Paper, Run]], url: str) -> bytes:
-    """The newest runs first. url: of the page, without a slash at its end."""
-    newest = sorted(runs, key=lambda each: each[1].finished, reverse=True)[:ENTRIES]
+def feed(newest: Sequence[tuple[Paper, Run]], url: str) -> bytes:
+    """newest: finished runs, the newest first. url: of the page, without a slash at its end."""
     root = xml.Element("feed", xmlns=SPACE)
     _add(root, "id", f"{url}/")
     _add(root, "title", "Parataxis: evidence")

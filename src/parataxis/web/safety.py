@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from parataxis.errors import BadInput
 BODY = 4096  # bytes of a request at most
 TOKEN = 16  # characters of a token at least
 SAFE = ("GET", "HEAD")
+KEYED = re.compile(r"/digest/[^/]+/(confirm|leave)")  # a key in place of the token: a mail program has no cookie
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -103,6 +105,8 @@ class Guard:
             return None
         if request.method != "POST":
             return 405, "GET and POST only"
+        if KEYED.fullmatch(request.url.path):
+            return None
         if not self._from_here(headers):
             return 403, "only from the page itself"
         if not may_change(headers, request.cookies, self.netloc, self.token):
