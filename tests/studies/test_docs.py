@@ -44,8 +44,8 @@ def test_a_page_tells_claims_evidence_data_and_limits(root, known):
     page = (root / "docs" / "methods" / "planted-gap.md").read_text()
     headings = [line for line in page.splitlines() if line.startswith("#")]
     assert headings == [
-        "# A Gap That Is There", "## Claims and symmetries", "## What each claim is checked against", "### gap",
-        "### spread", "## Data", "## Limitations", "## Cite",
+        "# A Gap That Is There", "## Commands", "## Claims and symmetries", "## What each claim is checked against",
+        "### gap", "### spread", "## Data", "## Limitations", "## Cite",
     ]  # fmt: skip
     assert "How far a mean is from zero." in page  # the docstring
     assert "`parataxis run planted-gap --scale full --seed 0` with parataxis 0.1.0 on C, 2 cores" in page
@@ -116,3 +116,33 @@ def test_a_docstring_is_read_without_importing(tmp_path):
     assert docstring(tmp_path / "a.py") == "What\nfor."
     (tmp_path / "b.py").write_text("x = 1\n")
     assert docstring(tmp_path / "b.py") == ""
+
+
+def test_a_page_shows_the_example_and_what_it_prints(root, known):
+    path = root / "docs" / "methods" / "planted-gap.md"
+    assert "## Example" not in rendered(root, known)[path]
+    (root / "examples").mkdir()
+    (root / "examples" / "planted_gap.py").write_text('"""What it is about."""\n\nprint("a | b")\n')
+    (root / "examples" / "planted_gap.txt").write_text("a | b\n")
+    code, printed = '```python\nprint("a | b")\n```', "```text\na | b\n```"
+    shown = f"## Example\n\nWhat it is about.\n\n{code}\n\nprints\n\n{printed}\n\n## Commands"
+    assert shown in rendered(root, known)[path]
+
+
+def test_a_page_has_the_examples_of_the_commands_help(root, tmp_path):
+    more = '''
+
+@app.command("more")
+def more():
+    """Say more.
+
+    Example: parataxis gap more "<|a|>"
+    --twice
+    In another way: parataxis gap more --once
+    """
+'''
+    folder = plant(tmp_path / "m")
+    (folder / "planted_gap" / "cli_more.py").write_text(more)
+    page = rendered(root, [methods([folder])["planted-gap"]])[root / "docs" / "methods" / "planted-gap.md"]
+    assert '| Say more. | <code>parataxis gap more "&lt;&#124;a&#124;&gt;" --twice</code> |' in page
+    assert "--once" not in page

@@ -1,4 +1,4 @@
-"""The page in a real browser: Debian's Chromium, driven by Playwright (`pip install --group browser`)."""
+"""The page in a real browser: Debian's Chromium, driven by Playwright. Where one is not there: skipped, with a word."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from parataxis.studies.registry import methods
 from planted import plant
 
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
-pytest.importorskip("playwright.sync_api", reason="not run: no Playwright; pip install --group browser")
+pytest.importorskip("playwright.sync_api", reason="not run: no Playwright; pip install --group dev")
 import uvicorn
 from playwright.sync_api import sync_playwright
 from web_accessibility import FAULTS, FOUND, WRONG

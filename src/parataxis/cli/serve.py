@@ -41,6 +41,7 @@ def serve(
     from parataxis.studies.store import default_path
     from parataxis.web.app import make_app
     from parataxis.web.digest import MailServer
+    from parataxis.web.meaning import Meaning, installed
     from parataxis.web.queue import Queue
     from parataxis.web.safety import check_bind, is_wildcard
 
@@ -52,7 +53,8 @@ def serve(
     token = given or secrets.token_urlsafe(24)
     mail = MailServer.of_environment(netloc)
     queue = Queue(Path(store or default_path()))
-    app = make_app(context.obj, queue, netloc, token, mail)
+    meaning = Meaning(context.obj) if installed() else None
+    app = make_app(context.obj, queue, netloc, token, mail, meaning)
     print(f"http://{netloc}/" + ("" if given else f"?token={token}"), flush=True)
     uvicorn.run(
         app,

@@ -4,6 +4,7 @@ import ast
 import re
 import unicodedata
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 
 from parataxis.claims import Claim, DataFile, Paper
@@ -36,7 +37,7 @@ def rendered(root: Path, methods: Iterable[Method]) -> dict[Path, str]:
         readme: _readme(readme, papers_markdown(papers, "docs/methods/")),
         folder / "index.md": f"# Methods\n\n{papers_markdown(papers)}\n",
     }
-    return pages | {folder / f"{each.name}.md": page(each, runs[each.name]) for each in methods}
+    return pages | {folder / f"{each.name}.md": page(each, runs[each.name], root / "examples") for each in methods}
 
 
 def stale(pages: dict[Path, str]) -> list[Path]:
@@ -74,14 +75,17 @@ def papers_markdown(papers: Iterable[tuple[Paper, Run | None]], folder: str = ""
     return markdown_table(("Paper", "Verbs", "Command", "What for", "Claims and symmetries"), rows)
 
 
-def page(method: Method, run: Run | None) -> str:
-    """A method's page, from its docstring, paper.toml and evidence."""
+def page(method: Method, run: Run | None, examples: Path) -> str:
+    """A method's page, from its docstrings, paper.toml, evidence, and its example in a folder of examples."""
     paper = method.paper
     parts = [
         f"# {paper.title}",
         f"{', '.join(paper.authors)}. {published(paper)}. {paper.identifier}.",
         docstring(method.folder / "__init__.py"),
-        f"Command: `parataxis {paper.command} --help`. Install: `pip install {_extra(paper)}`.",
+        f"Install: `pip install {_extra(paper)}`.",
+        *_example(examples / f"{method.folder.name}.py"),
+        "## Commands",
+        markdown_table(("What for", "Example"), commands(method)),
         "## Claims and symmetries",
         _measured_where(paper, run),
         findings_markdown(findings(paper, run)),
@@ -101,6 +105,31 @@ def page(method: Method, run: Run | None) -> str:
 def docstring(path: Path) -> str:
     """A module's docstring, read without importing it."""
     return ast.get_docstring(ast.parse(path.read_text())) or ""
+
+
+def _example(path: Path) -> list[str]:
+    """A program, and what it prints, kept beside it; nothing where there is none."""
+    if not path.exists():
+        return []
+    code = path.read_text().removeprefix(f'"""{docstring(path)}"""').strip()
+    printed = path.with_suffix(".txt").read_text().rstrip()
+    return ["## Example", docstring(path), f"```python\n{code}\n```", f"prints\n\n```text\n{printed}\n```"]
+
+
+def commands(method: Method) -> list[list[str]]:
+    """For each of the method's commands the first line of its help and the example there, read without importing it."""
+    rows = []
+    for path in sorted(method.folder.glob("cli*.py")):
+        for node in ast.parse(path.read_text()).body:
+            told = (ast.get_docstring(node) or "") if isinstance(node, ast.FunctionDef) else ""
+            if example := re.search(r"^Example: (.*(?:\n(?!.*: parataxis ).+)*)", told, re.MULTILINE):
+                rows.append([told.splitlines()[0], _code(" ".join(example[1].split()))])
+    return rows
+
+
+def _code(text: str) -> str:
+    """For a cell of a table, in which a backslash before a bar would be shown within backticks."""
+    return f"<code>{escape(text, quote=False).replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
 def _extra(paper: Paper) -> str:

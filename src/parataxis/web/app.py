@@ -16,13 +16,16 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 
+from parataxis.claims import Paper
 from parataxis.page import STYLE
 from parataxis.studies.registry import Method
 from parataxis.studies.render import counts, findings, interval, prose, published
 from parataxis.studies.report import CLASSES, paper_section, permuted, standing_bar
+from parataxis.studies.store import Run
 from parataxis.web.digest import EVERY, Digest, MailServer, Refused
 from parataxis.web.feed import ENTRIES, feed
 from parataxis.web.ledger import SORTS, Ledger
+from parataxis.web.meaning import Meaning
 from parataxis.web.queue import SCALES, Full, Job, Queue
 from parataxis.web.safety import Guard, cookie_name, fields, may_change, same
 
@@ -76,11 +79,16 @@ class Page:
 
 
 def make_app(
-    known: Mapping[str, Method], queue: Queue, netloc: str, token: str, mail: MailServer | None = None
+    known: Mapping[str, Method],
+    queue: Queue,
+    netloc: str,
+    token: str,
+    mail: MailServer | None = None,
+    meaning: Meaning | None = None,
 ) -> FastAPI:
     """The page over a queue, whose work begins and ends with it. netloc: the host and port it is reached under.
 
-    mail: by which it sends a digest; none is offered without.
+    mail: by which it sends a digest; none is offered without. meaning: by which it is searched besides by words.
     """
     page = Page(known, queue, netloc, token)
     digest = Digest(page.ledger, mail) if mail else None
@@ -98,7 +106,7 @@ def make_app(
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, netloc=netloc, token=token)
-    _reading(app, page)
+    _reading(app, page, meaning)
     _running(app, page)
     if digest:
         _mailing(app, page, digest)
@@ -108,7 +116,7 @@ def make_app(
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _reading(app: FastAPI, page: Page) -> None:
+def _reading(app: FastAPI, page: Page, meaning: Meaning | None) -> None:
     @app.get("/")
     def papers(
         request: Request,
@@ -121,12 +129,18 @@ def _reading(app: FastAPI, page: Page) -> None:
             return _welcome(page, token)
         if sort not in SORTS:
             raise HTTPException(404, f"sorted by {', '.join(SORTS)} only")
+        found = [each.name for each in page.ledger.found(q, sort)]
+        near = [name for name in meaning.near(q) if name not in found] if meaning else []
         runs = page.ledger.shown()
-        rows = []
-        for each in page.ledger.found(q, sort):
-            found = findings(each.paper, runs[each.name])
-            rows.append((each.paper, runs[each.name], counts(found), Markup(standing_bar(found))))
-        return page.render("papers.html", request, rows=rows, q=q, sort=sort, sorts=SORTS)
+        return page.render(
+            "papers.html",
+            request,
+            rows=[_row(page.known[name].paper, runs[name]) for name in found],
+            near=[_row(page.known[name].paper, runs[name]) for name in near],
+            q=q,
+            sort=sort,
+            sorts=SORTS,
+        )
 
     @app.get("/permuted")
     def matrix(request: Request) -> Response:
@@ -163,6 +177,11 @@ def _reading(app: FastAPI, page: Page) -> None:
     @app.get("/page.js")
     def script() -> Response:
         return Response((HERE / "static" / "page.js").read_text(), media_type="text/javascript")
+
+
+def _row(paper: Paper, run: Run | None) -> tuple[Paper, Run | None, str, Markup]:
+    found = findings(paper, run)
+    return paper, run, counts(found), Markup(standing_bar(found))
 
 
 def _welcome(page: Page, token: str) -> Response:
