@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -5,7 +6,7 @@ import pytest
 
 from parataxis.claims import System
 from parataxis.errors import BadInput
-from parataxis.studies.context import Context
+from parataxis.studies.context import Context, _places
 from parataxis.studies.registry import methods
 from planted import NUMBERS
 
@@ -80,6 +81,14 @@ def test_an_audit_becomes_a_measurement(make):
     assert each.verdict == "invariant"
     placed = make().audit("own-score", System(lambda some: list(range(len(some))), numbers, per_item=True))
     assert placed.verdict == "order-dependent"
+
+
+def test_an_audits_witness_is_told_and_kept_short(make):
+    note = make().audit("any-order", System(lambda some: some == sorted(some), list(range(9)))).note
+    first, second = map(int, re.fullmatch(r"witness: items (\d), (\d) in this order", note).groups())
+    assert first > second
+    assert _places(range(20)) == "witness: items 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 more in this order"
+    assert make().audit("any-order", System(sum, [1, 2, 3])).note == ""
 
 
 def test_an_audit_takes_the_systems_tolerance_other_items_and_options(make):

@@ -11,6 +11,8 @@ from dataclasses import replace
 import pytest
 
 from parataxis.studies.registry import methods
+from parataxis.studies.report import html_report
+from parataxis.studies.store import Store
 from planted import plant
 
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
@@ -159,6 +161,30 @@ def test_every_page_can_be_read_by_all(chromium, tmp_path, planted, scheme, smtp
             page.set_viewport_size(PHONE)
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+
+
+ONE_DOCUMENT = [
+    "no named navigation: ",
+    "no link past the navigation: ",
+]  # the report is one, and has nothing before it
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_can_be_read_by_all(chromium, tmp_path, planted, scheme):
+    keep(tmp_path, 1.0)
+    with Store(tmp_path / "e.sqlite") as store:
+        papers = [(each.paper, store.shown(each.name)) for each in methods([planted]).values()]
+    (tmp_path / "report.html").write_text(html_report(papers))
+    context = chromium.new_context(color_scheme=scheme)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.evaluate(FAULTS) == ONE_DOCUMENT
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
+    assert asked == [(tmp_path / "report.html").as_uri()]  # and nothing else, from anywhere
 
 
 FOCUSED = """() => {

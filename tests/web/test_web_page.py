@@ -186,42 +186,6 @@ def test_a_study_that_fails_is_told(tmp_path):
         assert "planted-gap" in client.queue.log(1)
 
 
-OTHER = """
-import sys, time
-from pathlib import Path
-from parataxis.web.queue import Queue
-queue = Queue(Path(sys.argv[1]), sys.argv[2:])
-queue.start()
-queue.ask("planted-gap", "quick")
-time.sleep(100)
-"""
-
-
-@pytest.mark.usefixtures("data")
-def test_a_killed_server_loses_no_measurement_and_the_next_goes_on(tmp_path):
-    folder = plant(tmp_path / "m", (SLOW[0], SLOW[1], SLOW[2].replace("60", "2")))
-    store = tmp_path / "e.sqlite"
-    Store(store).close()
-    server = subprocess.Popen([sys.executable, "-c", OTHER, str(store), *command(folder)])
-    try:
-        until(lambda: Store(store).last() >= 1, "the first measurement")
-        with pytest.raises(BadInput, match="another `parataxis serve` has it"):
-            Queue(store)
-    finally:
-        server.kill()  # -9
-        server.wait()
-    first = Store(store).since(0)[0]
-    with served(tmp_path, folder) as client:
-        assert client.queue.job(1).state == "running"
-        until(lambda: client.queue.job(1).over, "the end")
-        assert client.queue.job(1).state == "done"
-    with Store(store) as opened:
-        (run,) = opened.runs("planted-gap")  # gone on with, not begun again
-    assert run.finished
-    assert len(run.rows) == 5
-    assert run.rows[0].measurement == first[2]
-
-
 def test_a_closed_queue_gives_back_what_ran_and_what_waits(tmp_path):
     sleeper = (sys.executable, "-c", "import time; time.sleep(60)")
     queue = Queue(tmp_path / "e.sqlite", sleeper)

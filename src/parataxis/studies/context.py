@@ -15,6 +15,7 @@ from parataxis.claims import Measurement, Paper, System
 
 SCALES = ("toy", "quick", "full", "paper")
 SHOWN_EVERY = 0.5  # seconds between two words about progress
+SHOWN = 12  # places of a witness in its line
 T = TypeVar("T")
 
 
@@ -80,16 +81,25 @@ class Context:
     def audit(self, symmetry: str, system: System, items: Sequence[Any] | None = None, **options: Any) -> Measurement:
         """Audit a system for a symmetry; `options` are those of `parataxis.audit.audit`.
 
-        Returns the share of orders in which the outcome differs with its interval, n orders, and the verdict.
+        Returns the share of orders in which the outcome differs with its interval, n orders, the verdict, and the
+        witness's places.
         """
         from parataxis.audit import audit
 
         options = {"per_item": system.per_item, "compare": system.compare, "seed": self._seed(symmetry), **options}
         found = audit(system.run, system.items if items is None else items, **options)
         share = found.effect
+        note = _places(found.witness.other_places) if found.witness else ""
+        verdict = found.verdict.value
         return Measurement(
-            symmetry, share.rate, share.low, share.high, share.orders, "share of orders", verdict=found.verdict.value
+            symmetry, share.rate, share.low, share.high, share.orders, "share of orders", verdict=verdict, note=note
         )
 
     def _seed(self, symmetry: str) -> int:
         return int(self.rng("audit", symmetry).integers(2**32))
+
+
+def _places(witness: Sequence[int]) -> str:
+    """A witness in a line: the same items in their given order have another outcome."""
+    shown = ", ".join(map(str, witness[:SHOWN])) + (f" and {len(witness) - SHOWN} more" if len(witness) > SHOWN else "")
+    return f"witness: items {shown} in this order"

@@ -80,11 +80,13 @@ def counts(found: Sequence[Finding]) -> str:
 
 
 def number(value: int | float | None) -> str:
-    """Four significant digits, without an exponent where a person would write none."""
+    """Four significant digits, or all before the point, without an exponent where a person would write none."""
     if value is None:
         return ""
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
+    if 1e4 <= abs(value) < 1e6:
+        return f"{value:.0f}"
     return f"{value:.4g}" if abs(value) >= 1e-4 and abs(value) < 1e6 else f"{value:.3e}"
 
 

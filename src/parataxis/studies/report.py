@@ -158,7 +158,7 @@ def _symmetry(found: Finding) -> str:
     said = f"{prose(stated.permutes)}<br><code class=soft>{stated.id}</code><div class=soft>{prose(stated.says)}</div>"
     shown = "not measured"
     if measured:
-        notes = [f"{measured.n} orders", "real data" if measured.real else "made data"]
+        notes = [f"{measured.n} order{'s' * (measured.n != 1)}", "real data" if measured.real else "made data"]
         notes += [measured.note] * bool(measured.note) + _seconds(measured.seconds)
         shown = f"{escape(measured.verdict)}<div class=soft>{escape(', '.join(notes))}</div>"
     return _row(found, said, ("Audit", shown), ("Said to be", stated.outcome))
