@@ -1,32 +1,255 @@
-"""What joblib may run on, beside processes and threads of this machine: an existing Ray or Dask cluster."""
+"""More than one machine: functions that live on the workers of an existing Ray or Dask cluster.
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+joblib has a backend for either. But with Ray a worker that dies ends the whole call, and with Dask a task that kills
+its worker each time is waited for without end. So a task here asks an actor, and when the actor's worker dies, that
+task alone is begun again, with another.
+"""
 
-from parataxis.errors import BadInput
+import hashlib
+import os
+import socket
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+from parataxis.errors import BadInput, one_line
+
+ADDRESSES = {"ray": "RAY_ADDRESS", "dask": "DASK_SCHEDULER_ADDRESS"}
+LIBRARIES = {"ray": "ray", "dask": "dask.distributed"}
+STARTS = {"ray": "ray start --head", "dask": "dask scheduler"}
+TRIES = 3  # workers that may die over one task
+REACH = 10.0  # seconds in which the cluster must answer
+POLL = 0.5  # seconds between two looks whether the answer is waited for any longer
+PACKAGE = Path(__file__).parent
+T = TypeVar("T")
+
+
+class Lost(Exception):
+    """The worker died."""
+
+
+class Refused(BadInput, BrokenExecutor):
+    """What was asked of a worker can't be had there; the message is one line."""
+
+
+LOST = f"its worker died {TRIES} times: a crash, or out of memory"
+
+
+@cache
+def code() -> str:
+    """A hash of this package as it was when first asked for: a worker that lives on keeps what it has imported."""
+    known = hashlib.sha256()
+    for path in sorted(path for pattern in ("*.py", "*.toml") for path in PACKAGE.rglob(pattern)):
+        known.update(f"{path.relative_to(PACKAGE)}\0".encode() + path.read_bytes())
+    return known.hexdigest()
+
+
+def forget(folder: Path) -> None:
+    """Import anew what lies below the folder: it may have been changed since this worker last did."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and Path(file).is_relative_to(folder):
+            del sys.modules[name]
+
+
+class _Host:
+    """The actor: on a worker, the function make(*args), made when it is first asked."""
+
+    def __init__(self, make: Callable[..., Callable[..., Any]], args: tuple[Any, ...], code: str) -> None:
+        self.make, self.args, self.code = make, args, code
+        self.function: Callable[..., Any] | None = None
+
+    def ask(self, *given: Any) -> tuple[bool, Any]:
+        """What the function gives, or why it gives nothing. Whatever is raised here is the cluster's own trouble."""
+        try:
+            if self.function is None:
+                if self.code != code():
+                    raise BadInput(f"{socket.gethostname()}: has another Parataxis; install this one, restart workers")
+                self.function = self.make(*self.args)
+            return True, self.function(*given)
+        except Exception as error:
+            return False, one_line(error)
+
+
+class Cluster(ABC):
+    """A connection to a cluster, for as long as `connected` lasts."""
+
+    def __init__(self) -> None:
+        self.closing = False
+        self._waiting = 0
+        self._threads: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def _begin(self, *args: Any) -> Callable[..., Callable[[float], tuple[bool, Any]]]:
+        """Start _Host(*args) on a worker. What is given back asks it, and gives a function that waits for the answer
+        so many seconds; that raises TimeoutError, or Lost.
+        """
+
+    def start(self, make: Callable[..., Callable[..., Any]], *args: Any) -> Callable[..., Any]:
+        """The function make(*args) on a worker of its own, as long as it is kept here.
+
+        Calling it raises Lost if the worker dies, and Refused if the function raises.
+        """
+        self._check()
+        begun = self._begin(make, args, code())
+
+        def ask(*given: Any) -> Any:
+            self._check()
+            good, answer = self._wait(begun(*given))
+            if not good:
+                raise Refused(answer)
+            return answer
+
+        return ask
+
+    def pool(self, jobs: int, make: Callable[..., Callable[..., Any]], *args: Any) -> Callable[..., Future[Any]]:
+        """What is given back has make(*args) called by one of `jobs` workers, by another if that dies, TRIES in all."""
+        own = threading.local()
+
+        def call(*given: Any) -> Any:
+            for _ in range(TRIES):
+                try:
+                    own.ask = getattr(own, "ask", None) or self.start(make, *args)
+                    return own.ask(*given)
+                except Lost:
+                    own.ask = None
+            raise Refused(LOST)
+
+        self._threads = threads = ThreadPoolExecutor(jobs)
+        return lambda *given: threads.submit(call, *given)
+
+    def _wait(self, answer: Callable[[float], T]) -> T:
+        """In short steps: a thread that waits inside a library can't be told that nobody waits for it any more."""
+        with self._lock:
+            self._waiting += 1
+        try:
+            while True:
+                self._check()
+                with suppress(TimeoutError):
+                    return answer(POLL)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _check(self) -> None:
+        if self.closing:
+            raise KeyboardInterrupt  # no failure of the task
+
+    def close(self) -> None:
+        """Let no thread be left that asks for something."""
+        self.closing = True
+        if self._threads:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        deadline = time.monotonic() + REACH
+        while self._waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+class _Ray(Cluster):
+    def _begin(self, *args: Any) -> Callable[..., Callable[[float], tuple[bool, Any]]]:
+        import ray
+
+        actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Host).remote(*args)
+
+        def ask(*given: Any) -> Callable[[float], tuple[bool, Any]]:
+            asked = actor.ask.remote(*given)
+
+            def answer(seconds: float) -> tuple[bool, Any]:
+                try:
+                    return ray.get(asked, timeout=seconds)
+                except ray.exceptions.RayActorError as error:
+                    raise Lost from error
+                except ray.exceptions.RayTaskError as error:  # it can't be sent
+                    return False, str(error).strip().splitlines()[-1]
+
+            return answer
+
+        return ask
+
+
+class _Dask(Cluster):
+    def __init__(self, client: Any) -> None:
+        super().__init__()
+        self.client = client
+
+    def _begin(self, *args: Any) -> Callable[..., Callable[[float], tuple[bool, Any]]]:
+        made = self.client.submit(_Host, *args, actor=True, pure=False)
+
+        def ask(*given: Any) -> Callable[[float], tuple[bool, Any]]:
+            try:
+                asked = self._wait(lambda seconds: made.result(timeout=seconds)).ask(*given)
+            except (OSError, ValueError, RuntimeError) as error:
+                raise Lost from error
+
+            def answer(seconds: float) -> tuple[bool, Any]:
+                try:
+                    return asked.result(timeout=seconds)
+                except TimeoutError:
+                    raise
+                except (OSError, ValueError) as error:  # as it says that the actor's worker is gone
+                    raise Lost from error
+                except Exception as error:  # it can't be sent
+                    return False, one_line(error)
+
+            return answer
+
+        return ask
 
 
 @contextmanager
-def on(backend: str) -> Iterator[None]:
-    """Meanwhile, joblib's Parallel works there.
+def connected(backend: str) -> Iterator[Cluster]:
+    """The "ray" or "dask" cluster that RAY_ADDRESS or DASK_SCHEDULER_ADDRESS names.
 
-    That is the Ray or Dask cluster that is there (RAY_ADDRESS, DASK_SCHEDULER_ADDRESS), or one that is started here.
-    Raises BadInput where it is not installed.
+    Raises BadInput where the library is not installed, or no cluster answers.
     """
-    from joblib import parallel_config
-
-    with ExitStack() as meanwhile:
+    library, variable = LIBRARIES[backend], ADDRESSES[backend]
+    try:
+        import_module(library)
+    except ModuleNotFoundError as error:
+        remedy = f"pip install 'parataxis[{backend}]'"
+        raise BadInput(f"--backend={backend}: needs {error.name}, which is not installed; {remedy}") from None
+    address = os.environ.get(variable, "")
+    if not address:
+        raise BadInput(f"--backend={backend}: {variable} is not set; `{STARTS[backend]}` starts a cluster and says it")
+    with ExitStack() as open_:
         try:
-            if backend == "ray":
-                from ray.util.joblib import register_ray
+            cluster = (_to_ray if backend == "ray" else _to_dask)(address, open_)
+        except (OSError, ValueError, RuntimeError) as error:
+            said = " ".join(str(error).split())
+            raise BadInput(f"{variable}={address}: no {backend.title()} cluster answers there: {said}") from None
+        open_.callback(cluster.close)
+        yield cluster
 
-                register_ray()
-            elif backend == "dask":
-                from dask.distributed import Client
 
-                meanwhile.enter_context(Client(set_as_default=True))
-        except ModuleNotFoundError as error:
-            remedy = {"ray": "pip install 'parataxis[ray]'", "dask": "pip install distributed"}[backend]
-            raise BadInput(f"--backend={backend}: needs {error.name}, which is not installed; {remedy}") from None
-        meanwhile.enter_context(parallel_config(backend=backend))
-        yield
+def _to_ray(address: str, open_: ExitStack) -> Cluster:
+    import ray
+
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():  # Ray itself tries an address for more than half a minute, and says so in many lines
+        socket.create_connection((host, int(port)), REACH).close()
+    open_.enter_context(redirect_stdout(sys.stderr))  # Ray's own news of its workers go to what is stdout then
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    open_.callback(ray.shutdown)
+    if not ray.cluster_resources().get("CPU"):
+        raise ConnectionError("it has no worker")
+    return _Ray()
+
+
+def _to_dask(address: str, open_: ExitStack) -> Cluster:
+    from dask.distributed import Client
+
+    client = open_.enter_context(Client(address, timeout=REACH))
+    try:
+        client.wait_for_workers(1, timeout=REACH)
+    except TimeoutError:
+        raise ConnectionError("it has no worker") from None
+    return _Dask(client)
