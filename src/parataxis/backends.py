@@ -6,14 +6,17 @@ task alone is begun again, with another.
 """
 
 import hashlib
+import logging
 import os
+import pickle
+import signal
 import socket
 import sys
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
@@ -67,16 +70,20 @@ class _Host:
         self.make, self.args, self.code = make, args, code
         self.function: Callable[..., Any] | None = None
 
-    def ask(self, *given: Any) -> tuple[bool, Any]:
-        """What the function gives, or why it gives nothing. Whatever is raised here is the cluster's own trouble."""
+    def ask(self, *given: Any) -> bytes:
+        """Pickled, (True, what the function gives) or (False, why it gives nothing).
+
+        Nothing is raised here, so that whatever is raised is the cluster's own trouble; and an answer that can't be
+        pickled is told, not left to the cluster (Dask's caller waits without end).
+        """
         try:
             if self.function is None:
                 if self.code != code():
                     raise BadInput(f"{socket.gethostname()}: has another Parataxis; install this one, restart workers")
                 self.function = self.make(*self.args)
-            return True, self.function(*given)
+            return pickle.dumps((True, self.function(*given)))
         except Exception as error:
-            return False, one_line(error)
+            return pickle.dumps((False, one_line(error)))
 
 
 class Cluster(ABC):
@@ -89,7 +96,7 @@ class Cluster(ABC):
         self._lock = threading.Lock()
 
     @abstractmethod
-    def _begin(self, *args: Any) -> Callable[..., Callable[[float], tuple[bool, Any]]]:
+    def _begin(self, *args: Any) -> Callable[..., Callable[[float], bytes]]:
         """Start _Host(*args) on a worker. What is given back asks it, and gives a function that waits for the answer
         so many seconds; that raises TimeoutError, or Lost.
         """
@@ -104,7 +111,7 @@ class Cluster(ABC):
 
         def ask(*given: Any) -> Any:
             self._check()
-            good, answer = self._wait(begun(*given))
+            good, answer = pickle.loads(self._wait(begun(*given)))
             if not good:
                 raise Refused(answer)
             return answer
@@ -155,21 +162,19 @@ class Cluster(ABC):
 
 
 class _Ray(Cluster):
-    def _begin(self, *args: Any) -> Callable[..., Callable[[float], tuple[bool, Any]]]:
+    def _begin(self, *args: Any) -> Callable[..., Callable[[float], bytes]]:
         import ray
 
         actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Host).remote(*args)
 
-        def ask(*given: Any) -> Callable[[float], tuple[bool, Any]]:
+        def ask(*given: Any) -> Callable[[float], bytes]:
             asked = actor.ask.remote(*given)
 
-            def answer(seconds: float) -> tuple[bool, Any]:
+            def answer(seconds: float) -> bytes:
                 try:
                     return ray.get(asked, timeout=seconds)
                 except ray.exceptions.RayActorError as error:
                     raise Lost from error
-                except ray.exceptions.RayTaskError as error:  # it can't be sent
-                    return False, str(error).strip().splitlines()[-1]
 
             return answer
 
@@ -181,28 +186,28 @@ class _Dask(Cluster):
         super().__init__()
         self.client = client
 
-    def _begin(self, *args: Any) -> Callable[..., Callable[[float], tuple[bool, Any]]]:
+    def _begin(self, *args: Any) -> Callable[..., Callable[[float], bytes]]:
         made = self.client.submit(_Host, *args, actor=True, pure=False)
 
-        def ask(*given: Any) -> Callable[[float], tuple[bool, Any]]:
-            try:
-                asked = self._wait(lambda seconds: made.result(timeout=seconds)).ask(*given)
-            except (OSError, ValueError, RuntimeError) as error:
-                raise Lost from error
-
-            def answer(seconds: float) -> tuple[bool, Any]:
-                try:
-                    return asked.result(timeout=seconds)
-                except TimeoutError:
-                    raise
-                except (OSError, ValueError) as error:  # as it says that the actor's worker is gone
-                    raise Lost from error
-                except Exception as error:  # it can't be sent
-                    return False, one_line(error)
-
-            return answer
+        def ask(*given: Any) -> Callable[[float], bytes]:
+            asked = self._told(lambda: self._wait(lambda seconds: made.result(timeout=seconds)).ask(*given))
+            return lambda seconds: self._told(lambda: asked.result(timeout=seconds))
 
         return ask
+
+    def _told(self, answer: Callable[[], T]) -> T:
+        from distributed.scheduler import KilledWorker
+
+        try:
+            return answer()
+        except TimeoutError:
+            if self.client.status == "closed":
+                raise Refused("the scheduler is gone") from None
+            raise
+        except (OSError, RuntimeError, CancelledError, KilledWorker) as error:  # all these say it, by what was under way
+            raise Lost from error
+        except Exception as error:  # the worker can't even make a _Host, as it has no Parataxis
+            raise Refused(f"on a worker: {one_line(error)}") from None
 
 
 @contextmanager
@@ -221,12 +226,17 @@ def connected(backend: str) -> Iterator[Cluster]:
     if not address:
         raise BadInput(f"--backend={backend}: {variable} is not set; `{STARTS[backend]}` starts a cluster and says it")
     with ExitStack() as open_:
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main:
+            open_.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
         try:
             cluster = (_to_ray if backend == "ray" else _to_dask)(address, open_)
         except (OSError, ValueError, RuntimeError) as error:
             said = " ".join(str(error).split())
             raise BadInput(f"{variable}={address}: no {backend.title()} cluster answers there: {said}") from None
         open_.callback(cluster.close)
+        if in_main:  # a second Ctrl-C would break into the end, and leave threads that wait for ever
+            open_.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
         yield cluster
 
 
@@ -247,6 +257,9 @@ def _to_ray(address: str, open_: ExitStack) -> Cluster:
 def _to_dask(address: str, open_: ExitStack) -> Cluster:
     from dask.distributed import Client
 
+    log = logging.getLogger("distributed")
+    open_.callback(log.setLevel, log.level)
+    log.setLevel(logging.CRITICAL)  # it tells of every call that is given up in the end
     client = open_.enter_context(Client(address, timeout=REACH))
     try:
         client.wait_for_workers(1, timeout=REACH)

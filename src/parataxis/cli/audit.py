@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parataxis.backends import connected, forget
+from parataxis.backends import Refused, connected, forget
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 
@@ -107,8 +107,11 @@ def audit_command(
 @contextmanager
 def _there(backend: Cluster, jobs: int, target: str) -> Iterator[Callable[..., Any]]:
     """What calls the function on the workers of a cluster; they must have this folder, too."""
-    with connected(backend.value) as cluster:
-        yield cluster.pool(jobs, _caller, target, Path.cwd())
+    try:
+        with connected(backend.value) as cluster:
+            yield cluster.pool(jobs, _caller, target, Path.cwd())
+    except Refused as error:
+        raise BadInput(f"{target}: {error}") from None
 
 
 def _caller(target: str, folder: Path) -> Callable[[list[Any]], Any]:

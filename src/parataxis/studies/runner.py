@@ -123,7 +123,7 @@ def measure_all(
     and the code where they are; the store is written to here alone.
     """
     inner = 1 if backend in ADDRESSES else max(1, jobs // max(1, min(jobs, len(methods))))
-    tasks = [Task(method, scale, seed, Path(store), inner, fresh) for method in methods]
+    tasks = [Task(method, scale, seed, Path(store).absolute(), inner, fresh) for method in methods]
     with Store(store) as opened:  # one that can't be used is told before anything is started
         kept = {task: run for task in tasks if not fresh and (run := _finished(task, opened))}
         left = [task for task in tasks if task not in kept]
