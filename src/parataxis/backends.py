@@ -204,7 +204,12 @@ class _Dask(Cluster):
             if self.client.status == "closed":
                 raise Refused("the scheduler is gone") from None
             raise
-        except (OSError, RuntimeError, CancelledError, KilledWorker) as error:  # all these say it, by what was under way
+        except (
+            OSError,
+            RuntimeError,
+            CancelledError,
+            KilledWorker,
+        ) as error:  # all these say it, by what was under way
             raise Lost from error
         except Exception as error:  # the worker can't even make a _Host, as it has no Parataxis
             raise Refused(f"on a worker: {one_line(error)}") from None
