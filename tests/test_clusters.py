@@ -140,12 +140,13 @@ def done(backend, cluster, folder):
     with socket.socket() as held:  # bound and not listened at: nobody answers, and nobody else takes it
         held.bind(("127.0.0.1", 0))
         nobody = f"127.0.0.1:{held.getsockname()[1]}"
-        run = ["run", "plain", "hit", "--scale", "toy", "--json", "--store"]
+        toy = ["--scale", "toy", "--json", "--store"]
+        run = ["run", "plain", "hit", *toy]
         audit = ["audit", "own:hit", "--items", "words.txt", "--json"]
         calls = {
             "run": (
                 {},
-                ["run", "plain", "hit", "doomed", "--scale", "toy", "--store", "there.sqlite", "--json", *there],
+                ["run", "plain", "hit", "doomed", *toy, "there.sqlite", *there],
             ),
             "again": ({}, [*run, "there.sqlite", *there]),
             "run here": ({}, [*run, "here.sqlite", "--backend", "threading"]),

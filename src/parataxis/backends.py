@@ -165,7 +165,7 @@ class _Ray(Cluster):
     def _begin(self, *args: Any) -> Callable[..., Callable[[float], bytes]]:
         import ray
 
-        actor = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Host).remote(*args)
+        actor: Any = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Host).remote(*args)
 
         def ask(*given: Any) -> Callable[[float], bytes]:
             asked = actor.ask.remote(*given)
@@ -209,7 +209,7 @@ class _Dask(Cluster):
             RuntimeError,
             CancelledError,
             KilledWorker,
-        ) as error:  # all these say it, by what was under way
+        ) as error:  # any of them says so
             raise Lost from error
         except Exception as error:  # the worker can't even make a _Host, as it has no Parataxis
             raise Refused(f"on a worker: {one_line(error)}") from None
@@ -252,7 +252,7 @@ def _to_ray(address: str, open_: ExitStack) -> Cluster:
     if port.isdecimal():  # Ray itself tries an address for more than half a minute, and says so in many lines
         socket.create_connection((host, int(port)), REACH).close()
     open_.enter_context(redirect_stdout(sys.stderr))  # Ray's own news of its workers go to what is stdout then
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     open_.callback(ray.shutdown)
     if not ray.cluster_resources().get("CPU"):
         raise ConnectionError("it has no worker")
