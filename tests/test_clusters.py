@@ -66,7 +66,7 @@ def hit(words):
 def doomed(words):
     os.kill(os.getpid(), 9)
 def slow(words):
-    time.sleep(0.2)
+    time.sleep(0 if words[0] == "a" else 15)
     return sorted(words)
 """
 ONCE = """    import os, pathlib
