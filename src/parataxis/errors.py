@@ -7,3 +7,11 @@ class BadInput(ValueError):
     Example: `items.jsonl:18: options[2]='' must be text; drop the row or pass --skip-empty`.
     An `assert` is for our own bugs; this is for what the caller can mend.
     """
+
+
+def one_line(error: Exception) -> str:
+    """The first line of what is said, after the kind of error unless it is the user's own."""
+    text = str(error).strip().splitlines()
+    if isinstance(error, BadInput):
+        return text[0]
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

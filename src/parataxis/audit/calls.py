@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from parataxis.audit.orders import Design
 from parataxis.audit.outcomes import ADDRESS, Raised, from_json, to_json
 from parataxis.errors import BadInput
 from parataxis.files import JsonLines, read_json_lines
+
+if TYPE_CHECKING:
+    from parataxis.audit.ahead import Ahead
 
 VERSION = 1  # of the journal; a journal of another version is refused
 
@@ -47,6 +51,7 @@ class Calls:
         self.doing = ""
         self.count = 0
         self.times: Counter[Order] = Counter()
+        self.ahead: Ahead | None = None
 
     @property
     def left(self) -> int:
@@ -69,16 +74,21 @@ class Calls:
 
     def _outcome(self, order: Order, ordinal: int) -> Any:
         if self.journal is None:
-            return self._run(order)
+            return self._run(order, ordinal)
         known = self.journal.find(order, ordinal)
-        return known if known is not Journal.ABSENT else self.journal.keep(order, ordinal, self._run(order))
+        return known if known is not Journal.ABSENT else self.journal.keep(order, ordinal, self._run(order, ordinal))
 
-    def _run(self, order: Order) -> Any:
+    def _run(self, order: Order, ordinal: int) -> Any:
         try:
-            outcome = self.system([self.items[place] for place in order])
+            outcome = self.ahead.outcome(order, ordinal) if self.ahead else self.system(self.ordered(order))
+        except BrokenExecutor:  # no word of the system's
+            raise
         except Exception as error:
             return Raised.by(error)
-        return self._aligned(outcome, len(order)) if self.per_item else outcome
+        return self._aligned(outcome, len(order)) if self.per_item and not isinstance(outcome, Raised) else outcome
+
+    def ordered(self, order: Order) -> list[Any]:
+        return [self.items[place] for place in order]
 
     def _aligned(self, outcome: Any, n: int) -> list[Any]:
         try:

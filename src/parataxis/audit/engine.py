@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from parataxis.audit import orders
+from parataxis.audit.ahead import Ahead, Submit
 from parataxis.audit.calls import BudgetSpent, Calls, Journal, Order, Progress, head
 from parataxis.audit.coverage import coverage
 from parataxis.audit.orders import DESIGNS, Design
@@ -50,6 +51,8 @@ def audit(
     seed: int = 0,
     journal: Path | str | None = None,
     progress: Progress | None = None,
+    submit: Submit | None = None,
+    jobs: int = 1,
 ) -> Audit:
     """Whether the outcome of `system(items)` depends on the order of the items.
 
@@ -63,6 +66,8 @@ def audit(
     resolution: with auto and random, `invariant` means that at most this share of all orders differs.
     repeats: of the given order, before any other; more are added where they disagree.
     journal: a file; a killed audit that is given it again goes on, and ends as if it had not been killed.
+    submit: calls the system elsewhere: takes the ordered items and gives a `concurrent.futures.Future` of the outcome.
+        `jobs` calls are then begun at a time, some of which may turn out not to be needed: they count for nothing.
 
     Raises BadInput.
     """
@@ -72,13 +77,19 @@ def audit(
     plan = _Plan(design, len(items), budget - repeats, alpha, resolution, seed)
     options = {"compare": compare, "alpha": alpha, "resolution": resolution, "repeats": repeats, "seed": seed}
     keep = Journal(journal, head(items, design, per_item=per_item, **options)) if journal is not None else None
-    with keep or nullcontext():
-        calls = Calls(system, items, per_item, budget, keep, progress)
+
+    def audited(calls: Calls) -> Audit:
         engine = _Engine(calls, plan, same, alpha, resolution, seed)
         engine.learn(repeats)
         with suppress(BudgetSpent):
             engine.search()
         return engine.report(witness(engine.suspect(), calls, same, alpha) if engine.found.any() else None)
+
+    with keep or nullcontext():
+        calls = Calls(system, items, per_item, budget, keep, progress)
+        if submit:
+            calls.ahead = Ahead(calls, submit, jobs, audited)
+        return audited(calls)
 
 
 def _check(items: list[Any], budget: int, alpha: float, resolution: float, repeats: int, seed: int) -> None:

@@ -5,14 +5,16 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager, nullcontext, redirect_stdout
 from difflib import get_close_matches
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parataxis.backends import Refused, connected, forget
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 EXIT = {"invariant": 0, "order-dependent": 1, "noisy": 2, "undecided": 2}
 PICTURES = (".png", ".svg", ".pdf")
+
+
+class Cluster(StrEnum):
+    """Whose workers call the function."""
+
+    ray = "ray"
+    dask = "dask"
 
 
 def audit_command(
@@ -40,6 +49,11 @@ def audit_command(
     journal: Annotated[
         Path | None, typer.Option("--resume", "--journal", help="Keep calls in this file, and go on from those in it.")
     ] = None,
+    backend: Annotated[
+        Cluster | None,
+        typer.Option(help="Call FUNCTION on the cluster of RAY_ADDRESS or DASK_SCHEDULER_ADDRESS.", show_default=False),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="With --backend: calls at a time.")] = 1,
     replay: Annotated[
         str, typer.Option(metavar="PLACES", help="Only call these items in this order and as given.")
     ] = "",
@@ -55,6 +69,8 @@ def audit_command(
     """
     if plot and plot.suffix not in PICTURES:
         raise BadInput(f"--plot {plot}: expected a name that ends with one of {', '.join(PICTURES)}")
+    if jobs > 1 and not backend:
+        raise BadInput(f"--jobs={jobs}: goes with --backend ray or dask; here, calls are made one after the other")
     given = read_items(items)
     system = find_function(target)
     again = ["parataxis", "audit", target, "--items", str(items)] + ["--per-item"] * per_item
@@ -64,7 +80,8 @@ def audit_command(
 
     from parataxis.audit import audit
 
-    with _progress(budget) as progress, redirect_stdout(sys.stderr):
+    there = _there(backend, jobs, target) if backend else nullcontext()
+    with _progress(budget) as progress, redirect_stdout(sys.stderr), there as submit:
         found = audit(
             system,
             given,
@@ -76,6 +93,8 @@ def audit_command(
             seed=seed,
             journal=journal,
             progress=progress,
+            submit=submit,
+            jobs=jobs,
         )
     line = None
     if found.witness:
@@ -83,6 +102,34 @@ def audit_command(
     _write(found, line, html, plot)
     _print(found, line, as_json)
     raise typer.Exit(EXIT[found.verdict.value])
+
+
+@contextmanager
+def _there(backend: Cluster, jobs: int, target: str) -> Iterator[Callable[..., Any]]:
+    """What calls the function on the workers of a cluster; they must have this folder, too."""
+    try:
+        with connected(backend.value) as cluster:
+            yield cluster.pool(jobs, _caller, target, Path.cwd())
+    except Refused as error:
+        raise BadInput(f"{target}: {error}") from None
+
+
+def _caller(target: str, folder: Path) -> Callable[[list[Any]], Any]:
+    """On a worker: the function as it is now, called in the folder."""
+    from parataxis.audit.outcomes import Raised
+
+    with chdir(folder):
+        forget(folder)
+        system = find_function(target)
+
+    def call(ordered: list[Any]) -> Any:
+        try:
+            with chdir(folder):
+                return system(ordered)
+        except Exception as error:  # the outcome, no trouble of the cluster's
+            return Raised.by(error)
+
+    return call
 
 
 def _print(found: "Audit", line: str | None, as_json: bool) -> None:

@@ -9,19 +9,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 
 from parataxis import data
-from parataxis.backends import on
-from parataxis.claims import Claim, Figure, Measurement, Paper, Table
-from parataxis.errors import BadInput
+from parataxis.backends import ADDRESSES, connected
+from parataxis.claims import Paper
+from parataxis.errors import one_line
 from parataxis.studies.context import Context
-from parataxis.studies.registry import Method, load_study
+from parataxis.studies.registry import Method
+from parataxis.studies.results import Found, Results, afar, results
 from parataxis.studies.store import Run, Store
 
 PARENT = 1.0  # seconds between two looks whether it lives
-BACKENDS = ("loky", "threading", "ray", "dask")
 PACKAGE = Path(__file__).parent.parent
 SHARED = (
     "*.py",
@@ -31,8 +32,6 @@ SHARED = (
     "nn/**/*",
     "studies/context.py",
 )  # beside the method's own folder
-
-Found = Measurement | Figure | Table
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,13 @@ def code_hash(method: Method) -> str:
     return known.hexdigest()[:16]
 
 
-def measure(task: Task, told: Callable[[Found], None] | None = None) -> int:
+def measure(
+    task: Task, told: Callable[[Found], None] | None = None, study: Callable[[Method, Context], Results] = results
+) -> int:
     """Run one study to its end, or go on with it; the id of the run in the store.
 
-    An error is kept in the run, not raised. told: called with each new result once it is on disk.
+    An error is kept in the run, not raised. told: called with each new result once it is on disk. study: what gives
+    the results.
     """
     paper = task.method.paper
     with Store(task.store) as store:
@@ -68,7 +70,6 @@ def measure(task: Task, told: Callable[[Found], None] | None = None) -> int:
         if _whole(run, paper, barred):
             return run.id
         work = task.store.with_name(task.store.name + ".work") / str(run.id)
-        work.mkdir(parents=True, exist_ok=True)
         ctx = Context(
             paper,
             task.scale,
@@ -79,9 +80,12 @@ def measure(task: Task, told: Callable[[Found], None] | None = None) -> int:
             tell=lambda text: store.tell(run.id, text),
         )
         try:
-            _keep(load_study(task.method).study(ctx), ctx, store, run, told)
+            for found, version, used, where in study(task.method, ctx):
+                store.measured_on(run.id, where)
+                if store.add(run.id, found, version, used) and told:
+                    told(found)
         except Exception as error:  # whatever a study raises is its own failure and stops no other
-            store.fail(run.id, _line(error))
+            store.fail(run.id, one_line(error))
             return run.id
         store.finish(run.id)
         shutil.rmtree(work, ignore_errors=True)
@@ -103,33 +107,6 @@ def _whole(run: Run, paper: Paper, barred: frozenset[str]) -> bool:
     return bool(run.finished) and {row.measurement.id for row in run.rows} | barred >= set(paper.ids)
 
 
-def _keep(study: Iterator[Found], ctx: Context, store: Store, run: Run, told: Callable[[Found], None] | None) -> None:
-    """Store what the study yields, one by one, and see that it yields what it owes, once."""
-    seen: set[str] = set()
-    begun = time.perf_counter()
-    for found in study:
-        spent, version = time.perf_counter() - begun, 0
-        if isinstance(found, Measurement):
-            assert found.id in ctx.paper.ids, f"study yields {found.id!r}, which paper.toml does not declare"
-            assert found.id not in seen, f"study yields {found.id!r} twice"
-            seen.add(found.id)
-            stated = ctx.paper.find(found.id)
-            version, unit = (stated.version, stated.unit) if isinstance(stated, Claim) else (0, "")
-            found = replace(found, seconds=found.seconds or spent, unit=found.unit or unit)
-        if store.add(run.id, found, version, ctx.used) and told:
-            told(found)
-        begun = time.perf_counter()
-    missing = [each for each in ctx.paper.ids if each not in seen and not ctx.done(each)]
-    assert not missing, f"study ends without {', '.join(missing)}, which paper.toml declares"
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    if isinstance(error, BadInput):
-        return text[0]
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-
-
 def measure_all(
     methods: Sequence[Method],
     scale: str,
@@ -142,16 +119,17 @@ def measure_all(
 ) -> list[Run]:
     """Measure methods, `jobs` at a time; the run of each, in the given order. One that fails or dies stops no other.
 
-    The store must lie where all workers of the backend can write.
+    backend: "loky", "threading", "ray" or "dask". The workers of a cluster, each of which is one core, read the data
+    and the code where they are; the store is written to here alone.
     """
-    inner = max(1, jobs // max(1, min(jobs, len(methods))))
-    tasks = [Task(method, scale, seed, Path(store), inner, fresh) for method in methods]
+    inner = 1 if backend in ADDRESSES else max(1, jobs // max(1, min(jobs, len(methods))))
+    tasks = [Task(method, scale, seed, Path(store).absolute(), inner, fresh) for method in methods]
     with Store(store) as opened:  # one that can't be used is told before anything is started
         kept = {task: run for task in tasks if not fresh and (run := _finished(task, opened))}
         left = [task for task in tasks if task not in kept]
         if left:
-            with on(backend):
-                kept |= zip(left, _spread(left, jobs, backend), strict=True)
+            spread = _spread_afar if backend in ADDRESSES else _spread
+            kept |= zip(left, spread(left, jobs, backend), strict=True)
         return [opened.run(kept[task]) for task in tasks]
 
 
@@ -170,7 +148,7 @@ def _spread(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:
     try:
         # n_jobs=1 would run in this process, which a crash of the method would take along
         own = {"initializer": _end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
-        with Parallel(n_jobs=max(2, jobs), **own) as parallel:
+        with Parallel(n_jobs=max(2, jobs), backend=backend, **own) as parallel:
             with _deaf_children():
                 parallel([delayed(int)()])  # starts the workers
             work = _measure_deaf if backend == "loky" else measure
@@ -180,6 +158,16 @@ def _spread(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:
         if len(tasks) > 1:  # a dead worker takes its neighbours along: find it, one by one; the finished ones are kept
             return _spread([replace(task, fresh=False) for task in tasks], 1, backend)
     return [_died(tasks[0])]
+
+
+def _spread_afar(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:
+    """A thread a method: it asks a worker of the cluster for one result after the other, and stores them here."""
+    from joblib import Parallel, delayed
+
+    with connected(backend) as cluster:
+        parallel = Parallel(n_jobs=jobs, backend="threading", batch_size=1)
+        found: list[int] = parallel(delayed(measure)(task, study=partial(afar, cluster)) for task in tasks)
+        return found
 
 
 @contextlib.contextmanager

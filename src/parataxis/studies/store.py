@@ -185,6 +185,11 @@ class Store:
         places = ", ".join("?" * len(values))
         return self._file.execute(f"INSERT OR IGNORE INTO {columns} VALUES ({places})", values).rowcount == 1
 
+    def measured_on(self, run: int, where: dict[str, Any]) -> None:
+        """The machine of the run is that of its first measurement: on a cluster, not the one that began it."""
+        first = "id = ? AND NOT EXISTS (SELECT 1 FROM measurement WHERE run = ?)"
+        self._file.execute(f"UPDATE run SET machine = ? WHERE {first}", (json.dumps(where), run, run))
+
     def tell(self, run: int, doing: str) -> None:
         self._file.execute("UPDATE run SET doing = ? WHERE id = ?", (doing, run))
 

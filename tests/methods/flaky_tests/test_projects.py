@@ -267,7 +267,7 @@ def test_a_backend_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "dask.distributed", None)
     monkeypatch.setitem(sys.modules, "dask", None)
     with pytest.raises(
-        BadInput, match=r"--backend=dask: needs dask.*, which is not installed; pip install distributed"
+        BadInput, match=r"--backend=dask: needs dask.*, which is not installed; pip install 'parataxis\[dask\]'"
     ):
         hunt_many([Project("a", version="1")], tmp_path / "out", backend="dask")
 
@@ -281,12 +281,10 @@ def test_flapys_tables_are_joined_under_one_head(tmp_path):
     assert (tmp_path / "tests_overview.csv").read_text() == "head\nof a\nof b\n"
 
 
-@pytest.mark.parametrize(("backend", "needs"), [("loky", "joblib"), ("dask", "distributed")])
-def test_projects_are_measured_by_workers_too(tmp_path, backend, needs):
+def test_projects_are_measured_by_workers_too(tmp_path):
     """With several jobs, each unit in a process of its own; the order of the list is kept."""
-    pytest.importorskip(needs)
     rows = [Project(name, path=str(tmp_path / name)) for name in ("a", "b", "c")]
-    found = hunt_many(rows, tmp_path / "out", jobs=2, backend=backend)
+    found = hunt_many(rows, tmp_path / "out", jobs=2)
     assert [each.project for each in found.found] == ["a", "b", "c"]
     assert all(each.reason.startswith("FileNotFoundError") for each in found.found)
     assert found.exit_status == 0

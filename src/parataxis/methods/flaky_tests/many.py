@@ -6,10 +6,11 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from parataxis.backends import on
+from parataxis.backends import ADDRESSES, Refused, connected
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests.projects import Project, Unit
@@ -115,10 +116,9 @@ def hunt_many(
         raise BadInput(f"--out {out}: can't be written ({error.strerror}); name another folder") from None
     units = [Unit(project, out.resolve(), protocol, seed, limit, rebuild) for project in projects]
     found: dict[int, Found] = {}
-    with on(backend):
-        for place, each in _spread(units, jobs, backend):
-            found[place] = each
-            watch(each)
+    for place, each in (_spread_afar if backend in ADDRESSES else _spread)(units, jobs, backend):
+        found[place] = each
+        watch(each)
     whole = Tally([found[place] for place in range(len(units))])
     whole.write(out)
     return whole
@@ -133,8 +133,7 @@ def _spread(units: Sequence[Unit], jobs: int, backend: str) -> Iterator[tuple[in
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     done: set[int] = set()
-    ask = "list" if backend == "ray" else "generator_unordered"  # joblib's ray backend has no generators
-    parallel = Parallel(n_jobs=jobs, batch_size=1, return_as=ask)
+    parallel = Parallel(n_jobs=jobs, backend=backend, batch_size=1, return_as="generator_unordered")
     try:
         for place, found in parallel(delayed(_numbered)(place, unit) for place, unit in enumerate(units)):
             done.add(place)
@@ -143,6 +142,22 @@ def _spread(units: Sequence[Unit], jobs: int, backend: str) -> Iterator[tuple[in
         for place, unit in enumerate(units):
             if place not in done:
                 yield _numbered(place, unit)
+
+
+def _spread_afar(units: Sequence[Unit], jobs: int, backend: str) -> Iterator[tuple[int, Found]]:
+    with connected(backend) as cluster:
+        submit = cluster.pool(jobs, _runner)
+        places = {submit(unit): place for place, unit in enumerate(units)}
+        for future in as_completed(places):
+            place = places[future]
+            try:
+                yield place, future.result()
+            except Refused as error:
+                yield place, Found(units[place].project.name, "", reason=str(error))
+
+
+def _runner() -> Callable[[Unit], Found]:
+    return run_unit
 
 
 @contextlib.contextmanager
