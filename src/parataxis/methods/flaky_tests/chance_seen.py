@@ -161,6 +161,14 @@ def _left(runs: Runs) -> Iterator[Hint]:
         yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
 
 
+def refused_what_is_held(runs: Runs) -> list[Hint]:
+    """The error of every failing run, and of no passing one, says that what it asks for is not given back."""
+    chains = [(seen["failure"] or {"chain": []})["chain"] for seen, failed in zip(runs.seen, runs.failed, strict=True) if failed]
+    if not all(any(family == "leak" for _, family in chain) for chain in chains):
+        return []
+    return [hint for hint in _troubles(runs) if hint.kind == "resource leak" and hint.p < ALPHA]
+
+
 def left_for_good(runs: Runs, files: bool = False) -> list[Hint]:
     """What every failing run leaves more of than any passing one. Tasks that a loop threw away had no time to end."""
     failed = np.array(runs.failed)
@@ -172,26 +180,6 @@ def left_for_good(runs: Runs, files: bool = False) -> list[Hint]:
             continue
         hints += [hint for hint in _left(runs) if f" {name}, " in hint.says and hint.p < ALPHA]
     return hints[:1]
-
-
-def not_taken_out(runs: Runs) -> list[Hint]:
-    """Containers that passing runs empty, so far, and failing runs do not, when all has come to rest."""
-    failed = np.array(runs.failed)
-    if min(runs.failures, runs.passes) == 0 or any(seen["left"].get("tasks") for seen in runs.seen):
-        return []
-    hints = []
-    names = sorted({name for seen in runs.seen for name in seen["holds"]})
-    numbers = {name: np.array([seen["holds"].get(name, 0) for seen in runs.seen]) for name in names}
-    varying = {name: held for name, held in numbers.items() if np.ptp(held)}
-    for name, held in varying.items():
-        peak = np.array([seen["peaks"].get(name, 0) for seen in runs.seen])
-        bad, good = held[failed], held[~failed]
-        if bad.min() <= good.max() or not np.all(peak[~failed] > good):
-            continue
-        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * len(varying)
-        says = f"failing runs leave {np.median(bad):.0f} in {name}, passing runs {np.median(good):.0f}"
-        hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))
-    return sorted((hint for hint in hints if hint.p < ALPHA), key=lambda hint: hint.p)[:1]
 
 
 def _by_amount(bad: Int[np.ndarray, " failure"], good: Int[np.ndarray, " pass"], more: float, least: float) -> bool:

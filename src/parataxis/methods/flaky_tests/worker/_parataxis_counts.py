@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import collections
+import inspect
 import sys
+import time
 from typing import Any
 
 DEEPEST, MOST, MOST_LOOKS = 3, 2000, 300  # steps from a variable of the test; things; times
+TIME = 0.3  # seconds of looking in all: more would change what it looks at
+PAUSING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # a return may be no end
 CONTAINERS = (list, dict, set, frozenset, tuple, collections.deque)
 GROWING = (list, dict, set, collections.deque)
+_steady = time.monotonic
 
 
 class Counts:
@@ -28,7 +33,7 @@ class Counts:
         self.peak: dict[str, int] = {}
         self._roots: list[Any] = []
         self._globals: dict[str, Any] = {}
-        self._looks = 0
+        self._looks, self._time = 0, 0.0
 
     def start(self) -> None:
         sys.settrace(self)
@@ -43,10 +48,13 @@ class Counts:
         return self._on_the_way
 
     def _on_the_way(self, frame: Any, event: str, arg: Any) -> Any:
-        if event == "return" and self._looks < MOST_LOOKS:
+        ends = event == "return" and not frame.f_code.co_flags & PAUSING
+        if ends and self._looks < MOST_LOOKS and self._time < TIME:
+            begun = _steady()
             self._looks += 1
             self._look([*frame.f_locals.values(), *self._globals.values()], self._globals)
             self._keep_peak()
+            self._time += _steady() - begun
         return self._on_the_way
 
     def _at_end(self, frame: Any, event: str, arg: Any) -> Any:
