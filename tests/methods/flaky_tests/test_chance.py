@@ -8,13 +8,14 @@ from collections import Counter
 import pytest
 
 from parataxis.methods.flaky_tests.chance import Scored, explain_chance, score, tally
+from parataxis.methods.flaky_tests.chance_held import failing_lines, held_where_it_fails
 from parataxis.methods.flaky_tests.chance_seen import (
     KINDS,
     Hint,
     Runs,
     counted,
     left_for_good,
-    not_taken_out,
+    refused_what_is_held,
     seen_along,
 )
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
@@ -479,20 +480,104 @@ def test_a_count_decides_if_it_varies_without_a_failure_too(bad, good, says):
     assert [hint.says for hint in hints] == says
 
 
-def held(bad, good, peak, **left):
-    """Runs in which a list of the suite's own holds so much where all has come to rest, and held that much before."""
-    runs = [seen(True, last=True, **left) for _ in bad] + [seen(False) for _ in good]
-    for run, number in zip(runs, (*bad, *good), strict=True):
-        run |= {"holds": {"Bus.handlers": number, "Bus.names": 2}, "peaks": {"Bus.handlers": peak, "Bus.names": 2}}
+def at_the_line(bad, good, asked=False):
+    """Runs that held this at the line that fails: of the system, or, by a dot in the name, of the suite's own."""
+    runs = []
+    for failed, each in [*((True, each) for each in bad), *((False, each) for each in good)]:
+        things = {name: n for name, n in each.items() if "." not in name}
+        moved = {name: n for name, n in each.items() if "." in name}
+        runs.append(seen(failed) | {"held": {"at": {"fails": things}, "asked": asked, "moved": moved}})
     return Runs([True] * len(bad) + [False] * len(good), runs)
 
 
-def test_what_is_taken_out_if_it_passes_and_not_if_it_fails_is_a_leak():
-    (hint,) = not_taken_out(held([1] * 9, [0] * 9, 1))
-    assert hint.says == "failing runs leave 1 in Bus.handlers, passing runs 0"
-    assert not_taken_out(held([1] * 9, [0] * 9, 0)) == []  # no passing run takes anything out: a list of errors, say
-    assert not_taken_out(held([1] * 8 + [0], [0] * 9, 1)) == []
-    assert not_taken_out(held([1] * 9, [0] * 9, 1, tasks=1)) == []  # the loop was closed before they could end
+def leaks(bad, good, way="randomness", asked=False):
+    return [hint.says for hint in held_where_it_fails(at_the_line([bad] * 8, [good] * 8, asked), way)]
+
+
+def test_what_only_failing_runs_hold_where_they_fail_is_a_leak_whatever_the_way_to_it():
+    for name in ("descriptors", "threads", "processes", "handlers", "slots", "tasks", "transactions"):
+        assert len(leaks({name: 3}, {name: 1})) == 1
+        assert leaks({name: 1}, {name: 1}) == []
+        assert leaks({name: 2}, {name: 1}, "concurrency") == []  # two that race left two of what should be one
+        assert len(leaks({name: 2}, {name: 0}, "concurrency")) == 1
+    overlap = at_the_line([{"threads": 2}] * 7 + [{"threads": 1}], [{"threads": 1}] * 8)
+    assert held_where_it_fails(overlap, "randomness") == []
+    assert held_where_it_fails(at_the_line([{"threads": 2}] * 4, [{"threads": 1}] * 8), "randomness") == []
+
+
+def test_files_that_are_left_are_a_leak_if_passing_runs_take_theirs_away():
+    assert len(leaks({"files": 1, "made": 3}, {"files": 0, "made": 3})) == 1
+    assert leaks({"files": 3, "made": 3}, {"files": 2, "made": 2}) == []  # as many as were drawn
+    assert leaks({"files": 1, "made": 3}, {"files": 0, "made": 3}, "I/O") == []
+
+
+def test_memory_is_held_only_where_the_test_asks_for_it():
+    for name in ("objects", "blocks", "kilobytes"):
+        assert leaks({name: 3}, {name: 1}) == []
+        assert len(leaks({name: 3}, {name: 1}, asked=True)) == 1
+
+
+def test_what_goes_out_and_comes_back_in_passing_runs_alone_is_a_leak():
+    taken, back, never = [5, 2, 5, 4, 0], [5, 2, 5, 5, 0], [5, 5, 5, 5, 0]  # start, lowest, highest, end, no container
+    assert leaks({"Pool.free": taken}, {"Pool.free": back}) == [
+        "where they fail, failing runs hold 1 fewer in Pool.free than at first, passing runs 0"
+    ]
+    assert leaks({"Pool.free": taken}, {"Pool.free": never}) == []  # nothing says that it ever comes back
+    assert leaks({"Pool.free": taken}, {"Pool.free": back}, "concurrency") == []  # two counted down at once
+    listeners = {"Bus.listeners": [0, 0, 2, 1, 1]}, {"Bus.listeners": [0, 0, 2, 0, 1]}
+    assert len(leaks(*listeners)) == len(leaks(*listeners, "concurrency")) == 1
+
+
+def test_passing_runs_are_looked_at_in_all_lines_that_failing_runs_were_in():
+    runs = at_the_line([{}], [{}])
+    runs.seen[0]["failure"]["sites"] = ["test_a.py:9", "test_a.py:3"]
+    assert failing_lines(runs) == ["test_a.py:3", "test_a.py:9"]
+
+
+def test_an_error_that_says_that_something_is_held_names_a_leak():
+    runs = Runs([True] * 8 + [False] * 8, [seen(True) for _ in range(8)] + [seen(False) for _ in range(8)])
+    assert refused_what_is_held(runs) == []
+    for each in runs.seen[:8]:
+        each["failure"]["chain"] = [["BufferError", "leak"]]
+    (hint,) = refused_what_is_held(runs)
+    assert hint.kind == "resource leak"
+
+
+BEHIND = """
+    import os, threading
+
+    class Port:
+        def __init__(self):
+            self.alarms = []
+
+        def ship(self, sound):
+            self.alarms.append(sound)
+            stop = threading.Event()
+            watch = threading.Thread(target=stop.wait, args=(30,), daemon=True)
+            watch.start()
+            if sound < 128:
+                return stop
+            stop.set()
+            watch.join()
+            self.alarms.remove(sound)
+
+    def test_harbour():
+        port = Port()
+        stop = port.ship(os.urandom(1)[0])
+        try:
+            assert threading.active_count() == 1
+        finally:
+            if stop is not None:
+                stop.set()
+"""
+
+
+def test_a_leak_behind_a_draw_is_named_though_the_test_tidies_up(written):
+    with Session(written(test_port=BEHIND), 0, seed=0) as session:
+        session.collected()
+        hints = explain_chance(session, 0, limits=LIMITS)
+    assert [hint.kind for hint in hints[:2]] == ["resource leak", "randomness"], hints
+    assert "threads" in hints[0].says
 
 
 def test_what_every_failing_run_leaves_for_good_is_a_leak_behind_a_wait():

@@ -60,7 +60,9 @@ def explain_chance(
         if hint is not None:
             hints = [hint, *(h for h in seen_along(lab.base) if h.kind != hint.kind)]
             return [*_leak_behind(lab, hint), *hints]
-    return seen_along(lab.base) or counted(lab.run({"counts": True}, len(lab.base.failed)))
+    if hints := seen_along(lab.base) or _where_it_fails(lab, ""):
+        return hints
+    return counted(lab.run({"counts": True}, len(lab.base.failed)))
 
 
 def _leak_behind(lab: "_Lab", hint: Hint) -> list[Hint]:
@@ -72,6 +74,10 @@ def _leak_behind(lab: "_Lab", hint: Hint) -> list[Hint]:
         return behind
     if not race and (refused := refused_what_is_held(lab.base)):
         return refused
+    return _where_it_fails(lab, hint.kind)
+
+
+def _where_it_fails(lab: "_Lab", way: str) -> list[Hint]:
     lines = failing_lines(lab.base)
     for plan in ({"held": lines}, {"held": lines, "counts": True}) if lines else ():
         runs = Runs()
@@ -80,7 +86,7 @@ def _leak_behind(lab: "_Lab", hint: Hint) -> list[Hint]:
             least = min(runs.failures, runs.passes)
             if least >= LEAST or (not least and len(runs.failed) >= LATE):
                 break
-        if behind := held_where_it_fails(runs, hint.kind):
+        if behind := held_where_it_fails(runs, way):
             return behind
     return []
 
@@ -175,7 +181,7 @@ class _Lab:
 
 NOTHING_SEEN: dict[str, Any] = {
     "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [],
-    "unjoined": 0, "followed": [], "started": 0, "counts": {}, "holds": {}, "peaks": {}, "held": {},
+    "unjoined": 0, "followed": [], "started": 0, "counts": {}, "held": {},
 }  # fmt: skip
 
 

@@ -42,8 +42,8 @@ class _At:
         bad, good = held[self.failed], held[~self.failed]
         if bad.min() > good.max():
             p = float(mannwhitneyu(bad, good, alternative="greater").pvalue)
-            numbers = f"where they fail, failing runs hold {np.median(bad):.0f} {says}, passing runs {np.median(good):.0f}"
-            yield p, numbers, fix
+            numbers = f"failing runs hold {np.median(bad):.0f} {says}, passing runs {np.median(good):.0f}"
+            yield p, f"where they fail, {numbers}", fix
 
     def thing(self, name: str) -> Int[np.ndarray, " run"]:
         return np.array([each["things"].get(name, 0) for each in self.held])
@@ -83,7 +83,7 @@ def _of_the_suite(at: _At) -> Iterator[tuple[float, str, str]]:
     A number that two threads change may end otherwise by their race alone.
     """
     names = set.intersection(*(set(each["moved"]) for each in at.held))
-    varying = []
+    varying: list[tuple[Any, ...]] = []
     for name in sorted(names):
         start, lowest, highest, end, is_container = np.array([each["moved"][name] for each in at.held], dtype=object).T
         if len(set(end)) > 1 and (is_container.all() or at.way != "concurrency"):
@@ -95,5 +95,8 @@ def _of_the_suite(at: _At) -> Iterator[tuple[float, str, str]]:
             in_part = is_container and sign > 0 and at.way != "concurrency"
             back = most[passed] > away[passed] if in_part else (away[passed] == 0) & (most[passed] > 0)
             if np.all(back):
-                for p, says, fix in at.apart(away.astype(float), f"in {name}" if sign > 0 else f"out of {name}"):
+                for p, says, fix in at.apart(
+                    away.astype(np.int64),
+                    f"more in {name} than at first" if sign > 0 else f"fewer in {name} than at first",
+                ):
                     yield p * 2 * len(varying), says, fix

@@ -163,7 +163,8 @@ def _left(runs: Runs) -> Iterator[Hint]:
 
 def refused_what_is_held(runs: Runs) -> list[Hint]:
     """The error of every failing run, and of no passing one, says that what it asks for is not given back."""
-    chains = [(seen["failure"] or {"chain": []})["chain"] for seen, failed in zip(runs.seen, runs.failed, strict=True) if failed]
+    both = zip(runs.seen, runs.failed, strict=True)
+    chains = [(seen["failure"] or {"chain": []})["chain"] for seen, failed in both if failed]
     if not all(any(family == "leak" for _, family in chain) for chain in chains):
         return []
     return [hint for hint in _troubles(runs) if hint.kind == "resource leak" and hint.p < ALPHA]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dis
 import gc
+import inspect
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from typing import Any
 import _parataxis_left as left
 from _parataxis_counts import Counts
 
+MOST_LOOKS, TIME = 300, 0.3  # times to look in all, and seconds: more would change what it looks at
+PAUSING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR  # a return may be no end
 GRACE, STEP = 0.2, 0.005  # seconds in all, for what is at work to end
 # Who names one of these, as a member of something, asks what is held; of memory and objects there is always some.
 ASK_HELD = frozenset(("enumerate", "active_count", "active_children", "all_tasks", "num_fds", "open_files", "children"))
@@ -34,7 +37,7 @@ _sleep, _steady, _objects = time.sleep, time.monotonic, gc.get_objects
 
 
 class Held(Counts):
-    """A trace function, as Counts.
+    """A trace function, as Counts; if counting, looks whenever a function of the suite's ends.
 
     at: what was held before the line that fails, and before the last that asked, each the last time: as
     `left.holdings`, less what there was when the test began; with files that the suite's code made, slots, tasks that
@@ -52,23 +55,27 @@ class Held(Counts):
         self.highest: dict[str, int] = {}
         self._stopped: dict[str, int] = {}
         self._stops: dict[Any, dict[int, str]] = {}
+        self._looks, self._time = 0, 0.0
+
+    def start(self) -> None:
+        gc.freeze()  # what there is already need not be looked through at each line
+        super().start()
 
     def __call__(self, frame: Any, event: str, arg: Any) -> Any:
-        local = super().__call__(frame, event, arg)
-        if local is None:
-            return None
         code = frame.f_code
+        if self.own.path(code.co_filename) is None:
+            return None
+        if code is self.code:
+            self._globals = frame.f_globals
         if code not in self._stops:
             self._stops[code] = self._stops_in(code)
-        if not self._stops[code]:
-            return local if self.counting else None
-        frame.f_trace_lines = True
-        return self._on_line
+        frame.f_trace_lines = bool(self._stops[code])
+        return self._on_line if self._stops[code] or self.counting else None
 
     def _stops_in(self, code: Any) -> dict[int, str]:
         path = self.own.path(code.co_filename)
         self.asked = self.asked or not ASK_MEMORY.isdisjoint(code.co_names)
-        stops = {line: "asks" for line in _asking(code)}
+        stops = dict.fromkeys(_asking(code), "asks")
         for _, line in dis.findlinestarts(code):
             if "%s:%s" % (path, line) in self.lines:
                 stops[line] = "fails"
@@ -85,8 +92,17 @@ class Held(Counts):
             now = self._things(None)
             self.at[where].update({name: min(now[name], n) for name, n in self.at[where].items() if name in AT_WORK})
         elif event == "return" and self.counting:
-            self._at_end(frame, event, arg) if frame.f_code is self.code else self._on_the_way(frame, event, arg)
+            self._on_the_way(frame)
         return self._on_line
+
+    def _on_the_way(self, frame: Any) -> None:
+        if frame.f_code.co_flags & PAUSING or self._looks >= MOST_LOOKS or self._time >= TIME:
+            return
+        begun = _steady()
+        self._looks += 1
+        self._look([*frame.f_locals.values(), *self._globals.values()], self._globals)
+        self._keep_peak()
+        self._time += _steady() - begun
 
     def _keep_peak(self) -> None:
         for name, number in self.found.items():
@@ -134,7 +150,7 @@ class Held(Counts):
 
     def settle(self) -> None:
         sys.settrace(None)
-        self.found, self._roots = self._stopped, []
+        self.found = self._stopped
         if "fails" in self.at and self.kept.still_to_do is not None:
             self.at["fails"]["tasks"] = self.kept.still_to_do
 

@@ -196,8 +196,6 @@ class Watch:
             "followed": sorted(self.followed),
             "started": self.work.count,
             "counts": self.counts.found if self.counts is not None else {},
-            "holds": self.counts.held if self.counts is not None else {},
-            "peaks": self.counts.peak if self.counts is not None else {},
             "held": self.held.told() if self.held is not None else {},
         }
 
