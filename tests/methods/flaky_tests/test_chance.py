@@ -405,7 +405,6 @@ def test_what_is_given_back_whole_or_in_another_order(written):
     assert ["file", "a file that another is writing"] in troubles["half_written"]
     assert set(seen["name_is_drawn"]["sites"]) & {"name", "draw"} == {"name"}
     assert seen["counts"]["counts"] == {"Pool.taken": 5, "Pool.names": 2}
-    assert (seen["counts"]["holds"], seen["counts"]["peaks"]) == ({"Pool.names": 2}, {"Pool.names": 3})
     assert seen["nobody_reads"]["failure"]["chain"] == [["BrokenPipeError", "file"]]
     left = {test: each["left"] for test, each in seen.items()}
     assert (left["left_in_the_loop"]["tasks"], left["left_in_the_loop"]["unclosed"]) == (1, 1)
