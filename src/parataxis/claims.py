@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -351,10 +352,16 @@ def read_paper(path: Path | str) -> Paper:
     path = Path(path)
     where = f"{path.parent.name}/{path.name}: "
     try:
-        with open(path, "rb") as stream:
-            table = tomllib.load(stream)
+        return _paper(path.read_bytes(), where)
     except FileNotFoundError:
         raise BadInput(f"{where}no such file; every method's folder holds one") from None
+
+
+@cache
+def _paper(content: bytes, where: str) -> Paper:
+    """Built once a process: each command reads all of them, to know what commands there are."""
+    try:
+        table = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{where}is not TOML: {error}") from None
     paper = _build(Paper, table, where)

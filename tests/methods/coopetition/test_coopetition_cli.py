@@ -31,8 +31,14 @@ def call(tmp_path, monkeypatch, capsys):
     return of
 
 
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Pictures are made, but not turned into bytes."""
+    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
+
+
 @pytest.mark.parametrize("place", range(len(COMMON["IN_ONE_PROCESS"])), ids=["sweep", "case", "order", "report"])
-def test_the_helps_example_runs(call, place):
+def test_the_helps_example_runs(call, unrendered, place):
     argv, agrees = COMMON["IN_ONE_PROCESS"][place]
     status, told, _ = call([*argv[:2], "--help"])
     assert status == 0
@@ -78,7 +84,16 @@ def test_solve_in_turn_at_a_bound_with_slopes(call):
     assert status == 0
     assert "moves: A, then B and C" in told
     assert "at a bound of the box: A, B, C" in told
+    assert "slopes, where all move at once" in told
     assert "D:A:B" in told
+
+
+def test_what_is_passed_over_in_a_model_is_told_with_the_outcome(call, tmp_path):
+    model = json.loads((tmp_path / "model.json").read_text())
+    one, other, _ = (each["id"] for each in model["actors"])
+    model["links"].append({"id": "x", "type": "istar.IsALink", "source": one, "target": other})
+    (tmp_path / "kinds.json").write_text(json.dumps(model))
+    assert "note: 1 is-a link: no dependency, passed over" in call(["coopetition", "solve", "kinds.json"])[1]
 
 
 def test_shares_power_and_exponents(call):
@@ -105,19 +120,17 @@ def test_an_outcome_that_is_no_equilibrium_ends_with_status_1(call, monkeypatch)
     assert "no equilibrium" in told
 
 
-def test_a_case_is_reported(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
+def test_a_case_is_reported(call, tmp_path, unrendered):
     status, told, _ = call([*COMMON["CASE"], "--report", "case.html"])
     assert status == 0
     assert re.search(r"log +transposed +27\.4797 +26\.2697 +58 +41\.4458", told)
     assert "58/60" in (tmp_path / "case.html").read_text()
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition, with no public address")
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition")
 @pytest.mark.parametrize("name", ["buyer_driven_ecommerce", "smart_home", "travel_reimbursement"])
-def test_the_real_models_from_end_to_end(call, tmp_path, monkeypatch, name):
+def test_the_real_models_from_end_to_end(call, tmp_path, unrendered, name):
     path = str(FOLDER / f"istar_{name}.json")
-    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
     for command in ("matrix", "solve", "order"):
         assert call(["coopetition", command, path])[0] == 0
     status, told, _ = call(["coopetition", "report", path, "--out", "page.html"])

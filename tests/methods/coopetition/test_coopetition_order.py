@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
-from parataxis.methods.coopetition import Custom, Game, Interdependence, Log, case
+from parataxis.methods.coopetition import Custom, Game, Interdependence, Log, case, sequential
 from parataxis.methods.coopetition.direction import exchanged
 from parataxis.methods.coopetition.sensitivity import derivatives
 from parataxis.methods.coopetition.sequential import advice, who_first
@@ -84,6 +84,13 @@ def test_a_leader_who_does_not_lead_well_is_caught():
     assert not other.certificate.holds
 
 
+def test_leaders_who_do_not_come_to_rest_are_not_called_converged(monkeypatch):
+    monkeypatch.setattr(sequential, "ROUNDS", 1)
+    found = buyers().equilibrium(play=(("A", "B"), "C"))
+    assert not found.converged
+    assert not found.certificate.holds
+
+
 def test_three_stages_and_leaders_together():
     game = buyers()
     three = game.equilibrium(play=("A", "B", "C"))
@@ -91,6 +98,8 @@ def test_three_stages_and_leaders_together():
     assert three.certificate.holds
     together = game.equilibrium(play=(("A", "B"), "C"))
     assert together.certificate.holds
+    assert together.converged
+    assert together.iterations > 1
     assert game.equilibrium(play=("A",)).play == (("A",), ("B", "C"))
 
 
@@ -292,7 +301,7 @@ def test_a_share_that_is_set_leaves_the_rest_to_the_others():
     [
         ({"delta": [1.0]}, "parameter 'delta' is unknown; expected one of gamma, theta"),
         ({"beta": [0.5]}, "parameter 'beta' is unknown"),
-        ({"D:Sony:Samsung": [1.5]}, "expected a number from 0 and 1"),
+        ({"D:Sony:Samsung": [1.5]}, "expected a number from 0 to 1"),
         ({"theta": [1.0]}, "expected a number between 1 and inf"),
         ({"gamma": [np.nan]}, "gamma=nan"),
         ({"alpha:Sony": [0.7], "alpha:Samsung": [0.7]}, "shares of a row sum to 1.4"),

@@ -18,7 +18,7 @@ from parataxis.methods.coopetition.study_inputs import made_model
 from parataxis.methods.coopetition.writing import write_matrix
 
 FOLDER = Path(os.environ.get("PARATAXIS_DATA", "absent"), "coopetition")
-real = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition, with no public address")
+real = pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition")
 BUYERS = [[0, 0.5, 0.5], [0.75, 0, 0.25], [0.5, 0.5, 0]]
 
 

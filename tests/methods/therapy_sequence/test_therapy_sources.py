@@ -11,18 +11,17 @@ from parataxis.methods.therapy_sequence import SequenceModel
 from parataxis.methods.therapy_sequence.cheers import BLANK, cheers
 from parataxis.methods.therapy_sequence.example import EXAMPLE
 from parataxis.methods.therapy_sequence.inputs import inputs
-from parataxis.methods.therapy_sequence.model import KEYS, ModelFile
+from parataxis.methods.therapy_sequence.model import model_file
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.parts import Uncertainty
 from parataxis.methods.therapy_sequence.psa import psa
-from parataxis.methods.therapy_sequence.reading import build
 from parataxis.methods.therapy_sequence.sources import source_table, unsaid
 
 
 def of(*entries, **more):
     """The example's file with these entries."""
     table = tomllib.loads(EXAMPLE.read_text()) | {"parameter": list(entries)} | more
-    return build(ModelFile, table, "m.toml: ", KEYS)
+    return model_file(table, "m.toml: ")
 
 
 def entry(**told):

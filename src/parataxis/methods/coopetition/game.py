@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import exp, inf
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from parataxis.methods.coopetition.equilibrium import Equilibrium
 from parataxis.methods.coopetition.interdependence import ROUNDING, Interdependence, place_of
 from parataxis.methods.coopetition.responses import best_response, by_responses
 from parataxis.methods.coopetition.solve import solve
-from parataxis.methods.coopetition.values import Custom, Log, Value, exponents, synergy_value
+from parataxis.methods.coopetition.values import Custom, Log, Value, check_rest, exponents, synergy_value
 
 GAMMA = 0.65
 ENDOWMENT = 100.0
@@ -120,21 +120,15 @@ class Game:
     def box(self, box: Any = BOX) -> tuple[Float[np.ndarray, " actor"], Float[np.ndarray, " actor"]]:
         """Bounds of the actions. box: (low, high), "endowment" for [0, e_i], or None for no bound. Raises BadInput."""
         n = len(self.names)
-        if box is None:
-            most = exp(-float(np.sum(self.c * np.log(self.c)))) if self.c is not None else inf
-            if self.gamma >= most * (1 - 1e-12):
-                raise BadInput(
-                    f"gamma={self.gamma:g}: expected below {most:g} where actions are unbounded: else they may have no "
-                    "rest; give a box"
-                )
-            return np.zeros(n), np.full(n, inf)
         if isinstance(box, str):
             if box != "endowment":
                 raise BadInput(f"box={box!r}: expected 'endowment', two numbers, or None")
             return np.zeros(n), self.endowments.copy()
-        low, high = (np.zeros(n) + each for each in box)
-        if not ((low >= 0) & (low <= high)).all():
-            raise BadInput(f"box={box}: expected 0 <= low <= high")
+        low, high = (np.zeros(n) + each for each in box or (0, inf))
+        if not ((low >= 0) & (low <= high) & (low < inf)).all():
+            raise BadInput(f"box={box}: expected 0 <= low <= high, and low finite")
+        if np.isinf(high).any():
+            check_rest(self.synergy, self.gamma, n)
         return low, high
 
     def equilibrium(

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from parataxis.errors import BadInput
 from parataxis.methods.coopetition.certificate import ALLOWED, deviations
 from parataxis.methods.coopetition.solve import Solved, solve
-from parataxis.methods.coopetition.values import synergy_value
+from parataxis.methods.coopetition.values import check_rest, synergy_value
 
 CERTIFIED = 256  # games whose deviations are searched at once
 
@@ -38,12 +37,10 @@ class Games:
     def limits(self) -> tuple[Any, Any]:
         if isinstance(self.box, str):
             return np.zeros_like(self.endowments), self.endowments
-        if self.box is None:
-            most = float(np.exp(-np.sum(self.c * np.log(self.c))))
-            if np.any(self.gamma >= most):
-                raise BadInput(f"gamma={self.gamma.max():g}: expected below {most:g} where actions are unbounded")
-            return 0.0, np.inf
-        return self.box
+        low, high = self.box or (0.0, np.inf)
+        if np.isinf(high).any():
+            check_rest(tuple(self.c), self.gamma, len(self.c))
+        return low, high
 
     @cached_property
     def solved(self) -> Solved:

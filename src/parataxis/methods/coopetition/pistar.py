@@ -14,6 +14,8 @@ VERSIONS = ("pistar.1.", "pistar.2.")
 ACTORS = ("istar.Actor", "istar.Agent", "istar.Role")
 DEPENDUMS = ("istar.Goal", "istar.Task", "istar.Resource", "istar.Quality")
 BETWEEN_ACTORS = {"istar.IsALink": "is-a", "istar.ParticipatesInLink": "participates-in"}
+PARTS = {"actors": ("id", "text"), "dependencies": ("id", "text"), "links": ("id", "source", "target"),
+         "orphans": ("id", "type")}  # fmt: skip
 LINK = "istar.DependencyLink"
 
 
@@ -40,12 +42,25 @@ def _check_form(model: Any, where: str) -> None:
     tool = str(model.get("tool", ""))
     if not tool.lower().startswith(VERSIONS):
         raise BadInput(f"{where}: tool={tool!r}: expected 'pistar.1...' or 'pistar.2...'; save the model with piStar")
-    for part, key in (("actors", "text"), ("dependencies", "text"), ("links", "source"), ("orphans", "type")):
+    for part, keys in PARTS.items():
         if not isinstance(model.get(part, []), list):
             raise BadInput(f"{where}: {part}: expected a list")
         for place, each in enumerate(model.get(part, []), 1):
-            if not isinstance(each, dict) or "id" not in each or key not in each:
-                raise BadInput(f"{where}: {part}[{place}]: expected an object with 'id' and {key!r}")
+            _check_element(each, keys, f"{where}: {part}[{place}]")
+            for inside, node in enumerate(each.get("nodes") or [], 1):
+                _check_element(node, ("id",), f"{where}: {part}[{place}].nodes[{inside}]")
+
+
+def _check_element(each: Any, keys: Sequence[str], where: str) -> None:
+    """An object with these keys; its ids are text, and its properties a table."""
+    if not isinstance(each, dict) or not set(keys) <= each.keys():
+        raise BadInput(f"{where}: expected an object with {' and '.join(map(repr, keys))}")
+    for name in ("id", "source", "target"):
+        if not isinstance(each.get(name) or "", str):
+            raise BadInput(f"{where}: {name}={each[name]!r}: expected text")
+    for name, kind, told in (("customProperties", dict, "an object"), ("nodes", list, "a list")):
+        if not isinstance(each.get(name) or kind(), kind):
+            raise BadInput(f"{where}: {name}={each[name]!r}: expected {told}")
 
 
 def _owners(actors: Sequence[Any], where: str) -> dict[str, str]:
@@ -54,7 +69,7 @@ def _owners(actors: Sequence[Any], where: str) -> dict[str, str]:
     for actor in actors:
         if actor.get("type") not in ACTORS:
             raise BadInput(f"{where}: actor {_text(actor)!r}: type={actor.get('type')!r}: expected {', '.join(ACTORS)}")
-        for each in [actor, *actor.get("nodes", [])]:
+        for each in [actor, *(actor.get("nodes") or [])]:
             if each["id"] in owner:
                 raise BadInput(f"{where}: id={each['id']!r} stands twice: {_text(each)!r}; save the model anew")
             owner[each["id"]] = _text(actor)

@@ -39,7 +39,10 @@ def places(names: Sequence[str], play: Any) -> list[list[int]]:
 
 
 class _Play:
-    """One game and its stages; `after(a, s)` is what all do once the stages before s have done what a says."""
+    """One game and its stages; `after(a, s)` is what all do once the stages before s have done what a says.
+
+    settled: whether those who move together came to rest in every stage, rounds: the most that a stage took.
+    """
 
     def __init__(self, game: "Game", play: Any, low: Any, high: Any) -> None:
         if not game.scalar:
@@ -48,6 +51,7 @@ class _Play:
             raise BadInput("box=None: who moves first searches a box; give two numbers, or 'endowment'")
         self.game, self.low, self.high = game, low, high
         self.stages = places(game.names, play)
+        self.settled, self.rounds = True, 0
 
     def after(self, a: Float[np.ndarray, "game actor"], s: int) -> Float[np.ndarray, "game actor"]:
         if s == len(self.stages):
@@ -56,19 +60,24 @@ class _Play:
             return self._last(a)
         stage, a = self.stages[s], a.copy()
         a[:, stage] = 0.5 * (self.low + self.high)[stage]
-        for _ in range(ROUNDS if len(stage) > 1 else 1):
+        for count in range(1, ROUNDS + 1):
             before = a[:, stage]
             for i in stage:
                 a[:, i] = self._best(a, i, s)
-            if np.all(np.abs(a[:, stage] - before) <= SETTLED * (1 + before)):
+            self.rounds = max(self.rounds, count)
+            if len(stage) == 1 or np.all(np.abs(a[:, stage] - before) <= SETTLED * (1 + before)):
                 break
+        else:
+            self.settled = False
         return self.after(a, s + 1)
 
     def _last(self, a: Any) -> Any:
         low, high = a.copy(), a.copy()
         last = self.stages[-1]
         low[:, last], high[:, last] = self.low[last], self.high[last]
-        return solve(self.game.value, np.broadcast_to(self.game.k, a.shape), self.game.c, low, high).actions
+        found = solve(self.game.value, np.broadcast_to(self.game.k, a.shape), self.game.c, low, high)
+        self.settled = self.settled and bool(found.converged.all())
+        return found.actions
 
     def _best(self, a: Any, i: int, s: int) -> Any:
         """What is best for i, who moves in stage s: the best of a grid, then the top of a parabola through three."""
@@ -95,7 +104,7 @@ def sequential(game: "Game", play: Any, low: Any, high: Any) -> Equilibrium:
     played = _Play(game, play, low, high)
     a = played.after(np.zeros((1, len(game.names))), 0)[0]
     named = tuple(tuple(game.names[i] for i in stage) for stage in played.stages)
-    return Equilibrium(game, a, len(named), True, low, high, named)
+    return Equilibrium(game, a, played.rounds, played.settled, low, high, named)
 
 
 def reaction(game: "Game", play: Any, low: Any, high: Any) -> React:

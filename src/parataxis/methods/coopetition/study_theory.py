@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
+import scipy
 
 from parataxis.claims import Measurement
 from parataxis.methods.coopetition.cases import CASES, FORMS
@@ -93,7 +93,7 @@ def _direct(inputs: Inputs) -> Measurement:
         def less(x: Any, game: Game = game) -> float:
             return -float(game.payoffs(np.exp(x)).sum())
 
-        found = minimize(less, np.zeros(n), method="BFGS", options={"gtol": 1e-9})
+        found = scipy.optimize.minimize(less, np.zeros(n), method="BFGS", options={"gtol": 1e-9})
         direct = np.clip(np.exp(found.x), 0.01, 100.0)
         worst = max(worst, float(np.abs(game.optimum().actions / direct - 1).max()))
         other = max(other, float(np.abs(game.equilibrium().actions / direct - 1).max()))

@@ -43,8 +43,8 @@ def check(game: "Game", name: str, values: Any) -> None:
     good = (values > low) & (values < high) if kind in OPEN else (values >= low) & (values <= high)
     if not np.all(good & np.isfinite(values)):
         wrong = values[~(good & np.isfinite(values))].flat[0]
-        word = "between" if kind in OPEN else "from"
-        raise BadInput(f"{name}={wrong:g}: expected a number {word} {low:g} and {high:g}")
+        told = f"between {low:g} and {high:g}" if kind in OPEN else f"from {low:g} to {high:g}"
+        raise BadInput(f"{name}={wrong:g}: expected a number {told}")
 
 
 def games(game: "Game", table: Mapping[str, Any], rows: int, box: Any) -> Games:
@@ -53,6 +53,8 @@ def games(game: "Game", table: Mapping[str, Any], rows: int, box: Any) -> Games:
         raise BadInput(
             "sweep: needs a Log or Power value and a geometric synergy, or exponents; solve others one by one"
         )
+    if not isinstance(box, str):
+        game.replaced(gamma=0.0).box(box)  # for what is wrong with it, whatever gamma the rows have
     n = len(game.names)
     for name, values in table.items():
         check(game, name, values)

@@ -85,8 +85,6 @@ class ModelFile:
             if target.strategy not in [each.name for each in self.strategies]:
                 raise ValueError(f"target: strategy={target.strategy!r} is unknown")
         self._check_own()
-        if self.parameters:
-            inputs(self)
 
     def _check_own(self) -> None:
         orders = permutations([drug.id for drug in self.drugs])
@@ -112,6 +110,18 @@ class ModelFile:
         lines = next((each.lines for each in self.drugs if each.id == other), ())
         if place >= len(lines) or lines[place].deaths_of:
             raise ValueError(f"{where}: deaths_of={other!r}: expected a drug with deaths of its own in that line")
+
+
+def model_file(table: Any, where: str) -> ModelFile:
+    """Of a table of TOML; where: what stands before a key in a message. What is told of inputs is checked here, once:
+    with every draw of a sensitivity analysis the model is made anew.
+    """
+    parts = build(ModelFile, table, where, KEYS)
+    try:
+        inputs(parts)
+    except BadInput as error:
+        raise BadInput(f"{where}{error}") from None
+    return parts
 
 
 def _is_number(value: Any) -> bool:
@@ -151,7 +161,7 @@ class Model:
                 raise BadInput(f"{path.name}: can't be read: {error.strerror}") from None
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise BadInput(f"{path.name}: is not TOML: {error}") from None
-        return cls(build(ModelFile, table, f"{path.name}: ", KEYS), Folder(folder or path.parent), compat)
+        return cls(model_file(table, f"{path.name}: "), Folder(folder or path.parent), compat)
 
     def with_behaviour(self, compat: str | Behaviour) -> "Model":
         """The same file, read otherwise."""

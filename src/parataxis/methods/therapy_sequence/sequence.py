@@ -17,7 +17,7 @@ from parataxis.methods.therapy_sequence.model import Model, settings_of
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.parts import Strategy
 from parataxis.methods.therapy_sequence.plan import Plan, cycle_weights
-from parataxis.methods.therapy_sequence.psa import Analysis, changed_parts, psa
+from parataxis.methods.therapy_sequence.psa import Analysis, psa, revalued
 from parataxis.methods.therapy_sequence.simulate import MonteCarlo, Simulated, patients_needed, simulate
 
 TAILS = (0.025, 0.975)
@@ -176,7 +176,7 @@ class SequenceModel:
         held = [Occupancy.of(each) for each in plans]
 
         def difference(values: dict[Any, float]) -> float:
-            model = self.model.with_parts(**changed_parts(self.model, values))
+            model = revalued(self.model, values)
             made = [model.repaid(each) for each in plans]
             found = [Expected.of(new, each.split_as(new)) for new, each in zip(made, held, strict=True)]
             one, other = (net_benefit(each.cost, each.qaly, level) for each in found)
