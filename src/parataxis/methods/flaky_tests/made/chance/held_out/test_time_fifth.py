@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import time
 import zlib
 from datetime import datetime, timezone
@@ -14,7 +15,7 @@ class LedgerExport:
 
     def render(self):
         body = "\n".join(f"{name};{amount:.2f}" for name, amount in self.rows)
-        seal = hashlib.pbkdf2_hmac("sha256", body.encode(), b"ledger", 90_000).hex()
+        seal = hashlib.pbkdf2_hmac("sha256", body.encode(), b"ledger", 330_000).hex()
         made = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return f"# exported {made}\n{body}\n# seal {seal[:16]}\n"
 
@@ -70,10 +71,10 @@ class StageTimer:
 
 def test_stage_timer_splits_the_total():
     timer = StageTimer()
-    document = json.dumps([{"id": i, "tags": ["a", "b"] * 3} for i in range(500)])
+    document = json.dumps([{"id": i, "tags": ["a", "b"] * 3} for i in range(4500)])
     rows = timer.measure("parse", json.loads, document)
     packed = timer.measure("pack", zlib.compress, document.encode(), 3)
-    assert len(rows) == 500 and len(packed) < len(document)
+    assert len(rows) == 4500 and len(packed) < len(document)
     shares = timer.shares()
     assert sum(shares.values()) == 1.0
 
@@ -130,15 +131,16 @@ def test_journal_line_lies_close_to_present():
     assert abs(journal.gap_to(time.time())) < 0.06
 
 
-def encode_plain(words):
-    out = []
-    for word in words:
-        out.append(word.encode("utf-8").hex())
-    return ",".join(out)
+def redact_plain(lines):
+    return [re.sub(r"\b\d{4}-\d{4}\b", "####", line) for line in lines]
 
 
-def encode_mapped(words):
-    return ",".join(map(bytes.hex, map(str.encode, words)))
+class Redactor:
+    def __init__(self, pattern=r"\b\d{4}-\d{4}\b"):
+        self.pattern = re.compile(pattern)
+
+    def redact(self, lines):
+        return [self.pattern.sub("####", line) for line in lines]
 
 
 def clocked(func, *args):
@@ -147,9 +149,11 @@ def clocked(func, *args):
     return result, time.perf_counter() - begin
 
 
-def test_mapped_encoder_pays_off():
-    words = [f"word{i}" for i in range(40)]
-    first, plain = clocked(encode_plain, words)
-    second, mapped = clocked(encode_mapped, words)
+def test_redactor_beats_the_plain_function():
+    lines = [f"card {i:04}-{i + 1:04} " + "paid in full " * 60 for i in range(60)]
+    redactor = Redactor()
+    assert redact_plain(lines[:1]) == redactor.redact(lines[:1])
+    first, plain = clocked(redact_plain, lines)
+    second, compiled = clocked(redactor.redact, lines)
     assert first == second
-    assert mapped < plain * 0.8
+    assert compiled < plain
