@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from parataxis.claims import Claim, Figure, Measurement, Table, read_paper
+from parataxis.claims import Claim, Figure, Measurement, Table
+from parataxis.paper_file import read_paper
 from parataxis.studies.render import findings
 from parataxis.studies.report import html_report
 from parataxis.studies.store import Row, Run

@@ -149,7 +149,7 @@ def _claim(found: Finding) -> str:
         f"<div class=soft>Published: {prose(stated.figure)}.</div>"
         f"<details><summary>source and measure</summary>{lines}</details>"
     )
-    return _row(said, shown, stated.expect, found)
+    return _row(found, said, ("Measured", shown), ("Rule", stated.expect))
 
 
 def _symmetry(found: Finding) -> str:
@@ -161,15 +161,16 @@ def _symmetry(found: Finding) -> str:
         notes = [f"{measured.n} orders", "real data" if measured.real else "made data"]
         notes += [measured.note] * bool(measured.note) + _seconds(measured.seconds)
         shown = f"{escape(measured.verdict)}<div class=soft>{escape(', '.join(notes))}</div>"
-    return _row(said, shown, stated.outcome, found)
+    return _row(found, said, ("Audit", shown), ("Said to be", stated.outcome))
 
 
-def _row(said: str, shown: str, asks: str, found: Finding) -> str:
+def _row(found: Finding, said: str, shown: tuple[str, str], asks: tuple[str, str]) -> str:
+    """shown, asks: each with what heads its column, which stands before it on a phone."""
     kind = CLASSES.get(found.standing, "soft") if found.standing else "soft"
-    rule = f"<code>{escape(asks)}</code>" if asks else ""
+    rule = f"<code>{escape(asks[1])}</code>" if asks[1] else ""
     return (
-        f'<tr><th scope=row class=said>{said}<td class=measured data-name="Measured">{shown}'
-        f'<td class=rule data-name="Rule">{rule}<td class={kind} data-name="Standing">{found.word}</tr>'
+        f'<tr><th scope=row>{said}<td class=measured data-name="{shown[0]}">{shown[1]}'
+        f'<td class=rule data-name="{asks[0]}">{rule}<td class={kind} data-name="Standing">{found.word}</tr>'
     )
 
 

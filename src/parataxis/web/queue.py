@@ -102,12 +102,12 @@ class Queue:
                 return same[0]
             if len(self._all("state = 'waiting'")) >= WAITING:
                 raise Full
-            made = self._file.execute(
-                "INSERT INTO job (method, scale, state, asked) VALUES (?, ?, 'waiting', ?)", (method, scale, _now())
-            ).lastrowid
+            row = (method, scale, _now())
+            self._file.execute("INSERT INTO job (method, scale, state, asked) VALUES (?, ?, 'waiting', ?)", row)
             self._prune()
+            made = self.jobs()[0]
         self._wake.set()
-        return self.job(made or 0)  # type: ignore[return-value]
+        return made
 
     def cancel(self, identity: int) -> None:
         """End it if it is not over; what it has measured is kept."""

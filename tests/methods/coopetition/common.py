@@ -34,6 +34,8 @@ def _broken():
     one, rest = elements[0], elements[1:]
     loose = {key: value for key, value in one.items() if key not in ("source", "target")}
     named = {**one, "customProperties": {"importance": "much"}}
+    many = {**one, "customProperties": {"importance": [1]}}
+    stray = {"id": "z", "type": "istar.DependencyLink", "source": a}
     return {
         "self": {"dependencies": [{**one, "source": a, "target": a}, *rest], "links": []},
         "missing": {"dependencies": [{**one, "source": "nobody"}, *rest], "links": []},
@@ -42,6 +44,10 @@ def _broken():
         "forked": {"links": [*links, {"id": "z", "type": "istar.DependencyLink", "source": one["id"], "target": b}]},
         "twice": {"dependencies": [one, one, *rest]},
         "zero": {"dependencies": [{**each, "customProperties": {"importance": "0"}} for each in elements]},
+        "stray": {"links": [*links, {**stray, "target": "nowhere"}]},
+        "between": {"links": [*links, {**stray, "target": b}]},
+        "shared": {"dependencies": [{**one, "id": a}, *rest]},
+        "many": {"dependencies": [many, *rest]},
         "words": {"dependencies": [named, *rest]},
         "other_tool": {"tool": "openome.1"},
         "endless": {"links": [{key: value for key, value in links[0].items() if key != "target"}, *links[1:]]},
@@ -127,6 +133,10 @@ ALL_BAD_INPUTS = [
     _bad("twice.json", "stands 2 times; save the model anew"),
     _bad("zero.json", "importance sums to 0"),
     _bad("words.json", "importance='much': expected a number"),
+    _bad("many.json", "importance=[1]: expected a number"),
+    _bad("stray.json", "link 'z': target='nowhere' is no id of the model"),
+    _bad("between.json", "link 'z': expected a dependum at one of its ends"),
+    _bad("shared.json", "is an id of actor 'A' too; save the model anew"),
     _bad("endless.json", "links[1]: expected an object with 'id' and 'source' and 'target'"),
     _bad("number.json", "dependencies[1]: source=5: expected text"),
     _bad("listed.json", "dependencies[1]: customProperties=['much']: expected an object"),
@@ -171,6 +181,12 @@ ALL_BAD_INPUTS = [
     ([*SWEEP[:3], "--param", "gamma=nan:1:1"], "expected LOW:HIGH:STEP"),
     ([*SWEEP, "--box", "5,1"], "expected 0 <= low <= high"),
     ([*SWEEP, "--out", "sweep.txt"], "its ending is not known"),
+    (
+        ["coopetition", "sweep", "model.json", "--param", "gamma=0:1:0.001", "--param", "theta=2:3:0.001"],
+        "1,002,001 combinations; expected at most 1,000,000; take fewer values",
+    ),
+    ([*REPORT[:-1], "page.pdf"], "--out='page.pdf': a page is written; expected a name that ends in .html"),
+    ([*CASE, "--report", "case.pdf"], "--report='case.pdf': a page is written"),
     (["coopetition", "case", "sony"], "case='sony': expected one of slcd"),
     (["coopetition", "matrix", "model.json", "--normalise", "rows"], "'rows' is not one of 'all', 'per-partner'"),
 ]

@@ -133,3 +133,17 @@ def test_bad_calls():
         calibrate(model, "B first")
     with pytest.raises(BadInput, match="strategy='C first' is unknown; known: A first, B first"):
         calibrate(model, "C first")
+
+
+def test_a_ridge_that_ends_at_the_bound_of_the_search_says_so():
+    """A trial of a theta of 18 allows 20 too; one of a theta of 1 does not."""
+    from parataxis.methods.therapy_sequence.calibrate import calibrate
+    from parataxis.methods.therapy_sequence.dependence import Clayton
+    from parataxis.methods.therapy_sequence.exact import Occupancy
+
+    model = short(20)
+    for theta, cut in ((18.0, True), (1.0, False)):
+        trial = Occupancy.of(model.plan(model.strategies[0], Clayton(theta))).dead
+        luck = 0.002 * np.cos(np.arange(len(trial)))
+        found = calibrate(model, "A first", "clayton", trial + luck)
+        assert ("the ridge ends at theta 20, the bound of the search" in found.cut) == cut

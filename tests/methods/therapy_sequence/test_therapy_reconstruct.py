@@ -26,7 +26,7 @@ def made(seed=0, n=200):
     return made_patients(np.random.default_rng(seed), n)
 
 
-SMALL = ([1, 2, 4], [0.9, 0.8, 0.5])
+SMALL = ([0, 1, 2, 4], [1, 0.9, 0.8, 0.5])
 TABLE = [[0, 10], [3, 6]]
 
 
@@ -248,7 +248,7 @@ def test_how_the_censored_leave_is_likely_or_even():
 
 
 def test_a_table_with_more_at_risk_than_the_curve_leaves_is_told():
-    found = rebuilt(curve_of([1, 4], [0.5, 0.4]), [[0, 100], [3, 90]])
+    found = rebuilt(curve_of([0, 1, 4], [1, 0.5, 0.4]), [[0, 100], [3, 90]])
     assert found.attrs["notes"] == ["at time 3 the curve leaves 50 at risk, the table 90"]
 
 
@@ -308,3 +308,27 @@ def test_an_arm_without_events_has_no_ratio():
 
     with pytest.raises(BadInput, match="arm 1: 2 patients, no event"):
         log_hazard_ratio(np.arange(4.0), np.array([1, 1, 0, 0]), np.array([0, 0, 1, 1]))
+
+
+def test_a_curve_that_falls_where_nobody_is_at_risk_is_refused():
+    """The zero may be a slip of the keyboard: rows 0:300, 6:280, 24:0 under a curve until 48."""
+    curve = curve_of([0, 3, 12, 30, 48], [1, 0.95, 0.8, 0.6, 0.5])
+    with pytest.raises(BadInput, match=r"falls to 0\.6 at time 30, but from 24 on nobody is at risk \(n=0\)"):
+        rebuilt(curve, [(0, 300), (6, 280), (24, 0)])
+    flat = curve_of([0, 3, 12, 48], [1, 0.95, 0.8, 0.8])
+    assert len(rebuilt(flat, [(0, 300), (6, 280), (24, 0)])) == 300
+
+
+def test_survival_that_is_given_again_badly_is_told():
+    """Of one at risk none dies by halves, and a tenth of the four before rounds to none."""
+    curve = curve_of([0, 1, 2, 5], [1, 0.9, 0.6, 0.6])
+    notes = rebuilt(curve, [(0, 10), (1.5, 1), (4, 1)]).attrs["notes"]
+    assert any("survival is given again badly: 0.400 off at time 2" in each for each in notes)
+    assert not any("badly" in each for each in rebuilt(curve, [(0, 10), (2.5, 6)]).attrs["notes"])
+
+
+def test_an_interval_without_a_point_in_which_some_leave_is_told():
+    curve = curve_of([0, 1, 9, 12], [1, 0.9, 0.8, 0.7])
+    notes = rebuilt(curve, [(0, 100), (4, 88), (8, 70), (12, 50)]).attrs["notes"]
+    assert "no point was clicked between 4 and 8 (18 leave): all who leave there are taken as censored" in notes
+    assert not any("no point" in each for each in rebuilt(curve, [(0, 100), (4, 88), (12, 50)]).attrs["notes"])

@@ -1,6 +1,7 @@
 """Coopetition: from an i* model to a matrix, an equilibrium, sweeps, the published cases, and who should move first."""
 
 import json
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,14 +18,16 @@ from parataxis.methods.coopetition.cli_options import (
     Out,
     numbers,
     of_a_game,
+    page_at,
 )
+from parataxis.progress import watching
 
 if TYPE_CHECKING:
     from parataxis.methods.coopetition.equilibrium import Equilibrium
 
 app = typer.Typer(no_args_is_help=True, help="Who depends on whom, what will each invest, and who should move first?")
 
-MOST = 1_000_000  # steps of a range
+MOST = 1_000_000  # steps of a range, and rows of a sweep
 PER_PARTNER = "divided by what a partner provides, as the authors' package does: no share of all that is needed"
 
 
@@ -157,7 +160,10 @@ def sweep_command(
         if name in along:
             raise BadInput(f"--param={each!r}: {name!r} stands twice; name all its values in one")
         along[name] = values
-    table = game.sweep(grid(along), asked.bounds)
+    if (rows := prod(len(each) for each in along.values())) > MOST:
+        raise BadInput(f"--param: {rows:,} combinations; expected at most {MOST:,}; take fewer values")
+    with watching("equilibria") as tell:
+        table = game.sweep(grid(along), asked.bounds, tell)
     if out:
         write_table(table, out)
     worst = float(table["certificate"].max())
@@ -166,7 +172,7 @@ def sweep_command(
         print(json.dumps({"rows": records(table), "worst": worst}, indent=1))
     else:
         print("\n".join([told, f"written: {out}"] if out else [aligned_frame(table), "", told]))
-    if worst > 1:
+    if worst > 1 or not table["converged"].all():
         raise typer.Exit(1)
 
 
@@ -194,7 +200,8 @@ def case_command(
 ) -> None:  # fmt: skip
     """A published case in both forms: equilibria, the score sheet, and the same with the matrix transposed.
 
-    The sheet counts 24 plausibility conditions; it is no accuracy.
+    The sheet counts 24 plausibility conditions; it is no accuracy. certificate: what moving alone gains at most, over
+    what is allowed. Exit status 1 where that is more than 1.
 
     Example: parataxis coopetition case slcd
     """
@@ -202,11 +209,13 @@ def case_command(
 
     from parataxis.methods.coopetition.cases import FORMS, case
     from parataxis.methods.coopetition.report import report as page
-    from parataxis.methods.coopetition.score_sheet import score_sheet
+    from parataxis.methods.coopetition.scoring import score_sheet
     from parataxis.methods.coopetition.writing import written
 
     found = case(name)
-    rows = []
+    if report:
+        page_at(report, "--report")
+    rows: list[dict[str, Any]] = []
     for form in FORMS:
         for transposed in (False, True):
             game = found.game(form, transposed)
@@ -214,16 +223,25 @@ def case_command(
             actions = {f"a:{actor}": float(each) for actor, each in zip(game.names, at_rest.actions, strict=True)}
             numbers = {"score": int(sheet.score[0]), "cooperation, %": float(sheet.cooperation[0])}
             numbers |= {"value, %": float(sheet.value[0]), "share": float(sheet.share[0])}
-            rows.append({"form": form, "D": "transposed" if transposed else "as documented", **actions, **numbers})
+            known = {"converged": at_rest.converged, "certificate": at_rest.certificate.of_allowed}
+            told_as = "transposed" if transposed else "as documented"
+            rows.append({"form": form, "D": told_as, **actions, **numbers, **known})
     table = DataFrame(rows)
     sheets = {form: str(score_sheet(found.game(form))) for form in FORMS}
     if report:
         written(report, page(found.game("log"), found.title, sheet=score_sheet(found.game("log"))))
     facts: dict[str, Any] = {"case": found.name, "title": found.title, "rows": records(table), "sheets": sheets}
     facts["report"] = str(report) if report else None
-    told = [found.title, aligned_frame(table), "", *(f"{form}: {each}" for form, each in sheets.items())]
+    told = [
+        found.title,
+        aligned_frame(table.drop(columns="converged")),
+        "",
+        *(f"{form}: {each}" for form, each in sheets.items()),
+    ]
     told += [f"report: {report}"] if report else []
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
+    if not (table["converged"].all() and table["certificate"].max() <= 1):
+        raise typer.Exit(1)
 
 
 @app.command("order")
@@ -234,11 +252,13 @@ def order_command(
 ) -> None:
     """Who should move first; what an actor adds by its place in the order of joining; what a turned matrix would give.
 
+    certificate: what moving alone gains at most, over what is allowed. Exit status 1 where that is more than 1.
+
     Example: parataxis coopetition order model.json
     """
     from parataxis.methods.coopetition.direction import exchanged
     from parataxis.methods.coopetition.sequential import advice, who_first
-    from parataxis.methods.coopetition.shares import join_orders
+    from parataxis.methods.coopetition.shares import EXACT, ORDERS, by_place, join_orders
 
     game, _ = asked.opened()
     bounds = asked.bounds
@@ -246,12 +266,18 @@ def order_command(
     joined = join_orders(game, game.equilibrium(box=bounds).actions)
     turned = exchanged(game, bounds)
     facts = {"advice": advice(led), "first": records(led), "joining": records(joined), "direction": records(turned)}
-    by_place = joined.pivot(index="actor", columns="place", values="mean").rename(columns={0: "all orders"})
-    told = [advice(led), "", aligned_frame(led.assign(first=led["first"].replace("", "all at once"))), "",
-            "added by place in the order of joining (all orders: Shapley's value)",
-            aligned_frame(by_place.rename_axis(columns=None).reset_index()), "",
+    few = len(game.names) <= EXACT
+    orders = (
+        "all orders: Shapley's value" if few else f"{ORDERS:,} drawn orders: about Shapley's value, low to high 95 %"
+    )
+    shown = led.assign(first=led["first"].replace("", "all at once")).drop(columns="converged")
+    told = [advice(led), "", aligned_frame(shown), "",
+            f"added by place in the order of joining ({orders})",
+            aligned_frame(by_place(joined, len(game.names))), "",
             "each pair, and were its two dependences exchanged", aligned_frame(turned)]  # fmt: skip
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
+    if not (led["converged"].all() and max(led["certificate"].max(), turned["certificate"].max()) <= 1):
+        raise typer.Exit(1)
 
 
 @app.command("report")
@@ -268,8 +294,12 @@ def report_command(
     from parataxis.methods.coopetition.report import report as page
     from parataxis.methods.coopetition.writing import written
 
+    page_at(out, "--out")
     game, dependencies = asked.opened()
     bounds = asked.bounds
     written(out, page(game, asked.model.stem, dependencies, bounds))
-    facts = {"report": str(out), "certificate": str(game.equilibrium(box=bounds).certificate)}
-    print(json.dumps(facts, indent=1) if as_json else f"{facts['certificate']}\nreport: {out}")
+    known = game.equilibrium(box=bounds).certificate
+    facts = {"report": str(out), "certificate": str(known)}
+    print(json.dumps(facts, indent=1) if as_json else f"{known}\nreport: {out}")
+    if not known.holds:
+        raise typer.Exit(1)

@@ -76,6 +76,12 @@ def box_of(text: str) -> Any:
     return tuple(ends)
 
 
+def page_at(path: Path, option: str) -> None:
+    """BadInput for an ending that promises something else than the page."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise BadInput(f"{option}={str(path)!r}: a page is written; expected a name that ends in .html")
+
+
 def shares_of(given: list[str], names: tuple[str, ...]) -> list[float]:
     """What is told, and for the others equal parts of what is left."""
     from parataxis.methods.coopetition.interdependence import place_of

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from parataxis.methods.coopetition.certificate import ALLOWED, deviations
 from parataxis.methods.coopetition.solve import Solved, solve
 from parataxis.methods.coopetition.values import check_rest, synergy_value
+from parataxis.progress import Tell, untold
 
 CERTIFIED = 256  # games whose deviations are searched at once
 
@@ -68,16 +69,17 @@ class Games:
         matrix, alpha, endowments = (each[which] for each in parts)
         return Games(matrix, alpha, endowments, value, self.gamma[which], self.c, box)
 
-    def gains(self) -> Float[np.ndarray, " game"]:
+    def gains(self, tell: Tell = untold) -> Float[np.ndarray, " game"]:
         """The certificate of each: the most that anyone gains by moving alone over what is allowed: up to 1 holds."""
-        found = []
+        found, a = [], self.solved.actions
         for at in range(0, len(self.alpha), CERTIFIED):
-            part = self.some(slice(at, at + CERTIFIED))
-            found.append(part._gains())
+            some = slice(at, at + CERTIFIED)
+            found.append(self.some(some)._gains(a[some]))
+            tell(min(at + CERTIFIED, len(a)), len(a))
         return np.concatenate(found)
 
-    def _gains(self) -> Any:
-        a, n = self.solved.actions, self.alpha.shape[1]
+    def _gains(self, a: Any) -> Any:
+        n = self.alpha.shape[1]
 
         def utilities(moved: Any) -> Any:
             moves = moved.shape[1]

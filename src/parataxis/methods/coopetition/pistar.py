@@ -27,11 +27,11 @@ def from_pistar(model: Any, where: str) -> Dependencies:
     _check_form(model, where)
     owner = _owners(model["actors"], where)
     names = tuple(_text(each) for each in model["actors"])
-    _check_ids(model["dependencies"], where)
+    _check_ids(model["dependencies"], owner, where)
     for each in model.get("orphans", []):
         if each.get("type") in DEPENDUMS:
             raise BadInput(f"{where}: {_text(each)!r} is an orphan: no actor holds it; place it, or delete it")
-    ends = _ends(model.get("links", []))
+    ends = _ends(model.get("links", []), {each["id"] for each in model["dependencies"]}, owner, where)
     rows = [_row(each, owner, ends, where) for each in model["dependencies"]]
     return Dependencies(names, tuple(rows), _notes(model, owner))
 
@@ -76,17 +76,29 @@ def _owners(actors: Sequence[Any], where: str) -> dict[str, str]:
     return owner
 
 
-def _check_ids(dependencies: Sequence[Any], where: str) -> None:
+def _check_ids(dependencies: Sequence[Any], owner: dict[str, str], where: str) -> None:
+    for each in dependencies:
+        if each["id"] in owner:
+            raise BadInput(
+                f"{where}: dependum id={each['id']!r} is an id of actor {owner[each['id']]!r} too; save the model anew"
+            )
     for identity, count in Counter(each["id"] for each in dependencies).items():
         if count > 1:
             raise BadInput(f"{where}: dependum id={identity!r} stands {count} times; save the model anew")
 
 
-def _ends(links: Sequence[Any]) -> dict[str, dict[str, set[str]]]:
-    """By dependum, what links lead to it and what it leads to."""
+def _ends(
+    links: Sequence[Any], dependums: set[str], owner: dict[str, str], where: str
+) -> dict[str, dict[str, set[str]]]:
+    """By dependum, what links lead to it and what it leads to. Raises BadInput for a link that leads nowhere."""
     ends: dict[str, dict[str, set[str]]] = defaultdict(lambda: {"source": set(), "target": set()})
     for each in links:
         if each.get("type") == LINK:
+            for end in ("source", "target"):
+                if each[end] not in owner and each[end] not in dependums:
+                    raise BadInput(f"{where}: link {each['id']!r}: {end}={each[end]!r} is no id of the model")
+            if len({each["source"], each["target"]} & dependums) != 1:
+                raise BadInput(f"{where}: link {each['id']!r}: expected a dependum at one of its ends; draw it anew")
             ends[each["target"]]["source"].add(each["source"])
             ends[each["source"]]["target"].add(each["target"])
     return ends
@@ -123,7 +135,7 @@ def _number(properties: dict[str, Any], name: str, text: str) -> float | None:
     value = next((each for key, each in properties.items() if key.lower() == name and str(each).strip()), None)
     try:
         return None if value is None else float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise BadInput(f"dependum {text!r}: {name}={value!r}: expected a number") from None
 
 

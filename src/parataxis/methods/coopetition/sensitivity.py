@@ -74,7 +74,9 @@ def sensitivity(
     if not isinstance(params, Mapping) or not params:
         raise BadInput(f"params={params!r}: expected {{name: (low, high)}}")
     for name, ends in params.items():
-        check(game, name, np.asarray(ends, float))
+        if np.shape(ends) != (2,):
+            raise BadInput(f"params: {name}={ends!r}: expected (low, high)")
+        check(game, name, ends)
         if not ends[0] < ends[1]:
             raise BadInput(f"params: {name}={tuple(ends)}: expected low < high")
     return _grid(game, params, box) if method == "grid" else _sobol(game, params, box, n, rng)

@@ -122,20 +122,23 @@ def who_first(game: "Game", box: Any) -> pd.DataFrame:
     """All at once, then each actor first and the others together after it: a row a play.
 
     Columns: first ("" for all at once); of whoever is first its action, payoff and utility, with what it gains in both
-    over moving at once; of all the mean action, the sum of payoffs, and what that gains.
+    over moving at once; of all the mean action, the sum of payoffs, and what that gains; whether it converged, and the
+    certificate: what moving alone gains at most, over what is allowed, at most 1.
     """
     low, high = game.box(box)
     once = game.equilibrium(box=box)
     rows: list[dict[str, Any]] = [
-        {"first": "", "mean action": float(once.actions.mean()), "payoff of all": float(once.payoffs.sum())}
-    ]
+        {"first": "", "mean action": float(once.actions.mean()), "payoff of all": float(once.payoffs.sum()),
+         "converged": once.converged, "certificate": once.certificate.of_allowed}
+    ]  # fmt: skip
     for i, name in enumerate(game.names):
         led = sequential(game, (name,), low, high)
         own = {"action": led.actions[i], "payoff": led.payoffs[i], "gain in payoff": led.payoffs[i] - once.payoffs[i],
                "utility": led.utilities[i], "gain in utility": led.utilities[i] - once.utilities[i]}  # fmt: skip
         every = {"mean action": led.actions.mean(), "payoff of all": led.payoffs.sum(),
                  "gain of all": led.payoffs.sum() - once.payoffs.sum()}  # fmt: skip
-        rows.append({"first": name, **{key: float(each) for key, each in (own | every).items()}})
+        rows.append({"first": name, **{key: float(each) for key, each in (own | every).items()},
+                     "converged": led.converged, "certificate": led.certificate.of_allowed})  # fmt: skip
     order = [
         "first",
         "action",
@@ -146,11 +149,15 @@ def who_first(game: "Game", box: Any) -> pd.DataFrame:
         "mean action",
         "payoff of all",
     ]
-    return pd.DataFrame(rows, columns=[*order, "gain of all"])
+    return pd.DataFrame(rows, columns=[*order, "gain of all", "converged", "certificate"])
 
 
 def advice(table: pd.DataFrame) -> str:
-    """Who should move first, in a sentence: from the table of `who_first`."""
+    """Who should move first, in a sentence: from the table of `who_first`. What is no equilibrium is named instead."""
+    sound = table["converged"].astype(bool) & (table["certificate"] <= 1)
+    if not sound.all():
+        plays = table["first"].replace("", "all at once")[~sound]
+        return f"no advice: no equilibrium was found for {', '.join(plays)}"
     led = table[table["first"] != ""]
     best = led.iloc[int(led["gain of all"].to_numpy().argmax())]
     if led["gain of all"].max() - led["gain of all"].min() <= EQUAL * (1 + abs(float(best["payoff of all"]))):

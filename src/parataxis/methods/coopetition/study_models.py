@@ -30,6 +30,5 @@ def _row(title: str, dependencies: Dependencies) -> list[Any]:
     mean = float(found.actions.mean())
     joined = join_orders(game, found.actions).groupby("place")["mean"].mean()
     added = [round(float(joined[place]), 3) for place in (1, 2, len(game.names))]
-    gain = max(found.certificate.gain, 0.0) / found.certificate.allowed
     return [title, len(game.names), len(dependencies.rows), round(mean, 4), round(100 * (mean / 19 - 1), 2),
-            advice(who_first(game, BOX)), *added, float(f"{gain:.1e}")]  # fmt: skip
+            advice(who_first(game, BOX)), *added, float(f"{found.certificate.of_allowed:.1e}")]  # fmt: skip

@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Shaped
 
 from parataxis.errors import BadInput
-from parataxis.methods.therapy_sequence.curves import KMCurve
+from parataxis.methods.therapy_sequence.curves import TOLD, KMCurve
 from parataxis.methods.therapy_sequence.lost import FINEST, likeliest
 
 ITERATIONS = 100  # of deaths and censored in turn; real curves need 2 to 10
@@ -26,6 +26,7 @@ UNITS = {"years and days": 365.25, "weeks and days": 7, "months and days": 30.43
 UNITS |= {"months and weeks": 4.348, "years and weeks": 52.18}
 CENSORED = ("likely", "even")
 TIMES = 2  # that the likely are found: what looked like a tremor the first time was in part their being elsewhere
+BADLY = 0.05  # a worse error of survival at a click is told
 SLACK = 0.1  # how far a reported number of events may be off; 3 events are always allowed
 
 Table = Shaped[np.ndarray, "row 2"] | Sequence[Sequence[int | float]]
@@ -59,6 +60,10 @@ def reconstruct(curve: KMCurve, at_risk: Table, events: int | None = None, censo
     made = _rebuilt(curve, times, numbers, events)
     for _ in range(TIMES if censored == "likely" else 0):
         made = _rebuilt(curve, times, numbers, events, tremor(curve, made))
+    off = np.abs(KMCurve.of(made["time"].to_numpy(), made["event"].to_numpy()).at(curve.time) - curve.at(curve.time))
+    if off.max() > BADLY:
+        where = curve.time[off.argmax()]
+        made.attrs["notes"].append(f"survival is given again badly: {off.max():.3f} off at time {where:g}")
     return made
 
 
@@ -85,14 +90,19 @@ def _rebuilt(
     clicks = list(zip(curve.time.tolist(), curve.survival.tolist(), strict=True))
     patients = _Patients(numbers[0])
     places = np.searchsorted(curve.time, times, side="left").tolist()
+    bare = []
     for row in range(len(times) - 1):
         inside = clicks[places[row] : places[row + 1]]
         span, wanted = (times[row], times[row + 1]), numbers[row + 1]
+        if not inside and patients.alive > wanted:
+            bare.append(f"{times[row]:g} and {times[row + 1]:g} ({patients.alive - wanted} leave)")
         falls = curve.survival[places[row + 1] - 1] / max(patients.km, 1e-12)
         guess = round(patients.alive * min(float(falls), 1.0) - wanted)
         short = wanted - _interval(patients, inside, span, guess, wanted, tremor)
         if short > max(2, 0.02 * numbers[0]):
             notes.append(f"at time {times[row + 1]:g} the curve leaves {wanted - short} at risk, the table {wanted}")
+    if bare:
+        notes.append(f"no point was clicked between {', '.join(bare)}: all who leave there are taken as censored")
     if numbers[-1]:
         _last(patients, clicks[places[-1] :], (times[-1], max(curve.time[-1], times[-1])), times[-1], events, notes)
     elif events is not None:
@@ -243,9 +253,22 @@ def _checked(curve: KMCurve, at_risk: Table) -> tuple[list[float], list[int]]:
             f"{curve.source}: the curve ends at time {end:g}, {np.sum(time > end)} numbers at risk stand after it, the "
             f"last at {time[-1]:g}: click the curve on to its end, or leave these rows out"
         )
+    if not number[-1]:
+        _refuse_falls_after(curve, float(time[-1]))
     if not number[-1] and len(time) > 1 and time[-2] < end:
         time = np.r_[time[:-1], min(time[-1], np.nextafter(end, np.inf))]  # whoever was left, left by the curve's end
     return time.tolist(), number.astype(int).tolist()
+
+
+def _refuse_falls_after(curve: KMCurve, zero: float) -> None:
+    """Nobody is at risk from `zero` on: nobody can die there."""
+    late = np.flatnonzero((curve.time > zero) & (curve.survival < curve.at(np.array([zero])) - TOLD))
+    if late.size:
+        when, survival = curve.time[late[0]], curve.survival[late[0]]
+        raise BadInput(
+            f"{curve.source}: falls to {survival:g} at time {when:g}, but from {zero:g} on nobody is at risk (n=0): "
+            "check the numbers at risk, or drop the points after it"
+        )
 
 
 def _same_unit(curve: float, table: float | None, source: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from parataxis.errors import BadInput
 
@@ -108,7 +109,7 @@ def occupancies(progress, die, progress_later, die_later, die_after, skip):  # t
 
 
 @compiled
-def surprise(lost, expected):  # type: ignore[no-untyped-def]
+def surprise(lost: Int[np.ndarray, " way"], expected: float) -> Float[np.ndarray, " way"]:
     """Minus the logarithm of Poisson's probability of each of these counts where so many are expected."""
     found = np.empty(len(lost))
     for place in range(len(lost)):
@@ -117,7 +118,16 @@ def surprise(lost, expected):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def follow(there, cost, survival, expected, seen, tremor, wanted, unlikely):  # type: ignore[no-untyped-def]
+def follow(
+    there: Int[np.ndarray, " way"],
+    cost: Float[np.ndarray, " way"],
+    survival: Float[np.ndarray, " way"],
+    expected: float,
+    seen: float,
+    tremor: float,
+    wanted: int,
+    unlikely: float,
+) -> tuple[Any, ...]:
     """One click farther (`lost.likeliest`): the numbers at risk that can be, and of the likeliest way to each its cost
     and survival, from which of the numbers before it came, how many were lost on it, and how many died.
 

@@ -125,8 +125,10 @@ def golden(inputs: Inputs, rng: Draw) -> Iterator[Found]:
         return KMCurve.of(each["time"].to_numpy(), each["event"].to_numpy()).at(lung.marks)
 
     off, ours_off = (np.abs(survival(each) - true.at(lung.marks)).max() for each in (made, ours))
+    median = KMCurve.of(made["time"].to_numpy(), made["event"].to_numpy()).median
     note = (
-        f"{made['event'].sum()} events of {lung.event.sum()}, survival within {off:.4f} of the patients' own; with the "
+        f"{made['event'].sum()} events of {lung.event.sum()}, median {median:g} of {true.median:g}, "
+        f"survival within {off:.4f} of the patients' own; with the "
         f"numbers at risk at their own times and the likely censored, as the commands have them, "
         f"{ours['event'].sum()} and {ours_off:.4f}"
     )
