@@ -45,7 +45,7 @@ def test_a_victim_has_its_polluter_its_cleaner_and_a_proof(lab):
     assert Diagnosis.from_row(found.to_row()) == found
 
 
-def test_a_brittle_has_its_setter_and_unsetter(lab):
+def test_a_brittle_has_its_setter_and_unsetter(lab, warm):
     found = found_in(lab("brittle_and_setter"), "::test_query")
     assert (found.kind, found.alone) == (Dependence.BRITTLE, "F")
     (chain,) = found.chains
@@ -106,8 +106,8 @@ def test_a_test_that_fails_when_it_is_run_twice(lab, warm):
 
 
 def test_tests_that_can_not_be_repeated_are_found_among_those_that_pass(tmp_path):
-    root = copy_suites(tmp_path, "not_idempotent")
-    report = explain(hunt([root], out=tmp_path / "out"), tmp_path / "out")
+    with smaller():
+        report = explain(hunt([copy_suites(tmp_path, "not_idempotent")], out=tmp_path / "out"), tmp_path / "out")
     assert (report.flaky, [each.nodeid for each in report.repeating]) == ([], ["test_once.py::test_once"])
     assert report.counts()["non-idempotent"] == 1
     for form in (str(report), report.to_html(), report.to_json()["diagnoses"][0]["kind"]):

@@ -6,6 +6,7 @@ outcomes, and which of them belong to which order is shuffled.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -101,15 +102,18 @@ def permutation(
     return float(1 + np.count_nonzero(np.sum(drawn**2 / runs, axis=1) >= observed)) / (1 + DRAWS), "sampled"
 
 
+def _log_choose(
+    log_factorial: Float[np.ndarray, " n"], n: Int[np.ndarray, "..."] | int, k: Int[np.ndarray, "..."]
+) -> Float[np.ndarray, "..."]:
+    return log_factorial[n] - log_factorial[k] - log_factorial[n - k]
+
+
 def _law(
     total: int, runs: Int[np.ndarray, " order"]
 ) -> tuple[Float[np.ndarray, " state"], Float[np.ndarray, " state"]] | None:
     """The values of the statistic when `total` failures fall on any runs alike, with their probabilities."""
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, runs.sum() + 1)))])
-
-    def log_choose(n: Int[np.ndarray, "..."] | int, k: Int[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        return log_factorial[n] - log_factorial[k] - log_factorial[n - k]
-
+    choose = partial(_log_choose, log_factorial)
     left = np.array([total])  # a state: failures that are left for the orders to come, and the statistic so far
     statistic: Float[np.ndarray, " state"] = np.zeros(1)
     probability: Float[np.ndarray, " state"] = np.ones(1)
@@ -120,7 +124,7 @@ def _law(
             return None
         state, take = np.nonzero((left[:, None] >= here) & (left[:, None] - here <= rest - n))
         after = left[state] - here[take]
-        log = log_choose(n, here[take]) + log_choose(rest - n, after) - log_choose(rest, left[state])
+        log = choose(n, here[take]) + choose(rest - n, after) - choose(rest, left[state])
         values = np.round(statistic[state] + here[take] ** 2 / n, 9)
         merged, where = np.unique(after + 1j * values, return_inverse=True)
         probability = np.bincount(where, weights=probability[state] * np.exp(log))
