@@ -38,7 +38,6 @@ from parataxis.methods.flaky_tests.study_inputs import (
 )
 from parataxis.studies.registry import methods
 
-
 SHUFFLES = 8
 
 
