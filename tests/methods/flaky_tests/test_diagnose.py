@@ -85,6 +85,12 @@ def test_an_import_is_found_down_to_the_module(lab):
     found = found_in(lab("import_pollution"), "::test_colour")
     assert (found.kind, found.alone, found.cold) == (Dependence.IMPORT, "F", ".")
     assert found.modules == ("test_uses_helper.py",)
+    root = lab("import_pollution").head.root
+    done = subprocess.run(shlex.split(found.command), cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "FAILED test_default.py::test_colour" in done.stdout
+    said = "proof (it runs first and fails; without the other file it passes): "
+    assert explanation(Diagnosis.from_row(found.to_row()))[-1] == said + found.command
 
 
 def test_an_order_that_the_suite_declares_is_told(lab, warm):
@@ -175,6 +181,7 @@ def test_bisect_takes_an_order_from_elsewhere(lab, warm):
     order.sort(key=lambda place: (place == victim, place == names["test_write"]))
     found = bisect(lab, victim, order)
     assert short(found.chains[0].tests) == ["test_open", "test_write"]
+    assert not any("run twice" in line for line in explanation(found)), "which was not tried"
     backwards = [names["test_write"], names["test_open"], victim]
     nothing = bisect(lab, victim, backwards)
     assert nothing.kind is Dependence.UNKNOWN

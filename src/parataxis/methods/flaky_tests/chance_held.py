@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy.stats import mannwhitneyu
 
-from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, WORDS, Runs, failing_line
+from parataxis.methods.flaky_tests.chance_seen import ALPHA, FIXES, WORDS, Runs, failing_line, p_of_more
 from parataxis.methods.flaky_tests.diagnosis import Hint
 
 # What a process holds of the system, and gives back; no test needs more of it in one run than in another.
@@ -41,7 +40,7 @@ class _At:
         """If every failing run holds more than any passing one: the p of that, in words."""
         bad, good = held[self.failed], held[~self.failed]
         if bad.min() > good.max():
-            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue)
+            p = p_of_more(bad, good)
             numbers = f"failing runs hold {np.median(bad):.0f} {says}, passing runs {np.median(good):.0f}"
             yield p, f"where they fail, {numbers}", fix
 

@@ -85,7 +85,8 @@ def bisect(lab: Lab, test: int, order: Sequence[int], tell: Callable[[str], None
     several = case.fewest([prefix])
     if not several:
         ends = "".join(lab.last([(*prefix, test)] * REPLAYS))
-        case.notes.append(f"after these {len(prefix)} tests it ends {ends} in {REPLAYS} runs, alone {alone}")
+        before = "this test" if len(prefix) == 1 else f"these {len(prefix)} tests"
+        case.notes.append(f"after {before} it ends {ends} in {REPLAYS} runs, alone {alone}")
         return case.said(Dependence.UNKNOWN)
     return case.said(case.kind, chains=(case.chain(several, look=True),))
 
@@ -139,6 +140,8 @@ class Case:
 
     def said(self, kind: Dependence, **more: Any) -> Diagnosis:
         base = Diagnosis(self._id(self.test), kind, self.alone, self.cold, self.again, notes=tuple(self.notes))
+        if modules := more.get("modules"):
+            more["command"] = self.lab.suite.command(self._id(self.test), *modules)
         return replace(base, forks=self.lab.forks - self.forks, **more)
 
     def _id(self, test: int) -> str:
