@@ -164,7 +164,8 @@ def same_against_shuffled(
 def _fisher(here: int, there: int, first: int, second: int) -> float:
     """The share of all ways to deal the failures of two orders out to their runs that are as rare as this or rarer.
 
-    here, there: failures in the first and the second; first, second: runs. Not by `scipy.stats.fisher_exact`: to load that takes longer than to read and judge most hunts.
+    here, there: failures in the first and the second; first, second: runs. Not by `scipy.stats.fisher_exact`: to load
+    that takes longer than to read and judge most hunts.
     """
     choose, failures = partial(_log_choose, _log_factorials(first + second)), here + there
     ways = np.arange(max(0, failures - second), min(failures, first) + 1)
