@@ -11,6 +11,7 @@ from parataxis.methods.flaky_tests.diagnose import bisect, diagnose
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.fixes import fix
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.report import Report
@@ -38,6 +39,8 @@ def test_a_victim_has_its_polluter_its_cleaner_and_a_proof(lab):
     assert short(chain.tests) == ["test_switch"]
     assert short(chain.undone_by) == ["test_reset"]
     assert (chain.cold, chain.tried) == ("F", 4)
+    pattern = "set it with `monkeypatch.setitem`, which puts the old value back"
+    assert fix(found) == f"In test_prices.py::test_switch: {pattern} (`test_prices.SETTINGS['currency']`)."
     done = subprocess.run(shlex.split(chain.command), cwd=lab.head.root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
