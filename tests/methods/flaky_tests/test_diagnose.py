@@ -129,6 +129,16 @@ def test_a_crash_has_its_polluter(lab, warm):
     assert short(chain.tests) == ["test_free"]
 
 
+def test_a_proof_runs_in_one_process_though_the_suite_asks_for_more(written, warm):
+    pytest.importorskip("xdist")
+    suite = written(test_a="STATE = []\ndef test_reads(): assert not STATE\ndef test_writes(): STATE.append(1)\n")
+    (suite.root / "pytest.ini").write_text("[pytest]\naddopts = -p xdist.plugin -n 2\n")
+    with laboratory([suite.root], timeout=60.0) as lab:
+        (chain,) = found_in(lab, "::test_reads").chains
+    done = subprocess.run(shlex.split(chain.command), cwd=suite.root, capture_output=True, text=True, check=False)
+    assert "1 failed, 1 passed" in done.stdout
+
+
 def test_after_its_polluter_a_test_hangs(lab):
     wait, take, bystander = range(3)
     lab = lab("hangs_in_order")
