@@ -7,7 +7,7 @@ import pytest
 from hunts import SOME_CLEANERS, copy_suites, smaller
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.diagnose import bisect, diagnose
+from parataxis.methods.flaky_tests.diagnose import bisect, bisect_both_ways, diagnose
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
@@ -82,6 +82,14 @@ def test_without_an_order_that_shows_it_nothing_is_made_up(lab, warm):
     found = found_in(lab, "::test_is_sound")
     assert (found.kind, found.chains) == (Dependence.UNKNOWN, ())
     assert "none of 5 tests does it by itself, and no order that showed it could be reduced" in explanation(found)
+
+
+def test_without_an_order_that_shows_it_file_order_and_its_reverse_are_tried(lab, warm):
+    lab = lab("joint_polluters")
+    places = {nodeid.rpartition("::")[2]: place for place, nodeid in enumerate(lab.head.ids)}
+    (chain,) = bisect_both_ways(lab, places["test_is_sound"]).chains
+    assert short(chain.tests) == ["test_open", "test_write"]
+    assert bisect_both_ways(lab, places["test_write"]) is None
 
 
 def test_an_import_is_found_down_to_the_module(lab):

@@ -91,6 +91,19 @@ def bisect(lab: Lab, test: int, order: Sequence[int], tell: Callable[[str], None
     return case.said(case.kind, chains=(case.chain(several, look=True),))
 
 
+def bisect_both_ways(lab: Lab, test: int, tell: Callable[[str], None] = lambda text: None) -> Diagnosis | None:
+    """As `bisect`, of file order and then of its reverse, one of which has each pair in the order that it takes.
+
+    For culprits that must come together, where no order is known that shows them.
+    """
+    everyone = range(len(lab.head.ids))
+    for order in (everyone, everyone[::-1]):
+        found = bisect(lab, test, order, tell)
+        if found.chains:
+            return found
+    return None
+
+
 class Case:
     """One test, and what is known of it so far. Outcomes are compared as passed or failed."""
 

@@ -18,7 +18,7 @@ class Dependence(Enum):
     IMPORT = "import-time: what it does alone depends on which modules were imported"
     REPEAT = "non-idempotent: passes once, fails when it is run again in the same process"
     CHANCE = "by chance: in one and the same order it passes and fails"
-    UNKNOWN = "not reproduced: the orders that showed it do not show it again"
+    UNKNOWN = "not reproduced: in no order that was tried does it end otherwise than alone"
 
 
 @dataclass(frozen=True)
