@@ -162,5 +162,6 @@ def watching(total: int) -> Iterator[Callable[[Found], None]]:
 
 
 def _line(found: Found) -> str:
-    said = found.reason if not found.tests else f"{found.flaky} of {found.tests:,} tests {'is' if found.flaky == 1 else 'are'} flaky"
+    tests = f"{found.flaky} of {found.tests:,} tests {'is' if found.flaky == 1 else 'are'} flaky"
+    said = tests if found.tests else found.reason
     return f"{found.project}: {said} ({found.seconds:.0f} s)"
