@@ -67,6 +67,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 def _hunt(config: pytest.Config) -> int:
     from parataxis.errors import BadInput
+    from parataxis.methods.flaky_tests.cli_diagnosis import telling
+    from parataxis.methods.flaky_tests.explaining import explain
     from parataxis.methods.flaky_tests.hunting import hunt, own_folder
     from parataxis.methods.flaky_tests.suite import find_suite
     from parataxis.methods.flaky_tests.watch import watching
@@ -90,6 +92,8 @@ def _hunt(config: pytest.Config) -> int:
             resume=option.flaky_resume,
             watch=watch,
         )
+    with telling() as tell:
+        report = explain(report, out, jobs=option.flaky_jobs, tell=tell)
     written = report.write(out)
     if report.counts()["never ran"] == len(report.head.ids):
         raise BadInput(f"{root}: none of its {len(report.head.ids)} tests ran; see `pytest` in that folder")

@@ -35,9 +35,15 @@ def prepare(folder):
     (folder / "empty").mkdir()
     (folder / "empty" / "pytest.ini").write_text("[pytest]\n")
     (folder / "rates.txt").write_text("0.5\nhalf\n")
+    (folder / "blank.txt").write_text("\n")
+    from unittest.mock import patch
+
+    from parataxis.methods.flaky_tests import protocol
     from parataxis.methods.flaky_tests.hunting import hunt
 
-    hunt([folder])
+    small = protocol.Protocol("quick", iterations=1, same=1, shuffles=1, tuscan=False, replays=1)
+    with patch.dict(protocol.PROTOCOLS, quick=small):
+        hunt([folder])
 
 
 def _same_tests(value, text):
@@ -78,6 +84,12 @@ BAD_INPUTS = [
     (["tests", "hunt", ".", "--protocol", "slow"], "'slow' is not one of 'quick', 'thorough', 'paper'"),
     (["tests", "hunt", ".", "--jobs", "0"], "--jobs"),
     (["tests", "hunt", "--", "-x"], "PATH='-x': expected a folder, file or node id before pytest's options"),
+    (["tests", "explain", "test_a"], "NODEID='test_a': is not among the 6 tests of the hunt"),
+    (["tests", "explain", "--hunt", "empty"], "empty: holds no hunt.jsonl"),
+    (["tests", "polluters", "test_a", "absent"], "PATH=absent: there is no such file or folder"),
+    (["tests", "replay", "absent.txt"], "absent.txt: can't be read"),
+    (["tests", "bisect", "test_a", "--failing-order", "blank.txt"], "blank.txt: holds no node id; give one a line"),
+    (["tests", "bisect", "test_a", "--failing-order", "rates.txt"], "rates.txt:1: '0.5' is not among the 6 tests"),
     (["tests", "report", "empty"], "holds no hunt.jsonl; `parataxis tests hunt` writes one"),
     (["tests", "report", "rates.txt"], "rates.txt"),
     (["tests", "classify", "absent"], "RESULTS=absent: there is no such file"),

@@ -20,6 +20,11 @@ pythonpath = import_pollution
 markers = order: place in the order
 """
 LONGEST = 100.0
+# Before the code of a hunt that has a process of its own.
+SMALL = """
+from parataxis.methods.flaky_tests import protocol
+protocol.PROTOCOLS["quick"] = protocol.Protocol("quick", 1, same=1, shuffles=2, tuscan=False, replays=1)
+"""
 # Of `many_cleaners`: two cleaners before the polluter, two behind it, two victims.
 SOME_CLEANERS = [
     f"test_many.py::test_{name}"

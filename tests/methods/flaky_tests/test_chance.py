@@ -1,86 +1,63 @@
-"""Causes of failures by chance: real runs, real interventions, over the made suites of made/chance/."""
+"""Causes of failures by chance: real runs and real interventions, over suites/watched and the made suites."""
 
 import ast
 import json
-import shutil
 from collections import Counter
+from math import comb
 
 import pytest
+from hatchery import hatched
+from hunts import LEAN, copy_suites
 
-from parataxis.methods.flaky_tests.chance import Scored, explain_chance, score, tally
-from parataxis.methods.flaky_tests.chance_seen import (
-    KINDS,
-    Hint,
-    Runs,
-    counted,
-    left_for_good,
-    not_taken_out,
-    seen_along,
-)
+from parataxis.methods.flaky_tests import chance
+from parataxis.methods.flaky_tests.chance import explain_chance, score
+from parataxis.methods.flaky_tests.chance_held import failing_lines, held_where_it_fails
+from parataxis.methods.flaky_tests.chance_seen import KINDS, Runs, counted, seen_along
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
 from parataxis.methods.flaky_tests.study_inputs import MADE
+from parataxis.methods.flaky_tests.suite import find_suite
 
-pytestmark = pytest.mark.usefixtures("lean")
-
-SUITES = MADE / "chance"
-TRUTH = json.loads((SUITES / "truth.json").read_text())
-LIMITS = Limits(10.0, {}, 60.0)
-QUICK = {  # one of each kind, and a decoy
-    "network": ["test_port_is_free"],
-    "randomness": ["test_jury_has_no_duplicates"],
-    "io": ["test_parts_are_joined_in_order"],
-    "time": ["test_rounding_keeps_the_second"],
-    "async_wait": ["test_engine_starts_in_time"],
-    "concurrency": ["test_one_instance_is_made"],
-    "leak": ["test_log_is_read_until_ready"],
-    "decoys": ["test_listing_with_threads"],
-}
-SAYS = {
-    "network": "taken",
-    "io": "by name",
-    "time": "starts at",
-    "async_wait": "here",
-    "concurrency": "one after",
-    "leak": "open",
-}
-ALL = """
-    import datetime, os, pathlib, random, secrets, socket, tempfile, threading, time, uuid
-    import numpy as np
-    import numpy.random
-
-    def touch(tmp_path):
-        began, now = time.monotonic(), datetime.datetime.now()
-        (tmp_path / "log").write_text(f"{now} {time.time()} {random.random()} {np.random.random()}")
-        assert os.listdir(tmp_path) == ["log"]
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            socket.create_connection(server.getsockname(), timeout=5).close()
-        thread = threading.Thread(target=time.sleep, args=(0.001,))
-        thread.start()
-        thread.join(5)
-        assert time.monotonic() - began < 5
-"""
+MADE_SUITES = MADE / "chance"
+LIMITS = Limits(60.0, {}, 60.0)
 
 
-@pytest.fixture
-def copied(tmp_path):
-    return shutil.copytree(SUITES, tmp_path / "suites", ignore=shutil.ignore_patterns("__pycache__", ".*"))
+class Watched:
+    """The suite, in one session for all: each run is a fork."""
+
+    def __init__(self, session):
+        self.session, self.folder = session, session.suite.root
+        self.names = [nodeid.partition("::")[2].removeprefix("test_") for nodeid in session.collected().ids]
+
+    def runs(self, *asked, name="chance/1"):
+        """What came of a run of each test under each plan."""
+        orders = [Order(name, 0, (self.names.index(test),), watch=plan) for test, plan in asked]
+        return list(self.session.run(orders, LIMITS, seeded=[], isolate=False))
+
+    def seen(self, test, plan):
+        return self.runs((test, plan))[0].seen
+
+    def lab(self, failing, passing):
+        """The test as if it had been run 24 times and failed in 20: real runs of one that fails and one that passes."""
+        lab = chance._Lab(self.session, self.names.index(failing), LIMITS, [], False, 3)
+        lab.base = Runs([True] * 20 + [False] * 4, [self.seen(failing, {})] * 20 + [self.seen(passing, {})] * 4)
+        return lab
 
 
-def runs(suite, test, *plans, isolate=False):
-    """What came of a run of the test under each plan, one after the other."""
-    with Session(suite, 0, seed=1) as session:
-        place = [nodeid.partition("::")[2] for nodeid in session.collected().ids].index(test)
-        orders = [Order(f"chance/{i}", 0, (place,), watch=plan) for i, plan in enumerate(plans)]
-        return list(session.run(orders, LIMITS, seeded=[], isolate=isolate))
-
-
-# -- the made tests ------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    folder = copy_suites(tmp_path_factory.mktemp("watched"), "watched")
+    with pytest.MonkeyPatch.context() as patch, hatched():
+        for name, value in LEAN.items():
+            patch.setenv(name, value)
+        session = Session(find_suite([folder]), 0, seed=1)
+    with session:
+        yield Watched(session)
 
 
 def test_every_made_test_has_a_kind():
     counts = Counter()
-    for suite, kinds in TRUTH.items():
-        trees = [ast.parse(file.read_text()) for file in (SUITES / suite).glob("test_*.py")]
+    for suite, kinds in json.loads((MADE_SUITES / "truth.json").read_text()).items():
+        trees = [ast.parse(file.read_text()) for file in (MADE_SUITES / suite).glob("test_*.py")]
         tests = [f.name for tree in trees for f in tree.body if isinstance(f, ast.FunctionDef) and "test_" in f.name]
         counts.update(kinds.get(test) or kinds["*"] for test in tests)
         assert set(kinds) <= {"*", *tests}
@@ -88,79 +65,103 @@ def test_every_made_test_has_a_kind():
     assert min(counts.values()) >= 5
 
 
-@pytest.mark.parametrize("suite", QUICK)
-def test_cause_is_found_and_shown(copied, suite):
-    scored = list(score(copied, seed=3, suites=[suite], tests=QUICK[suite]))
-    assert [each.test for each in scored] == QUICK[suite]
-    for each in scored:
-        assert each.right, (each.test, list(map(str, each.hints)))
-        assert each.hints[0].shown
-        assert SAYS.get(suite, "") in each.hints[0].says
-        assert each.hints[0].where.partition(":")[0] in {path.name for path in (copied / suite).iterdir()}
+# -- from a test to its cause --------------------------------------------------------------------------------------
+
+# By experiment: a test that fails, one that passes in its place, what is said.
+EXPERIMENTS = {
+    "limits": ("slot[True]", "slot[False]", "resource leak", "never given back", "assert slots.acquire"),
+    "network": ("port[True]", "port[False]", "network", "taken", "server.bind"),
+    "files": ("listing", "listing", "I/O", "by name", "os.listdir"),
+    "time": ("rush_hour", "rush_hour", "time", "starts at", "time.time()"),
+    "waits": ("wait", "wait", "async wait", "the wait here", "time.sleep(0.01)"),
+    "threads": ("race", "race", "concurrency", "one after", "thread.start()"),
+    "randomness": ("draw", "draw", "randomness", "one draw", "random.random()"),
+    "garbage": ("cycle", "cycle", "resource leak", "collected at once", "gone() is None"),
+    "still_clock": ("one_moment", "one_moment", "time", "stands still", "time.time_ns()"),
+}
 
 
-def test_what_is_only_touched_or_cut_short_is_no_cause(written):
-    """Chance from outside, which no intervention holds: nothing is said, rather than something wrong."""
-    suite = written(
-        test_all=ALL
-        + """
-    class Journal:
-        pages, closed = 0, 0
-
-    def test_all(tmp_path):
-        touch(tmp_path)
-        journal = Journal()
-        with open("/dev/urandom", "rb", buffering=0) as stream:
-            journal.pages += stream.read(1)[0] % 9
-        log, lock, stop = open(tmp_path / "log"), threading.Lock(), threading.Event()
-        lock.acquire()
-        thread = threading.Thread(target=stop.wait)
-        thread.start()
-        with open("/dev/urandom", "rb", buffering=0) as stream:
-            assert stream.read(1)[0] > 127
-        stop.set()
-        thread.join()
-        lock.release()
-        log.close()
-        journal.closed += 1
-    """
-    )
-    with Session(suite, 0, seed=1) as session:
-        session.collected()
-        assert explain_chance(session, 0, limits=LIMITS) == []
+def test_every_experiment_is_tried():
+    assert {f"_{name}" for name in EXPERIMENTS} | {"_waits_aside"} == {each.__name__ for each in chance.EXPERIMENTS}
 
 
-def test_a_sound_test_is_given_no_cause(written, monkeypatch):
-    monkeypatch.setattr("parataxis.methods.flaky_tests.chance.GIVE_UP", 18)
-    with Session(
-        written(test_all=ALL + "\n    def test_all(tmp_path):\n        touch(tmp_path)\n"), 0, seed=1
-    ) as session:
-        session.collected()
-        assert explain_chance(session, 0, limits=LIMITS) == []
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_shows_its_cause(watched, name):
+    failing, passing, kind, says, line = EXPERIMENTS[name]
+    hint = getattr(chance, f"_{name}")(watched.lab(failing, passing))
+    assert (hint.kind, hint.shown) == (kind, True)
+    assert says in hint.says
+    file, _, number = hint.where.partition(":")
+    assert line in (watched.folder / file).read_text().splitlines()[int(number) - 1]
+    if name not in ("time", "randomness"):  # of 24 runs 20 failed, and none of 5 more: the first number below 0.002
+        assert hint.p == pytest.approx(comb(24, 20) / comb(29, 20))
+
+
+def test_an_experiment_that_changes_nothing_shows_nothing(watched, monkeypatch):
+    monkeypatch.setattr(chance, "FIRST", 1)
+    monkeypatch.setattr(chance, "SCAN", 1)
+    lab = watched.lab("cut_short[False-1]", "cut_short[True-1]")
+    assert [experiment(lab) for experiment in chance.EXPERIMENTS] == [None] * len(chance.EXPERIMENTS)
+
+
+def test_a_leak_behind_a_draw_is_named_though_the_test_tidies_up(forks, tmp_path, monkeypatch):
+    """As for a user, with real chance, but for the other experiments: one in 500 shows what is not there."""
+    monkeypatch.setattr(chance, "EXPERIMENTS", (chance._limits, chance._randomness, chance._garbage))
+    copy_suites(tmp_path / "port", "watched")
+    (tmp_path / "truth.json").write_text('{"port": {"test_harbour": "resource leak"}}')
+    (scored,) = score(tmp_path, suites=["port"], tests=["test_harbour"])
+    assert [hint.kind for hint in scored.hints[:2]] == ["resource leak", "randomness"], scored.hints
+    assert "threads" in scored.hints[0].says
+    assert scored.right
+
+
+def test_what_is_cut_short_is_no_cause(watched):
+    """Real runs as often as they would be made: nothing is said, rather than something wrong."""
+    tests = [f"cut_short[{sound}-{pages}]" for sound in (False, True) for pages in (1, 7)]
+
+    def under(plan):
+        done = watched.runs(*((test, plan) for test in tests))
+        assert [each.outcomes for each in done] == ["F", "F", ".", "."]
+        return Runs([each.outcomes == "F" for each in done] * 4, [each.seen for each in done] * 4)
+
+    base = under({})
+    assert seen_along(base) == []
+    lines = failing_lines(base)
+    for plan in ({"held": lines}, {"held": lines, "counts": True}):
+        assert held_where_it_fails(under(plan), "") == []
+    assert counted(under({"counts": True})) == []
+
+
+def test_a_sound_test_is_given_no_cause(watched, monkeypatch):
+    monkeypatch.setattr(chance, "GIVE_UP", 6)
+    assert explain_chance(watched.session, watched.names.index("all"), limits=LIMITS) == []
 
 
 # -- interventions -------------------------------------------------------------------------------------------------
 
 PLANS = [
     *({}, {"clock": ["start", 10**18]}, {"clock": ["frozen", 10**18]}, {"clock": ["step", 10**18]}, {"random": "1"}),
-    *({"wait": "test_all.py:14"}, {"serial": True}, {"switch": 100.0}, {"connect": True}, {"port": True}),
+    *({"wait": "touching.py:13"}, {"serial": True}, {"switch": 100.0}, {"connect": True}, {"port": True}),
     *({"receive": True}, {"patience": True}, {"listing": "name"}, {"listing": "creation backward"}, {"stamp": True}),
     *({"flush": True}, {"read": True}, {"limits": True}, {"garbage": "eager"}, {"garbage": "never"}, {"trace": True}),
     *({"serial": "backward"}, {"whole": True}, {"steady": True}),
 ]
 
 
-def test_no_intervention_breaks_a_sound_test(written):
-    suite = written(test_all=ALL + "\n    def test_all(tmp_path):\n        touch(tmp_path)\n")
-    done = runs(suite, "test_all", *PLANS)
-    assert [(plan, each.messages) for plan, each in zip(PLANS, done, strict=True) if each.outcomes != "."] == []
-    assert all(each.seen for each in done)
+@pytest.fixture(scope="module")
+def sound(watched):
+    """A run of a sound test under each plan."""
+    return watched.runs(*(("all", plan) for plan in PLANS))
 
 
-def test_what_was_seen_is_told_with_its_place(written):
-    suite = written(test_all=ALL + "\n    def test_all(tmp_path):\n        touch(tmp_path)\n")
-    seen = runs(suite, "test_all", {})[0].seen
-    lines = dict(enumerate((suite.root / "test_all.py").read_text().splitlines(), 1))
+def test_no_intervention_breaks_a_sound_test(sound):
+    assert [(plan, each.messages) for plan, each in zip(PLANS, sound, strict=True) if each.outcomes != "."] == []
+    assert all(each.seen for each in sound)
+
+
+def test_what_was_seen_is_told_with_its_place(watched, sound):
+    seen = sound[0].seen
+    lines = dict(enumerate((watched.folder / "touching.py").read_text().splitlines(), 1))
     for kind, text in {
         "clock": "time.time()",
         "stopwatch": "monotonic",
@@ -177,197 +178,27 @@ def test_what_was_seen_is_told_with_its_place(written):
     assert not seen["unjoined"]
 
 
-DRAWS = """
-    import os, random, secrets, tempfile, uuid
-    import numpy as np
+def test_all_that_is_drawn_is_held(watched):
+    def drawn(name, plan):
+        (done,) = watched.runs(("draws", plan), name=name)
+        return done.messages[0].partition("Error: ")[2].split()
 
-    def test_draws():
-        own, system = random.Random(), random.SystemRandom()
-        drawn = [random.random(), own.random(), system.random(), uuid.uuid4().hex, secrets.token_hex(4)]
-        drawn += [os.urandom(4).hex(), np.random.random(), np.random.default_rng().random(), tempfile.mktemp()[-8:]]
-        raise ValueError(" ".join(str(each)[:8] for each in drawn))
-"""
-
-
-def test_all_that_is_drawn_is_held(written):
-    with Session(written(test_draws=DRAWS), 0, seed=1) as session:
-        session.collected()
-        names = ("1", "1", "2", "")
-        orders = [Order(f"pinned-{n}", 0, (0,), watch={"random": n} if n else {}) for n in names]
-        orders.append(Order("pinned-1", 0, (0,), watch={}))
-        done = session.run(orders, LIMITS, seeded=[], isolate=False)
-        one, same, other, free, half = [each.messages[0].partition("Error: ")[2].split() for each in done]
-    assert len(one) == 9
-    assert one == same
+    pinned = {"random": "1"}
+    one, same, other = drawn("pinned-1", pinned), drawn("pinned-1", pinned), drawn("pinned-2", {"random": "2"})
+    free, half = drawn("pinned-", {}), drawn("pinned-1", {})
+    assert len(one) == 10
+    assert one[:9] == same[:9]
+    assert one[9] != same[9]  # read from the system
     assert not set(one) & set(other)
     assert not set(one) & set(free)
     assert one[0] == half[0]  # the generators that were alive go by the order's name
     assert one[1] != half[1]
 
 
-CLOCK = """
-    import pickle, time
-    from datetime import date, datetime, timedelta, timezone
-
-    BORN = datetime(2020, 2, 29)
-
-    class Log:
-        def __init__(self, clock=time.time):
-            self.clock = clock
-
-    def test_clock():
-        assert time.time() == Log().clock() == 1e9
-        assert datetime.now(timezone.utc) == datetime(2001, 9, 9, 1, 46, 40, tzinfo=timezone.utc)
-        assert datetime.utcnow().date() == date(2001, 9, 9)
-        assert time.gmtime()[:3] == (2001, 9, 9)
-        assert isinstance(BORN, datetime) and isinstance(date.today(), date) and isinstance(datetime.now(), date)
-        assert pickle.loads(pickle.dumps([BORN, datetime.now(), timedelta(1)]))[0] == BORN
-        assert datetime.fromisoformat("2020-02-29") == BORN
-        time.sleep(0.001)
-        assert time.monotonic() == time.monotonic()
-"""
-
-
-def test_clock_stands_still_wherever_it_is_held(written):
-    (done,) = runs(written(test_clock=CLOCK), "test_clock", {"clock": ["frozen", 10**18]})
+def test_clock_stands_still_wherever_it_is_held(watched):
+    (done,) = watched.runs(("clock", {"clock": ["frozen", 10**18]}))
     assert done.messages == {}
     assert done.outcomes == "."
-
-
-def test_what_a_test_left_is_counted_and_a_crash_tells_nothing(written):
-    suite = written(
-        test_leave="""
-        import os
-        KEPT = []
-
-        def test_leave():
-            KEPT.extend(open(os.devnull) for _ in range(7))
-
-        def test_crash():
-            os._exit(3)
-        """
-    )
-    assert runs(suite, "test_leave", {})[0].seen["left"]["descriptors"] == 7
-    (crash,) = runs(suite, "test_crash", {})
-    assert (crash.outcomes, crash.seen) == ("C", None)
-
-
-OTHERWISE = """
-    import asyncio, contextlib, logging, os, tempfile, threading, time
-    import pytest
-
-    @pytest.fixture
-    def pipe():
-        reader, writer = os.pipe()
-        yield reader, writer
-        for handle in (reader, writer):
-            with contextlib.suppress(OSError):
-                os.close(handle)
-
-    def test_slot_that_is_lost():
-        lock = threading.Lock()
-        lock.acquire()
-        assert lock.acquire(timeout=0.01)
-
-    def test_slot_that_is_in_use():
-        lock = threading.Lock()
-        threading.Thread(target=lambda: lock.acquire() and time.sleep(0.2)).start()
-        assert lock.acquire(timeout=0.05)
-
-    def test_part_in_a_pipe(pipe):
-        os.write(pipe[1], b"a")
-        threading.Timer(0.03, os.write, [pipe[1], b"b"]).start()
-        assert os.read(pipe[0], 9) == b"ab"
-
-    def test_full_pipe(pipe):
-        os.set_blocking(pipe[1], False)
-        reading = threading.Thread(target=lambda: time.sleep(0.02) or os.read(pipe[0], 1 << 17))
-        reading.start()
-        taken = os.write(pipe[1], bytes(80_000))
-        reading.join()
-        assert taken == 80_000
-
-    def write_slowly(path, begun):
-        with open(path, "w") as stream:
-            begun.set()
-            time.sleep(0.03)
-            stream.write("whole")
-
-    def test_half_written(tmp_path):
-        begun = threading.Event()
-        writing = threading.Thread(target=write_slowly, args=(tmp_path / "page", begun))
-        writing.start()
-        begun.wait()
-        text = (tmp_path / "page").read_text()
-        writing.join()
-        assert text == "whole"
-
-    def test_name_is_drawn():
-        with tempfile.NamedTemporaryFile() as stream:
-            assert stream.name
-
-    def hold(begun):
-        with open(os.devnull):
-            begun.set()
-            time.sleep(0.1)
-
-    def test_late_thread():
-        begun = threading.Event()
-        thread = threading.Thread(target=hold, args=(begun,))
-        thread.start()
-        begun.wait()
-        assert not thread.is_alive()
-
-    def test_handler():
-        logging.getLogger("shop").addHandler(logging.NullHandler())
-
-    def test_last_one_first():
-        order = []
-        threads = [threading.Thread(target=order.append, args=(n,)) for n in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert order == [2, 1, 0]
-
-    def test_nobody_reads(pipe):
-        os.close(pipe[0])
-        os.write(pipe[1], b"text")
-
-    class Pool:
-        def __init__(self):
-            self.taken, self.names = 4, ["a", "b"]
-
-        def pass_on(self):
-            self.names.append("c")
-            return self.look()
-
-        def look(self):
-            return len(self.names)
-
-    def test_counts():
-        pools = [Pool()]
-        pools[0].taken += 1
-        assert pools[0].pass_on() == 3
-        pools[0].names.pop()
-
-    def test_left_in_the_loop():
-        async def main():
-            asyncio.create_task(asyncio.sleep(9))
-
-        asyncio.run(main())
-        open(os.devnull)
-
-    def test_cut_short_in_the_loop():
-        async def main():
-            task = asyncio.create_task(asyncio.sleep(9))
-            assert task.done()
-            await task
-
-        stream = open(os.devnull)
-        asyncio.run(main())
-        stream.close()
-"""
 
 
 MENDED = {  # by test: each plan, and how the test ends under it
@@ -377,6 +208,12 @@ MENDED = {  # by test: each plan, and how the test ends under it
     "full_pipe": [({"read": True}, "F"), ({"whole": True}, ".")],
     "half_written": [({}, "F"), ({"steady": True}, ".")],
     "last_one_first": [({"serial": True}, "F"), ({"serial": "backward"}, ".")],
+    "taking_turns": [({"switch": 100.0}, ".")],
+    "server_that_does_not_listen_yet": [({"patience": True}, "F"), ({"connect": True}, ".")],
+    "server_that_is_slow": [({"connect": True}, "F"), ({"patience": True}, ".")],
+    "answer_in_two_parts": [({"patience": True}, "F"), ({"receive": True}, ".")],
+    "buffered": [({"stamp": True}, "F"), ({"flush": True}, ".")],
+    "time_stamps": [({"stamp": True}, ".")],
     "counts": [({"counts": True}, ".")],
     "nobody_reads": [({}, "F")],
     "left_in_the_loop": [({}, ".")],
@@ -384,29 +221,35 @@ MENDED = {  # by test: each plan, and how the test ends under it
     "name_is_drawn": [({}, ".")],
     "late_thread": [({}, "F")],
     "handler": [({}, ".")],
+    "leave": [({}, ".")],
+    "crash": [({}, "C")],
 }
 
 
-def test_what_is_given_back_whole_or_in_another_order(written):
-    """Each plan mends what it is for, and not what only looks like it."""
+@pytest.fixture(scope="module")
+def mended(watched):
     asked = [(test, plan) for test, each in MENDED.items() for plan, _ in each]
-    with Session(written(test_otherwise=OTHERWISE), 0, seed=1) as session:
-        ids = [nodeid.partition("::test_")[2] for nodeid in session.collected().ids]
-        orders = [Order("chance/1", 0, (ids.index(test),), watch=plan) for test, plan in asked]
-        done = list(session.run(orders, LIMITS, seeded=[], isolate=False))
-    assert [(*each, end.outcomes) for each, end in zip(asked, done, strict=True)] == [
-        (test, plan, end) for test, each in MENDED.items() for plan, end in each
-    ]
-    seen = {test: each.seen for (test, _), each in reversed(list(zip(asked, done, strict=True)))}  # the first of each
+    return list(zip(asked, watched.runs(*asked), strict=True))
+
+
+def test_each_plan_mends_what_it_is_for_and_not_what_only_looks_like_it(mended):
+    ends = [(test, plan, done.outcomes) for (test, plan), done in mended]
+    assert ends == [(test, plan, end) for test, each in MENDED.items() for plan, end in each]
+
+
+def test_what_is_given_back_whole_or_in_another_order_is_told(mended):
+    seen = {test: done.seen for (test, _), done in reversed(mended)}  # the first of each
+    assert seen.pop("crash") is None
     troubles = {test: [trouble[:2] for trouble in each["troubles"]] for test, each in seen.items()}
     assert troubles["slot_that_is_lost"] == [["leak", "no slot is free"]]
     assert troubles["slot_that_is_in_use"] == []
     assert ["file", "a file that another is writing"] in troubles["half_written"]
+    assert ["network", "ECONNREFUSED"] in troubles["server_that_does_not_listen_yet"]
     assert set(seen["name_is_drawn"]["sites"]) & {"name", "draw"} == {"name"}
     assert seen["counts"]["counts"] == {"Pool.taken": 5, "Pool.names": 2}
-    assert (seen["counts"]["holds"], seen["counts"]["peaks"]) == ({"Pool.names": 2}, {"Pool.names": 3})
     assert seen["nobody_reads"]["failure"]["chain"] == [["BrokenPipeError", "file"]]
     left = {test: each["left"] for test, each in seen.items()}
+    assert left["leave"]["descriptors"] == 7
     assert (left["left_in_the_loop"]["tasks"], left["left_in_the_loop"]["unclosed"]) == (1, 1)
     assert {name: left["cut_short_in_the_loop"][name] for name in ("tasks", "unclosed", "descriptors")} == {
         "tasks": 0,
@@ -415,108 +258,3 @@ def test_what_is_given_back_whole_or_in_another_order(written):
     }
     assert (left["late_thread"]["threads"], left["late_thread"]["descriptors"]) == (0, 0)
     assert left["handler"]["handlers"] == 1
-
-
-# -- what goes along with failures ---------------------------------------------------------------------------------
-
-
-def seen(failed, troubles=(), last=False, **left):
-    failure = {"chain": [["AssertionError", ""]], "site": "test_a.py:3", "last": last} if failed else None
-    return {"sites": {}, "troubles": list(troubles), "failure": failure, "left": left, "drawn": []}
-
-
-def kept(bad, good, last=False):
-    """The kinds that are said of runs that left so much, eight or more of each."""
-    runs = [seen(True, last=last, **left) for left in bad] + [seen(False, **left) for left in good]
-    return [hint.kind for hint in seen_along(Runs([True] * len(bad) + [False] * len(good), runs))]
-
-
-def test_trouble_is_a_cause_only_where_failures_are():
-    refused = [["network", "ECONNREFUSED", "test_a.py:2"]]
-    with_failures = Runs([True] * 8 + [False] * 8, [seen(True, refused)] * 8 + [seen(False)] * 8)
-    (hint,) = seen_along(with_failures)
-    assert (hint.kind, hint.shown, hint.where) == ("network", False, "test_a.py:2")
-    assert hint.p == pytest.approx(1 / 12870)  # by hand: 8 of 16 marked, all 8 on the failures
-    always = Runs([True] * 8 + [False] * 8, [seen(True, refused)] * 8 + [seen(False, refused)] * 8)
-    assert seen_along(always) == []
-
-
-def test_one_sort_of_trouble_is_told_from_another():
-    empty, cut = [["file", "an empty file", "test_a.py:2"]], [["file", "a file that ends within a line", "test_a.py:2"]]
-    (hint,) = seen_along(Runs([True] * 8 + [False] * 8, [seen(True, cut)] * 8 + [seen(False, empty)] * 8))
-    assert (hint.kind, hint.says) == ("I/O", "a file that ends within a line in failing runs")
-
-
-def test_more_left_behind_is_a_leak_unless_it_is_a_little():
-    assert kept([{"held": 9}] * 8, [{"held": 1}] * 8) == ["resource leak"]
-    assert kept([{"held": 2}] * 8, [{"held": 1}] * 8) == []
-    assert kept([{"tasks": 1}] * 8, [{}] * 8) == ["resource leak"]
-
-
-def test_a_little_more_is_a_leak_where_nothing_was_cut_short():
-    bad, good = [{"slots": 1}] * 8, [{"slots": 0}] * 8
-    assert kept(bad, good, last=True) == ["resource leak"]
-    assert kept(bad, good, last=False) == []
-    assert kept([{"threads": 1}] * 8, [{}] * 8, last=True) == ["resource leak"]
-
-
-def test_an_amount_that_varies_decides_and_one_that_is_constant_does_not():
-    good = [{"blocks": 100 + 40 * n} for n in range(10)]
-    assert kept([{"blocks": 480 + 30 * n} for n in range(10)], good) == ["resource leak"]
-    assert kept([{"blocks": 400}] * 10, [{"blocks": 100}] * 10) == []  # what telling of a failure takes
-    assert kept([{"blocks": 120 + 40 * n} for n in range(10)], good) == []
-
-
-@pytest.mark.parametrize(("bad", "good", "says"), [
-    (range(9, 20), range(11), ["failing runs leave Pool.taken at 14, passing runs at 5"]),
-    (range(9), range(8, 19), ["failing runs leave Pool.taken at 4, passing runs at 13"]),
-    ([0] * 9, [1] * 9, []),  # the test was cut short
-    (range(5, 15), range(3, 13), []),
-])  # fmt: skip
-def test_a_count_decides_if_it_varies_without_a_failure_too(bad, good, says):
-    runs = [{"counts": {"Pool.taken": n, "Pool.size": 9}, "failure": None} for n in (*bad, *good)]
-    hints = counted(Runs([True] * len(bad) + [False] * len(good), runs))
-    assert [hint.says for hint in hints] == says
-
-
-def held(bad, good, peak, **left):
-    """Runs in which a list of the suite's own holds so much where all has come to rest, and held that much before."""
-    runs = [seen(True, last=True, **left) for _ in bad] + [seen(False) for _ in good]
-    for run, number in zip(runs, (*bad, *good), strict=True):
-        run |= {"holds": {"Bus.handlers": number, "Bus.names": 2}, "peaks": {"Bus.handlers": peak, "Bus.names": 2}}
-    return Runs([True] * len(bad) + [False] * len(good), runs)
-
-
-def test_what_is_taken_out_if_it_passes_and_not_if_it_fails_is_a_leak():
-    (hint,) = not_taken_out(held([1] * 9, [0] * 9, 1))
-    assert hint.says == "failing runs leave 1 in Bus.handlers, passing runs 0"
-    assert not_taken_out(held([1] * 9, [0] * 9, 0)) == []  # no passing run takes anything out: a list of errors, say
-    assert not_taken_out(held([1] * 8 + [0], [0] * 9, 1)) == []
-    assert not_taken_out(held([1] * 9, [0] * 9, 1, tasks=1)) == []  # the loop was closed before they could end
-
-
-def test_what_every_failing_run_leaves_for_good_is_a_leak_behind_a_wait():
-    def behind(bad, good, files=False):
-        runs = [seen(True, last=True, **left) for left in bad] + [seen(False, **left) for left in good]
-        return [hint.kind for hint in left_for_good(Runs([True] * len(bad) + [False] * len(good), runs), files)]
-
-    for name in ("descriptors", "threads", "processes", "slots", "handlers"):
-        assert behind([{name: 2}] * 8, [{name: 1}] * 8) == ["resource leak"]
-    assert behind([{"files": 1}] * 8, [{}] * 8, files=True) == ["resource leak"]
-    assert behind([{"files": 1}] * 8, [{}] * 8) == []
-    assert behind([{"threads": 1}] * 8 + [{}], [{}] * 8) == []
-    assert behind([{"threads": 1, "tasks": 1}] * 8, [{}] * 8) == []
-
-
-def test_only_who_fails_by_an_assertion_at_the_end_did_all_it_does():
-    runs = Runs([True], [seen(True, last=True)])
-    assert runs.only_asserted()
-    runs.seen[0]["failure"]["chain"] = [["ConnectionRefusedError", "network"]]
-    assert not runs.only_asserted()
-    assert not Runs([True], [seen(True, last=False)]).only_asserted()
-
-
-def test_tally_counts_first_hints():
-    hint = Hint("time", True, 0.001, "", "", "")
-    scored = [Scored("a", "x", "time", [hint]), Scored("a", "y", "time", []), Scored("a", "z", "I/O", [hint])]
-    assert {kind: counts for kind, counts in tally(scored).items() if counts[1]} == {"time": (1, 2), "I/O": (0, 1)}

@@ -7,10 +7,11 @@ import pytest
 from hunts import SOME_CLEANERS, copy_suites, smaller
 
 from parataxis.errors import BadInput
-from parataxis.methods.flaky_tests.diagnose import bisect, diagnose
+from parataxis.methods.flaky_tests.diagnose import bisect, bisect_both_ways, diagnose
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.fixes import fix
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.report import Report
@@ -38,6 +39,8 @@ def test_a_victim_has_its_polluter_its_cleaner_and_a_proof(lab):
     assert short(chain.tests) == ["test_switch"]
     assert short(chain.undone_by) == ["test_reset"]
     assert (chain.cold, chain.tried) == ("F", 4)
+    pattern = "set it with `monkeypatch.setitem`, which puts the old value back"
+    assert fix(found) == f"In test_prices.py::test_switch: {pattern} (`test_prices.SETTINGS['currency']`)."
     done = subprocess.run(shlex.split(chain.command), cwd=lab.head.root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout
@@ -45,7 +48,7 @@ def test_a_victim_has_its_polluter_its_cleaner_and_a_proof(lab):
     assert Diagnosis.from_row(found.to_row()) == found
 
 
-def test_a_brittle_has_its_setter_and_unsetter(lab):
+def test_a_brittle_has_its_setter_and_unsetter(lab, warm):
     found = found_in(lab("brittle_and_setter"), "::test_query")
     assert (found.kind, found.alone) == (Dependence.BRITTLE, "F")
     (chain,) = found.chains
@@ -81,10 +84,24 @@ def test_without_an_order_that_shows_it_nothing_is_made_up(lab, warm):
     assert "none of 5 tests does it by itself, and no order that showed it could be reduced" in explanation(found)
 
 
+def test_without_an_order_that_shows_it_file_order_and_its_reverse_are_tried(lab, warm):
+    lab = lab("joint_polluters")
+    places = {nodeid.rpartition("::")[2]: place for place, nodeid in enumerate(lab.head.ids)}
+    (chain,) = bisect_both_ways(lab, places["test_is_sound"]).chains
+    assert short(chain.tests) == ["test_open", "test_write"]
+    assert bisect_both_ways(lab, places["test_write"]) is None
+
+
 def test_an_import_is_found_down_to_the_module(lab):
     found = found_in(lab("import_pollution"), "::test_colour")
     assert (found.kind, found.alone, found.cold) == (Dependence.IMPORT, "F", ".")
     assert found.modules == ("test_uses_helper.py",)
+    root = lab("import_pollution").head.root
+    done = subprocess.run(shlex.split(found.command), cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "FAILED test_default.py::test_colour" in done.stdout
+    said = "proof (it runs first and fails; without the other file it passes): "
+    assert explanation(Diagnosis.from_row(found.to_row()))[-1] == said + found.command
 
 
 def test_an_order_that_the_suite_declares_is_told(lab, warm):
@@ -106,8 +123,8 @@ def test_a_test_that_fails_when_it_is_run_twice(lab, warm):
 
 
 def test_tests_that_can_not_be_repeated_are_found_among_those_that_pass(tmp_path):
-    root = copy_suites(tmp_path, "not_idempotent")
-    report = explain(hunt([root], out=tmp_path / "out"), tmp_path / "out")
+    with smaller():
+        report = explain(hunt([copy_suites(tmp_path, "not_idempotent")], out=tmp_path / "out"), tmp_path / "out")
     assert (report.flaky, [each.nodeid for each in report.repeating]) == ([], ["test_once.py::test_once"])
     assert report.counts()["non-idempotent"] == 1
     for form in (str(report), report.to_html(), report.to_json()["diagnoses"][0]["kind"]):
@@ -118,6 +135,16 @@ def test_tests_that_can_not_be_repeated_are_found_among_those_that_pass(tmp_path
 def test_a_crash_has_its_polluter(lab, warm):
     (chain,) = found_in(lab("crashes_in_order"), "::test_read").chains
     assert short(chain.tests) == ["test_free"]
+
+
+def test_a_proof_runs_in_one_process_though_the_suite_asks_for_more(written, warm):
+    pytest.importorskip("xdist")
+    suite = written(test_a="STATE = []\ndef test_reads(): assert not STATE\ndef test_writes(): STATE.append(1)\n")
+    (suite.root / "pytest.ini").write_text("[pytest]\naddopts = -p xdist.plugin -n 2\n")
+    with laboratory([suite.root], timeout=60.0) as lab:
+        (chain,) = found_in(lab, "::test_reads").chains
+    done = subprocess.run(shlex.split(chain.command), cwd=suite.root, capture_output=True, text=True, check=False)
+    assert "1 failed, 1 passed" in done.stdout
 
 
 def test_after_its_polluter_a_test_hangs(lab):
@@ -175,6 +202,7 @@ def test_bisect_takes_an_order_from_elsewhere(lab, warm):
     order.sort(key=lambda place: (place == victim, place == names["test_write"]))
     found = bisect(lab, victim, order)
     assert short(found.chains[0].tests) == ["test_open", "test_write"]
+    assert not any("run twice" in line for line in explanation(found)), "which was not tried"
     backwards = [names["test_write"], names["test_open"], victim]
     nothing = bisect(lab, victim, backwards)
     assert nothing.kind is Dependence.UNKNOWN

@@ -57,6 +57,7 @@ def test_the_hunt_takes_the_sessions_own_arguments_and_goes_on(run, tmp_path):
     assert lines[0] == " flaky tests ".center(80, "=")
     assert lines[1] == f"{tmp_path.name}: 1 of 3 tests is flaky"
     assert "test_it.py::test_reads" in lines
+    assert "    polluter: test_it.py::test_writes" in lines
     assert lines[-1].strip("=") == f" report: {tmp_path / 'found' / 'report.html'} "
     record = tmp_path / "found" / "hunt.jsonl"
     before = record.read_text()

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hunts import gone, killed_study
+from hunts import SMALL, gone, killed_study
 
 from nursery import in_child
 from parataxis.errors import BadInput
@@ -29,12 +29,6 @@ from parataxis.methods.flaky_tests.unit import Found, run_unit
 
 POLLUTED = "STATE = []\ndef test_reads(): assert not STATE\ndef test_writes(): STATE.append(1)\n"
 CLEAN = "def test_one(): pass\n"
-
-
-SMALL = """
-from parataxis.methods.flaky_tests import protocol
-protocol.PROTOCOLS["quick"] = protocol.Protocol("quick", 1, same=1, shuffles=2, tuscan=False, replays=1)
-"""
 
 
 @pytest.fixture(autouse=True)

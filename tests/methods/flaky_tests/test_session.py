@@ -533,9 +533,14 @@ def environment(tmp_path):
     return folder / "bin" / "python"
 
 
-def test_a_suite_of_another_environment(written, environment):
+def test_a_suite_of_another_environment(written, environment, tmp_path, monkeypatch):
+    """It has what the user's PYTHONPATH leads to, as under pytest itself, and nothing else of our own environment."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "theirs.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
     text = """
         import os, shutil, sys
+        import theirs
         def test_environment():
             assert sys.prefix.endswith("environment") and os.environ["VIRTUAL_ENV"] == sys.prefix
             assert shutil.which("python") == sys.executable
@@ -599,7 +604,8 @@ def test_what_cant_be_collected_is_refused_with_the_reason(written, files, optio
         session.collected()
 
 
-def test_an_environment_without_pytest_is_refused(written, tmp_path):
+def test_an_environment_without_pytest_is_refused(written, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     suite = written(test_a="def test(): pass")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
     bare = find_suite([suite.root], python=tmp_path / "bare" / "bin" / "python")

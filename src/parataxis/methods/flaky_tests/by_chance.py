@@ -51,6 +51,6 @@ def _rates(lab: Lab, test: int) -> tuple[str, str]:
     failures = np.array([[sum(end in FAILING for end in each) for each in ends.values()]])
     runs = np.array([[sum(end in FAILING + PASSING for end in each) for each in ends.values()]])
     p = float(order_test(failures, runs).p[0])
-    counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], runs[0], strict=True))
+    counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], runs[0], strict=True) if n)
     says = "depends on the order (NDOD)" if p < ALPHA else "does not visibly depend on the order (NDOI)"
     return ends.get("alone", ""), f"its failure rate {says}: fails {counts}, p = {p:.2g}"

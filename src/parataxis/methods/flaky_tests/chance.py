@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from parataxis.methods.flaky_tests.chance_held import failing_lines, held_where_it_fails
 from parataxis.methods.flaky_tests.chance_seen import (
     ALPHA,
     FIXES,
@@ -24,7 +25,7 @@ from parataxis.methods.flaky_tests.chance_seen import (
     counted,
     failing_line,
     left_for_good,
-    not_taken_out,
+    refused_what_is_held,
     seen_along,
 )
 from parataxis.methods.flaky_tests.diagnosis import Hint
@@ -35,6 +36,7 @@ from parataxis.methods.flaky_tests.suite import find_suite
 ALPHA_TWO_WAYS = 0.0005
 LEAST, MOST = 8, 160  # failures and passes to see without intervention, and runs for that
 GIVE_UP = 60  # runs that all came out the same
+LATE = 24  # such runs that waited, where it fails, for what is at work: it was late
 BATCH, FIRST = 6, 2  # runs at a time; most plans change nothing, which few runs show
 SCAN, CANDIDATES = 30, 3  # values to try
 REPAIRS = 1.5  # times the runs without intervention: eight failures in those, none in these, has p < 0.002
@@ -58,25 +60,35 @@ def explain_chance(
         if hint is not None:
             hints = [hint, *(h for h in seen_along(lab.base) if h.kind != hint.kind)]
             return [*_leak_behind(lab, hint), *hints]
-    return seen_along(lab.base) or counted(lab.run({"counts": True}, len(lab.base.failed)))
+    if hints := seen_along(lab.base) or _where_it_fails(lab, ""):
+        return hints
+    return counted(lab.run({"counts": True}, len(lab.base.failed)))
 
 
 def _leak_behind(lab: "_Lab", hint: Hint) -> list[Hint]:
-    """What held made the test pass may only have kept it from a path on which something is never given back.
-
-    A race is not among these: two that run into each other may well leave two of what should be one.
-    """
-    if hint.kind in ("concurrency", "resource leak") or not lab.base.only_asserted():
+    """What held made the test pass may only have kept it from a path on which something is never given back."""
+    if hint.kind == "resource leak":
         return []
-    if behind := left_for_good(lab.base, files=hint.kind == "async wait"):
+    race = hint.kind == "concurrency"  # two that run into each other may well leave two of what should be one
+    if not race and lab.base.only_asserted() and (behind := left_for_good(lab.base, files=hint.kind == "async wait")):
         return behind
-    if hint.kind != "async wait":
-        return []
-    runs = Runs()
-    while len(runs.failed) < MOST and min(runs.failures, runs.passes) < LEAST:
-        if not lab.run({"counts": True}, BATCH, runs).failed:
-            break
-    return not_taken_out(runs)
+    if not race and (refused := refused_what_is_held(lab.base)):
+        return refused
+    return _where_it_fails(lab, hint.kind)
+
+
+def _where_it_fails(lab: "_Lab", way: str) -> list[Hint]:
+    lines = failing_lines(lab.base)
+    for plan in ({"held": lines}, {"held": lines, "counts": True}) if lines else ():
+        runs = Runs()
+        for _ in range(0, MOST, BATCH):
+            lab.run(plan, BATCH, runs)
+            least = min(runs.failures, runs.passes)
+            if least >= LEAST or (not least and len(runs.failed) >= LATE):
+                break
+        if behind := held_where_it_fails(runs, way):
+            return behind
+    return []
 
 
 class _Lab:
@@ -169,7 +181,7 @@ class _Lab:
 
 NOTHING_SEEN: dict[str, Any] = {
     "sites": {}, "troubles": [], "failure": None, "left": {}, "drawn": [],
-    "unjoined": 0, "followed": [], "started": 0, "counts": {}, "holds": {}, "peaks": {},
+    "unjoined": 0, "followed": [], "started": 0, "counts": {}, "held": {},
 }  # fmt: skip
 
 

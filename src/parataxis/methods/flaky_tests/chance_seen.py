@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
-from scipy.stats import fisher_exact, mannwhitneyu
 
 from parataxis.methods.flaky_tests.diagnosis import Hint
 
@@ -122,6 +121,8 @@ def _troubles(runs: Runs) -> Iterator[Hint]:
 
 def together(failed: Sequence[bool], marked: Sequence[bool]) -> float:
     """The exact p of marks falling on failures."""
+    from scipy.stats import fisher_exact  # takes longer to load than most of our commands take
+
     pairs = Counter(zip(failed, marked, strict=True))
     table = [[pairs[True, True], pairs[True, False]], [pairs[False, True], pairs[False, False]]]
     return float(fisher_exact(table, "greater").pvalue)
@@ -157,8 +158,24 @@ def _left(runs: Runs) -> Iterator[Hint]:
         if more < least and not _by_amount(bad, good, more, BY_AMOUNT.get(name, np.inf)):
             continue
         says = f"failing runs leave {np.median(bad):.0f} {WORDS.get(name, name)}, passing runs {np.median(good):.0f}"
-        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue)
+        p = p_of_more(bad, good)
         yield Hint("resource leak", False, p, says, failing_line(runs), FIXES["limits"])
+
+
+def p_of_more(bad: Int[np.ndarray, " failure"], good: Int[np.ndarray, " pass"]) -> float:
+    """Mann and Whitney's p of failing runs having more than passing ones."""
+    from scipy.stats import mannwhitneyu
+
+    return float(mannwhitneyu(bad, good, alternative="greater").pvalue)
+
+
+def refused_what_is_held(runs: Runs) -> list[Hint]:
+    """The error of every failing run, and of no passing one, says that what it asks for is not given back."""
+    both = zip(runs.seen, runs.failed, strict=True)
+    chains = [(seen["failure"] or {"chain": []})["chain"] for seen, failed in both if failed]
+    if not all(any(family == "leak" for _, family in chain) for chain in chains):
+        return []
+    return [hint for hint in _troubles(runs) if hint.kind == "resource leak" and hint.p < ALPHA]
 
 
 def left_for_good(runs: Runs, files: bool = False) -> list[Hint]:
@@ -172,26 +189,6 @@ def left_for_good(runs: Runs, files: bool = False) -> list[Hint]:
             continue
         hints += [hint for hint in _left(runs) if f" {name}, " in hint.says and hint.p < ALPHA]
     return hints[:1]
-
-
-def not_taken_out(runs: Runs) -> list[Hint]:
-    """Containers that passing runs empty, so far, and failing runs do not, when all has come to rest."""
-    failed = np.array(runs.failed)
-    if min(runs.failures, runs.passes) == 0 or any(seen["left"].get("tasks") for seen in runs.seen):
-        return []
-    hints = []
-    names = sorted({name for seen in runs.seen for name in seen["holds"]})
-    numbers = {name: np.array([seen["holds"].get(name, 0) for seen in runs.seen]) for name in names}
-    varying = {name: held for name, held in numbers.items() if np.ptp(held)}
-    for name, held in varying.items():
-        peak = np.array([seen["peaks"].get(name, 0) for seen in runs.seen])
-        bad, good = held[failed], held[~failed]
-        if bad.min() <= good.max() or not np.all(peak[~failed] > good):
-            continue
-        p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * len(varying)
-        says = f"failing runs leave {np.median(bad):.0f} in {name}, passing runs {np.median(good):.0f}"
-        hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))
-    return sorted((hint for hint in hints if hint.p < ALPHA), key=lambda hint: hint.p)[:1]
 
 
 def _by_amount(bad: Int[np.ndarray, " failure"], good: Int[np.ndarray, " pass"], more: float, least: float) -> bool:
@@ -210,7 +207,7 @@ def counted(runs: Runs) -> list[Hint]:
             bad, good = sign * counts[failed], sign * counts[~failed]
             if not (bad.size and good.size and _by_amount(bad, good, float(np.median(bad) - np.median(good)), 1.0)):
                 continue
-            p = float(mannwhitneyu(bad, good, alternative="greater").pvalue) * 2 * len(varying)
+            p = p_of_more(bad, good) * 2 * len(varying)
             says = f"failing runs leave {name} at {np.median(counts[failed]):.0f}, "
             says += f"passing runs at {np.median(counts[~failed]):.0f}"
             hints.append(Hint("resource leak", False, p, says, failing_line(runs), FIXES["slots"]))

@@ -67,17 +67,21 @@ def polluters_command(
 ) -> None:
     """Run one test after every other, each pair in a fork, without a hunt: its polluters or state-setters.
 
+    If none does it by itself, the fewest that do it together, of those before the test in file order or behind it.
     With --first, after whole classes of tests, and then the fewest of the class that did it: in seconds. Exit status 0
     if it has none, 1 if it has some.
 
     Example: parataxis tests polluters test_prices.py::test_price
     """
-    from parataxis.methods.flaky_tests.diagnose import diagnose
+    from parataxis.methods.flaky_tests.diagnose import bisect_both_ways, diagnose
+    from parataxis.methods.flaky_tests.diagnosis import Dependence
     from parataxis.methods.flaky_tests.nearest import nearest_culprit
 
     with _lab(arguments, python, timeout, seed, jobs) as lab, telling() as tell:
         place = _place(lab.head, nodeid)
         found = nearest_culprit(lab, place, tell) if first else next(diagnose(lab, [place], [], tell))
+        if found.kind is Dependence.UNKNOWN and not first:
+            found = bisect_both_ways(lab, place, tell) or found
     _show(found, as_json)
     raise typer.Exit(1 if found.chains or found.modules else 0)
 
@@ -101,8 +105,9 @@ def bisect_command(
     """
     from parataxis.methods.flaky_tests.diagnose import bisect
 
+    lines = _lines(failing_order)
     with _lab(arguments, python, timeout, seed) as lab, telling() as tell:
-        order = [_place(lab.head, line, f"{failing_order}:{number}") for number, line in _lines(failing_order)]
+        order = [_place(lab.head, line, f"{failing_order}:{number}") for number, line in lines]
         found = bisect(lab, _place(lab.head, nodeid), order, tell)
     _show(found, as_json)
     raise typer.Exit(1 if found.chains else 0)
@@ -126,9 +131,10 @@ def replay_command(
     from parataxis.methods.flaky_tests.outcomes import FAILING
     from parataxis.methods.flaky_tests.session import Order
 
+    lines = _lines(order)
+    ids = [line for _, line in lines]
     with _lab(arguments, python, timeout, seed) as lab:
-        ids = [line for _, line in _lines(order)]
-        places = tuple(_place(lab.head, line, f"{order}:{number}") for number, line in _lines(order))
+        places = tuple(_place(lab.head, line, f"{order}:{number}") for number, line in lines)
         done = lab.run(Order("lab", 0, places, fresh=True) for _ in range(times))
     outcomes = [each.outcomes if each else "C" * len(ids) for each in done]
     if as_json:
@@ -155,11 +161,12 @@ def _lab(arguments: list[str] | None, python: Path | None, timeout: float, seed:
         yield lab
 
 
-def _place(head: "Head", nodeid: str, where: str = "NODEID") -> int:
+def _place(head: "Head", nodeid: str, where: str = "") -> int:
     if nodeid not in head.ids:
         near = [each for each in head.ids if each.endswith(nodeid.rpartition("/")[2])]
         meant = f"; did you mean {near[0]}?" if near else ""
-        raise BadInput(f"{where}={nodeid!r}: is not among the {len(head.ids)} tests that pytest collects{meant}")
+        named = f"{where}: {nodeid!r}" if where else f"NODEID={nodeid!r}:"
+        raise BadInput(f"{named} is not among the {len(head.ids)} tests that pytest collects{meant}")
     return head.ids.index(nodeid)
 
 

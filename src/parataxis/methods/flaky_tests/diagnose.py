@@ -85,9 +85,23 @@ def bisect(lab: Lab, test: int, order: Sequence[int], tell: Callable[[str], None
     several = case.fewest([prefix])
     if not several:
         ends = "".join(lab.last([(*prefix, test)] * REPLAYS))
-        case.notes.append(f"after these {len(prefix)} tests it ends {ends} in {REPLAYS} runs, alone {alone}")
+        before = "this test" if len(prefix) == 1 else f"these {len(prefix)} tests"
+        case.notes.append(f"after {before} it ends {ends} in {REPLAYS} runs, alone {alone}")
         return case.said(Dependence.UNKNOWN)
     return case.said(case.kind, chains=(case.chain(several, look=True),))
+
+
+def bisect_both_ways(lab: Lab, test: int, tell: Callable[[str], None] = lambda text: None) -> Diagnosis | None:
+    """As `bisect`, of file order and then of its reverse, one of which has each pair in the order that it takes.
+
+    For culprits that must come together, where no order is known that shows them.
+    """
+    everyone = range(len(lab.head.ids))
+    for order in (everyone, everyone[::-1]):
+        found = bisect(lab, test, order, tell)
+        if found.chains:
+            return found
+    return None
 
 
 class Case:
@@ -139,6 +153,8 @@ class Case:
 
     def said(self, kind: Dependence, **more: Any) -> Diagnosis:
         base = Diagnosis(self._id(self.test), kind, self.alone, self.cold, self.again, notes=tuple(self.notes))
+        if modules := more.get("modules"):
+            more["command"] = self.lab.suite.command(self._id(self.test), *modules)
         return replace(base, forks=self.lab.forks - self.forks, **more)
 
     def _id(self, test: int) -> str:

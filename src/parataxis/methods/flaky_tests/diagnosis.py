@@ -18,7 +18,7 @@ class Dependence(Enum):
     IMPORT = "import-time: what it does alone depends on which modules were imported"
     REPEAT = "non-idempotent: passes once, fails when it is run again in the same process"
     CHANCE = "by chance: in one and the same order it passes and fails"
-    UNKNOWN = "not reproduced: the orders that showed it do not show it again"
+    UNKNOWN = "not reproduced: in no order that was tried does it end otherwise than alone"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ class Diagnosis:
     """One test.
 
     alone, cold: how it ends alone in a fork of the collected suite, and in an interpreter that collects only its file.
-    chains: the culprits. modules: of an import-time dependence, the files whose import makes the difference.
+    chains: the culprits. modules: of an import-time dependence, the files whose import makes the difference; command:
+    collects them as well and runs the test first.
     again: how it ends when it is run twice in one process. hints: for a test that fails by chance. notes: what else.
     searched: how many culprits were tried, one by one; forks: that it took.
     """
@@ -104,6 +105,7 @@ class Diagnosis:
     again: str = ""
     chains: tuple[Chain, ...] = ()
     modules: tuple[str, ...] = ()
+    command: str = ""
     hints: tuple[Hint, ...] = ()
     notes: tuple[str, ...] = ()
     searched: int = 0

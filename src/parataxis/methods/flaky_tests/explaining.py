@@ -22,7 +22,7 @@ REPEATED = "tests run twice"  # of the line that says so, in the file of diagnos
 
 
 def suite_of(head: Head) -> Suite:
-    return Suite(Path(head.root), tuple(head.arguments), Path(head.interpreter))
+    return Suite(Path(head.root), tuple(head.arguments), Path(head.interpreter), head.parallel)
 
 
 def explain(

@@ -16,7 +16,7 @@ def explanation(found: Diagnosis) -> list[str]:
         lines.append(f"it ends as in the suite once these are imported: {', '.join(found.modules)}")
     if found.kind is Dependence.REPEAT:  # its own polluter
         lines += [line for chain in found.chains for line in _chain(found, chain)]
-    elif found.again in FAILING and found.alone in PASSING:
+    elif found.again and found.again in FAILING and found.alone in PASSING:
         lines.append("also fails when it is run twice in one process")
     for alike in _alike(found.chains) if found.kind is not Dependence.REPEAT else ():
         names = [", then ".join(chain.tests) for chain in alike]
@@ -36,9 +36,16 @@ def explanation(found: Diagnosis) -> list[str]:
         lines.append(f"fix: {remedy}")
     lines += [f"note: {note}" for note in found.notes]
     if found.chains and found.chains[0].cold:
-        ends = "fails" if found.chains[0].cold in FAILING else "passes"
-        lines.append(f"proof (run in a fresh interpreter: it {ends}): {found.chains[0].command}")
+        lines.append(f"proof (run in a fresh interpreter: it {_ends(found.chains[0].cold)}): {found.chains[0].command}")
+    if found.command:
+        files = "file" if len(found.modules) == 1 else f"{len(found.modules)} files"
+        ends = f"it runs first and {_ends(found.alone)}; without the other {files} it {_ends(found.cold)}"
+        lines.append(f"proof ({ends}): {found.command}")
     return lines
+
+
+def _ends(end: str) -> str:
+    return "fails" if end in FAILING else "passes"
 
 
 def _alike(chains: Sequence[Chain]) -> list[list[Chain]]:

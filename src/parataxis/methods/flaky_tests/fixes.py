@@ -20,6 +20,7 @@ OF_CHANGE = {
     "files": "write below `tmp_path`; change to it with `monkeypatch.chdir` if the code writes to the current folder",
     "threads": "join what was started, in a fixture's teardown",
 }
+OF_ITEM = "set it with `monkeypatch.setitem`, which puts the old value back"
 OF_IMPORT = "move what the module does when it is imported into a fixture or a function"
 OF_REPEAT = "make it put back what it changes, or set up what it needs"
 
@@ -31,13 +32,19 @@ def fix(found: Diagnosis, chain: Chain | None = None) -> str:
     chain = chain or (found.chains[0] if found.chains else None)
     if found.kind is Dependence.REPEAT:
         cause = chain.cause if chain else None
-        return f"In {found.nodeid}: {OF_CHANGE.get(cause.kind, OF_REPEAT) if cause else OF_REPEAT}{_what(cause)}."
+        return f"In {found.nodeid}: {_pattern(cause) or OF_REPEAT}{_what(cause)}."
     if chain is None:
         return next((f"{hint.fix[0].upper()}{hint.fix[1:]}." for hint in found.hints if hint.fix), "")
     if found.kind is Dependence.BRITTLE:
         return f"In {found.nodeid}: set up, in a fixture, what it now owes to {chain.tests[-1]}{_what(chain.cause)}."
-    pattern = OF_CHANGE.get(chain.cause.kind, "") if chain.cause else ""
-    return f"In {chain.tests[-1]}: {pattern or 'put back what it changes'}{_what(chain.cause)}."
+    return f"In {chain.tests[-1]}: {_pattern(chain.cause) or 'put back what it changes'}{_what(chain.cause)}."
+
+
+def _pattern(change: Change | None) -> str:
+    if change is None:
+        return ""
+    of_a_dictionary = change.kind == "container" and change.name.endswith(("']", '"]'))
+    return OF_ITEM if of_a_dictionary else OF_CHANGE.get(change.kind, "")
 
 
 def _what(change: Change | None) -> str:

@@ -9,7 +9,7 @@ from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.outcomes import Run
-from parataxis.methods.flaky_tests.text import AGAIN, headline, notes, summary
+from parataxis.methods.flaky_tests.text import AGAIN, gone, headline, notes, summary
 from parataxis.page import page
 
 if TYPE_CHECKING:
@@ -87,12 +87,15 @@ def _section(each: "Finding", diagnosis: Diagnosis | None) -> str:
     lines += [f"Cause: {each.cause}."] if each.cause else []
     lines += [f"First shown in {each.shown_in}."] if each.shown_in else []
     said = "".join(f"<p>{escape(line[:1].upper() + line[1:])}</p>" for line in lines)
+    clean = gone(each)
+    clean = f"<p>{escape(clean[:1].upper() + clean[1:])}.</p>" if clean else ""
     message = f"<p><code>{escape(each.message)}</code></p>" if each.message else ""
     return (
         f'<h2 id="{escape(each.nodeid, quote=True)}"><code>{escape(each.nodeid)}</code></h2>'
         f"<p class={CLASSES[each.kind]}>{each.kind.value}</p>{said}{message}{_explained(diagnosis)}<table>"
         f"<tr><td>fails in file order<td class=figure>{escape(str(each.same))}<td>{_strip(each.same)}</tr>"
         f"<tr><td>fails shuffled<td class=figure>{escape(str(each.shuffled))}<td>{_strip(each.shuffled)}</tr></table>"
+        f"{clean}"
     )
 
 

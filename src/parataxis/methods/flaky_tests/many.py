@@ -57,7 +57,7 @@ class Tally:
         left = len(self.found) - len(self.measured)
         end = f"; {left} could not be measured" if left else ""
         projects = f"{len(self.found)} project{'s' * (len(self.found) != 1)}"
-        return f"{projects}: {flaky} of {tests:,} tests are flaky ({by_kind}){end}"
+        return f"{projects}: {flaky} of {tests:,} tests {'is' if flaky == 1 else 'are'} flaky ({by_kind}){end}"
 
     def to_json(self) -> dict[str, object]:
         return {"projects": [{**asdict(each), "flaky": each.flaky} for each in self.found]}
@@ -177,5 +177,6 @@ def watching(total: int) -> Iterator[Callable[[Found], None]]:
 
 
 def _line(found: Found) -> str:
-    said = found.reason if not found.tests else f"{found.flaky} of {found.tests:,} tests are flaky"
+    tests = f"{found.flaky} of {found.tests:,} tests {'is' if found.flaky == 1 else 'are'} flaky"
+    said = tests if found.tests else found.reason
     return f"{found.project}: {said} ({found.seconds:.0f} s)"

@@ -47,21 +47,21 @@ def rerun_curve(
     return 1 - np.mean((1 - rates) ** np.atleast_1d(runs)[:, None], axis=1)
 
 
+def _is_enough(n: int, rates: Float[np.ndarray, " test"], confidence: float) -> bool:
+    return bool(np.mean((1 - rates) ** n) <= (1 - confidence) * (1 + _TIE))
+
+
 def runs_for_share(rates: Float[np.ndarray, " test"], confidence: float = 0.95) -> int:
     """n*(c): the fewest runs within which a share `confidence` of the tests with these rates has failed."""
     _rates(rates)
     _probability("confidence", confidence)
-
-    def enough(n: int) -> bool:
-        return bool(np.mean((1 - rates) ** n) <= (1 - confidence) * (1 + _TIE))
-
     high = 1
-    while not enough(high):
+    while not _is_enough(high, rates, confidence):
         high *= 2
     low = high // 2  # not enough, or 0
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        low, high = (low, middle) if _is_enough(middle, rates, confidence) else (middle, high)
     return high
 
 

@@ -7,6 +7,7 @@ changes how two tests stand to each other.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 from parataxis.audit.orders import tuscan
@@ -31,10 +32,7 @@ def shuffle(ids: Sequence[str], seed: int, index: int, level: Level = "class") -
     global: all tests; module, class: the groups, and the tests within each; nested: files, classes within a file, tests
     within a class.
     """
-
-    def key(text: str) -> bytes:
-        return hashlib.sha256(f"{seed}/{index}/{text}".encode()).digest()
-
+    key = partial(_key, f"{seed}/{index}")
     outer: dict[Level, Callable[[str], tuple[bytes, ...]]] = {
         "global": lambda nodeid: (),
         "module": lambda nodeid: (key(module_of(nodeid)),),
@@ -44,6 +42,10 @@ def shuffle(ids: Sequence[str], seed: int, index: int, level: Level = "class") -
     return tuple(
         place for place, nodeid in sorted(_named(ids), key=lambda item: (*outer[level](item[1]), key(item[1])))
     )
+
+
+def _key(of: str, text: str) -> bytes:
+    return hashlib.sha256(f"{of}/{text}".encode()).digest()
 
 
 def _named(ids: Sequence[str]) -> list[tuple[int, str]]:

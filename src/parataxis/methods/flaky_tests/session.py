@@ -111,6 +111,7 @@ class Collected:
     root: str
     python: str
     pytest: str
+    parallel: bool = False
 
 
 class Session:

@@ -15,10 +15,10 @@ HELD_OUT = "held_out"
 TUNED = tuple(path.parent.name for path in sorted(MADE.glob("chance/*/pytest.ini")) if path.parent.name != HELD_OUT)
 # Some that take a second or two: at the quick scale, these stand for all.
 QUICK_HELD_OUT = (
-    "test_server_starts_on_its_port",
-    "test_identifier_is_a_name",
-    "test_first_page_opens_the_book",
-    "test_greeting",
+    "test_cluster_recovers_the_three_depots",
+    "test_coupon_book_issues_distinct_codes",
+    "test_journal_line_lies_close_to_present",
+    "test_ledger_export_carries_its_header",
 )
 QUICK_TUNED = {
     "network": "test_port_is_free",

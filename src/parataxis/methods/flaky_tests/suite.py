@@ -23,20 +23,25 @@ class Suite:
     """A pytest suite.
 
     root: the folder in which pytest is started; arguments: what stands on pytest's command line, paths and options;
-    python: the interpreter of the suite's own environment.
+    python: the interpreter of the suite's own environment; parallel: whether its pytest runs tests in several
+    processes, which what proves something must not.
     """
 
     root: Path
     arguments: tuple[str, ...]
     python: Path
+    parallel: bool = False
 
     def command(self, *ids: str) -> str:
         """A line for the shell that runs the given tests, in that order, as a stranger would."""
-        return join([self._python_word(), "-m", "pytest", *QUIET, *self.options(), *ids])
+        return join([self._python_word(), "-m", "pytest", *QUIET, *self.options(), *self._in_one_process(), *ids])
 
     def command_twice(self, nodeid: str) -> str:
         """A line for the shell that runs a test twice in one process; its exit status is the second's."""
-        return join([self._python_word(), "-c", TWICE, *QUIET, *self.options(), nodeid])
+        return join([self._python_word(), "-c", TWICE, *QUIET, *self.options(), *self._in_one_process(), nodeid])
+
+    def _in_one_process(self) -> tuple[str, ...]:
+        return ("-n", "0") if self.parallel else ()
 
     def options(self) -> tuple[str, ...]:
         """The arguments without those that name a file or folder of the project."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def laboratory(
             found, other = first.collected(), second.collected()
         asked = {"root": str(suite.root), "arguments": list(suite.arguments), "protocol": "", "level": "", "seed": seed}
         head = head_of(suite, found, other, timeout=timeout, **asked)
-        with Lab(suite, head, Limits(timeout, {}, 0.0), jobs, session=first) as lab:
+        with Lab(replace(suite, parallel=head.parallel), head, Limits(timeout, {}, 0.0), jobs, session=first) as lab:
             yield lab
 
 
@@ -56,6 +57,7 @@ def head_of(suite: Suite, found: Collected, other: Collected, **asked: Any) -> H
         python=found.python,
         pytest=found.pytest,
         parataxis=__version__,
+        parallel=found.parallel,
     )
 
 

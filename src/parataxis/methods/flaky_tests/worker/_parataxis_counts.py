@@ -9,62 +9,43 @@ import collections
 import sys
 from typing import Any
 
-DEEPEST, MOST, MOST_LOOKS = 3, 2000, 300  # steps from a variable of the test; things; times
+DEEPEST, MOST = 3, 2000  # steps from a variable of the test; things
 CONTAINERS = (list, dict, set, frozenset, tuple, collections.deque)
 GROWING = (list, dict, set, collections.deque)
 
 
 class Counts:
-    """A trace function: waits for the end of the function with this code, and looks whenever one of the suite's ends.
+    """A trace function: waits for the end of the function with this code.
 
-    found: numbers and amounts where all has come to rest; held: of those, what containers hold; peak: the most that
-    each was seen to hold.
+    found: numbers and amounts where all has come to rest; held: of those, what containers hold.
     """
 
     def __init__(self, own: Any, code: Any) -> None:
         self.own, self.code = own, code
         self.found: dict[str, int] = {}
         self.held: dict[str, int] = {}
-        self.peak: dict[str, int] = {}
         self._roots: list[Any] = []
         self._globals: dict[str, Any] = {}
-        self._looks = 0
 
     def start(self) -> None:
         sys.settrace(self)
 
     def __call__(self, frame: Any, event: str, arg: Any) -> Any:
-        if frame.f_code is not self.code and self.own.path(frame.f_code.co_filename) is None:
+        if frame.f_code is not self.code:
             return None
         frame.f_trace_lines = False
-        if frame.f_code is self.code:
-            self._globals = frame.f_globals
-            return self._at_end
-        return self._on_the_way
-
-    def _on_the_way(self, frame: Any, event: str, arg: Any) -> Any:
-        if event == "return" and self._looks < MOST_LOOKS:
-            self._looks += 1
-            self._look([*frame.f_locals.values(), *self._globals.values()], self._globals)
-            self._keep_peak()
-        return self._on_the_way
+        return self._at_end
 
     def _at_end(self, frame: Any, event: str, arg: Any) -> Any:
         if event == "return":
-            self._roots = [*frame.f_locals.values(), *frame.f_globals.values()]
-            self._look(self._roots, frame.f_globals)
-            self._keep_peak()
+            self._roots, self._globals = [*frame.f_locals.values(), *frame.f_globals.values()], frame.f_globals
         return self._at_end
 
     def settle(self) -> None:
-        """Look again, now that whatever was at work has had time to end."""
+        """Look, now that whatever was at work has had time to end."""
         sys.settrace(None)
         self._look(self._roots, self._globals)
         self._roots = []
-
-    def _keep_peak(self) -> None:
-        for name, number in self.held.items():
-            self.peak[name] = max(number, self.peak.get(name, number))
 
     def _is_own(self, kind: Any) -> bool:
         module = sys.modules.get(getattr(kind, "__module__", None) or "")

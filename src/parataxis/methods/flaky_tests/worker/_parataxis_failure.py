@@ -8,27 +8,28 @@ import functools
 from typing import Any
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+STILL_HELD = (MemoryError, ResourceWarning, BufferError)  # the last: a view of it has not been released
 UNREACHABLE = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED)
 LIBRARIES = ("socket.", "http.", "urllib.", "ssl.", "requests.", "urllib3.", "httpx.", "aiohttp.", "ftplib.")
 SQLITE = ("BUSY", "LOCKED", "IOERR", "FULL", "CANTOPEN", "READONLY", "CORRUPT", "NOTADB")
 
 
 def told(error: BaseException | None, own: Any, sites: dict[str, Any]) -> dict[str, Any]:
-    """chain: the exceptions' names and families; site: the innermost line of the suite's own code; last: nothing of
-    its functions was left to be done but assertions."""
+    """chain: the exceptions' names and families; sites: the lines of the suite's own code, the innermost last, which is
+    also `site`; last: nothing of its functions was left to be done but assertions."""
     chain: list[list[str]] = []
-    site, last, frames = None, True, error.__traceback__ if error is not None else None
+    lines, last, frames = [], True, error.__traceback__ if error is not None else None
     while frames is not None:
         code = frames.tb_frame.f_code
         path = own.path(code.co_filename)
         if path is not None:
-            site = "%s:%d" % (path, frames.tb_lineno)
+            lines.append("%s:%d" % (path, frames.tb_lineno))
             last = last and _is_last(code, frames.tb_lineno)
         frames = frames.tb_next
     while error is not None and len(chain) < 10:
         chain.append([type(error).__name__, _family(error, sites)])
         error = error.__cause__ or error.__context__
-    return {"chain": chain, "site": site, "last": last}
+    return {"chain": chain, "site": lines[-1] if lines else None, "sites": lines[-10:], "last": last}
 
 
 def _family(error: BaseException, sites: dict[str, Any]) -> str:
@@ -37,7 +38,7 @@ def _family(error: BaseException, sites: dict[str, Any]) -> str:
     That the other end is gone may be said of a connection and of a pipe: of a pipe, if there was no connection.
     """
     number = getattr(error, "errno", None)
-    if number in EXHAUSTED or isinstance(error, (MemoryError, ResourceWarning)) or _is_empty(error):
+    if number in EXHAUSTED or isinstance(error, STILL_HELD) or _is_empty(error):
         return "leak"
     names = {"%s.%s" % (kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__}
     if number in UNREACHABLE or any(name.startswith(LIBRARIES) for name in names):

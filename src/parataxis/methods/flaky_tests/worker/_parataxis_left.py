@@ -60,6 +60,8 @@ class Kept:
         self.tasks = 0  # that were pending where the main one had ended well
         self.unclosed = 0  # warnings of things that were thrown away open
         self.calling = False
+        self.to_do: list[Any] = []  # tasks at the line that failed
+        self.still_to_do: int | None = None  # of these, after some time more
 
     def begin(self) -> None:
         _hear_of_unclosed(self)
@@ -73,14 +75,17 @@ class Kept:
         held = holdings().get("descriptors", 0) - self.before.get("descriptors", 0)
         _forget_variables(error)
         until = _steady() + GRACE
-        while self._is_at_work() and _steady() < until:
+        while self.is_at_work() and _steady() < until:
             _sleep(STEP)
         after = holdings()
         kept = {name: after[name] - self.before[name] for name in after if name in self.before}
-        kept["files"] = sum(map(_exists, self.files))
+        kept["files"] = self.existing()
         return dict(kept, held=held, slots=self.slots, tasks=self.tasks, unclosed=self.unclosed)
 
-    def _is_at_work(self) -> bool:
+    def existing(self) -> int:
+        return sum(map(_exists, list(self.files)))
+
+    def is_at_work(self) -> bool:
         if process.threads() > self.before["threads"]:
             return True
         with contextlib.suppress(OSError, ValueError):
@@ -134,7 +139,8 @@ def _hear_of_pending(kept: Kept) -> None:
     loops: Any = sys.modules.get("asyncio.base_events")
     if runners is None or loops is None:
         return
-    all_tasks = sys.modules["asyncio"].all_tasks
+    asyncio: Any = sys.modules["asyncio"]
+    all_tasks = asyncio.all_tasks
 
     def count(loop: Any) -> None:
         if kept.calling and sys.exc_info()[0] is None:
@@ -142,8 +148,18 @@ def _hear_of_pending(kept: Kept) -> None:
 
     cancel, close = runners._cancel_all_tasks, loops.BaseEventLoop.close
 
+    def wait_for_late_ones(loop: Any) -> None:
+        """A failure leaves tasks to do that would have been done soon."""
+        if kept.to_do and sys.exc_info()[0] is not None:
+            late = [task for task in kept.to_do if not task.done()]
+            kept.to_do = []
+            if late:
+                loop.run_until_complete(asyncio.wait(late, timeout=GRACE))
+            kept.still_to_do = sum(not task.done() for task in late)
+
     def cancel_all_tasks(loop: Any) -> None:
         count(loop)
+        wait_for_late_ones(loop)
         cancel(loop)
 
     def close_loop(self: Any) -> None:

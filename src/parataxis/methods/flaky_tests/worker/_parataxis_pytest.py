@@ -67,6 +67,7 @@ class Plugin:
         self.items: list[Any] = []
         self.record: Record | None = None
         self.position = -1
+        self.parallel = False  # whether pytest would have run the tests in several processes
 
     # -- hooks -----------------------------------------------------------------------------------------------------
 
@@ -85,6 +86,7 @@ class Plugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: Any) -> None:
         if hasattr(config.option, "numprocesses"):  # pytest-xdist: its fixtures stay, its processes don't
+            self.parallel = bool(config.option.numprocesses)
             config.option.numprocesses, config.option.dist, config.option.tx = None, "no", []
         if getattr(config.option, "tbstyle", None) == "auto":  # not by an option: `-p no:terminal` would not know it
             config.option.tbstyle = "native"  # by far the cheapest

@@ -20,6 +20,7 @@ from typing import Any, Callable, Iterator, Sequence
 import _parataxis_counts as counts
 import _parataxis_failure as failure
 import _parataxis_files as files
+import _parataxis_held as held
 import _parataxis_left as left
 import _parataxis_outer as outer
 import _parataxis_pins as pins
@@ -105,6 +106,7 @@ class Watch:
         self.enclosing: set[str | None] = set()  # waits that start it themselves
         self.kept = left.Kept()
         self.counts: counts.Counts | None = None
+        self.held: held.Held | None = None
         self.work = work.Work(self)
         self.created: dict[str, int] = {}  # names of files, in which order
         self.writers, self.at_work = files.Writers(), _at_work
@@ -194,8 +196,7 @@ class Watch:
             "followed": sorted(self.followed),
             "started": self.work.count,
             "counts": self.counts.found if self.counts is not None else {},
-            "holds": self.counts.held if self.counts is not None else {},
-            "peaks": self.counts.peak if self.counts is not None else {},
+            "held": self.held.told() if self.held is not None else {},
         }
 
     # -- hooks -----------------------------------------------------------------------------------------------------
@@ -248,8 +249,12 @@ class Watch:
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_call(self, item: Any) -> Iterator[None]:
         self.kept.begin()
-        if "counts" in self.plan:
-            self.counts = counts.Counts(self.own, getattr(getattr(item, "function", None), "__code__", None))
+        code = getattr(getattr(item, "function", None), "__code__", None)
+        if "held" in self.plan:
+            self.counts = self.held = held.Held(self.own, code, self.plan["held"], self.kept, "counts" in self.plan)
+        elif "counts" in self.plan:
+            self.counts = counts.Counts(self.own, code)
+        if self.counts is not None:
             self.counts.start()
         outcome: Any = yield
         self.left = self.kept.end(outcome.excinfo[1] if outcome.excinfo else None)

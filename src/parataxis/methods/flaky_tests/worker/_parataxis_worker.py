@@ -115,6 +115,7 @@ class _Orders:
             isolation=self.isolation,
             refused=refused,
             fingerprints=self.generators.fingerprints(),
+            parallel=session.parallel,
             root=session.root(),
             python=platform.python_version(),
             pytest=sys.modules["pytest"].__version__,
