@@ -9,13 +9,13 @@ import numpy as np
 
 from parataxis.claims import Figure, Measurement, System, Table
 from parataxis.files import JsonLines, read_json_lines
-from parataxis.methods.phi_rom import study_claims, study_orders, study_published
+from parataxis.methods.phi_rom import study_claims, study_figures, study_orders, study_published
 from parataxis.methods.phi_rom.burgers import PROFILE
 from parataxis.methods.phi_rom.problem import Problem
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.solvers import SolverRHS
 from parataxis.methods.phi_rom.study_plan import SIZES, Sizes, Unit, kind, problem, recipe, units
-from parataxis.methods.phi_rom.study_units import Numbers, measure, toy_recipe
+from parataxis.methods.phi_rom.study_units import SHOWN, Numbers, measure, toy_recipe
 
 Rng = Callable[..., np.random.Generator]
 
@@ -66,8 +66,10 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
     inputs = toy(ctx.rng("toy")) if ctx.scale == "toy" else load(ctx)
     if not all(map(ctx.done, study_claims.CLAIMS)):
         found = trained(inputs, ctx)
-        yield from study_claims.measure(study_claims.Found(found, inputs.made is None))
+        seen = study_claims.Found(found, inputs.made is None)
+        yield from study_claims.measure(seen)
         if inputs.made is None:
+            yield from study_figures.figures(seen, {task: _problem(task, inputs, ctx.work) for task in SHOWN})
             yield from study_published.tables(ctx.data(study_published.FILE))
     for symmetry, system in systems(inputs).items():
         if not ctx.done(symmetry):
@@ -115,9 +117,13 @@ def _spread(inputs: Inputs, left: list[Unit], ctx: Any) -> Iterator[tuple[Unit, 
 
 
 def _unit(unit: Unit, sizes: Sizes, profile: Path, key: int, seed: int, work: Path) -> tuple[Unit, Numbers]:
-    made = problem(unit.task, sizes, profile, key, work)
+    made = problem(unit.task, sizes, profile, key, seed, work)
     how = None if unit.arm == "pod" else recipe(unit, sizes, seed)
     return unit, measure(kind(unit.task), unit.arm, made, how)
+
+
+def _problem(task: str, inputs: Inputs, work: Path) -> Problem:
+    return problem(task, inputs.sizes, inputs.profile, inputs.key, 0, work)
 
 
 def systems(inputs: Inputs) -> dict[str, System]:

@@ -21,6 +21,7 @@ Numbers = dict[str, Any]
 EQUATIONS = {"burgers": burgers.equation, "diffusion": diffusion.equation}
 FRAMES = (0, 1, 2, 5)  # from which a forecast is begun, to see how much that matters
 FITTED = 10  # times of the test to which a decoder of sines is fitted, for its floor: each fit costs a descent
+SHOWN, PANELS = ("burgers", "diffusion"), 4  # problems whose fields are drawn, at so many times
 MOST = 1e6  # an error above it is told as that: the forecast blew up
 
 
@@ -56,6 +57,7 @@ def scored(rom: PhiROM, problem: Problem, kind: str, arm: str) -> Numbers:
     """floor: the decoder's own best fit to the test's snapshots, or to those amid FITTED parts of the time."""
     test, found = problem.test, forecast_errors(rom, problem.test)
     numbers: Numbers = {"error": halves(found, problem.horizon), "by time": _by_time(found)}
+    numbers |= {"t": test.t.tolist(), "horizon": problem.horizon}
     times = np.arange(len(test.t))
     if not isinstance(rom.fitted.decoder, MFN) and len(times) > FITTED:
         times = ((np.arange(FITTED) + 0.5) * len(times) / FITTED).astype(int)
@@ -72,7 +74,23 @@ def scored(rom: PhiROM, problem: Problem, kind: str, arm: str) -> Numbers:
         projected = projection.project(rom, problem.rhs, test)
         numbers["projection"] = halves(errors(projected, test.u), problem.horizon)
         numbers["semigroup"] = semigroup(rom, test)
+        if kind in SHOWN:
+            numbers["shown"] = _shown(rom, test, found)
     return numbers
+
+
+def _shown(rom: PhiROM, test: Snapshots, found: Any) -> Numbers:
+    """For the figures: the forecast of the first test trajectory at some times, and the latents of all."""
+    times = np.linspace(0, len(test.t) - 1, PANELS).round().astype(int)
+    z = rom.encode(test.u[:, 0], test.coords)
+    path = rom.latents(z, test.t - test.t[0], test.params)
+    fields = rom.decode(path[:1], test.coords)[0, times]
+    return {
+        "times": times.tolist(),
+        "fields": fields.astype(float).round(5).tolist(),
+        "errors": found[0, times].mean(1).tolist(),
+        "latents": path.astype(float).round(5).tolist(),
+    }
 
 
 def forecast_errors(rom: PhiROM, test: Snapshots, first: int = 0) -> Float[np.ndarray, "trajectory time channel"]:
@@ -122,7 +140,10 @@ def linear(problem: Problem, k: int) -> Numbers:
     }
     for name, way in ways.items():
         fields = np.nan_to_num(np.asarray(way(), np.float64), nan=1e9, posinf=1e9, neginf=-1e9)
-        found[name] = halves(errors(fields, test.u), problem.horizon)
+        each = errors(fields, test.u)
+        found[name] = halves(each, problem.horizon)
+        if name == "galerkin":
+            found["by time"] = _by_time(each)
     return found
 
 
