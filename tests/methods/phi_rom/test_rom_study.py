@@ -42,7 +42,12 @@ def test_halves_are_before_and_after_the_horizon_and_what_blew_up_is_a_large_num
 
 def test_medians_and_the_ratio_of_ratios_by_hand():
     """Φ-ROM 0.2 on the grid and 0.3 on sensors, DINo 0.4 and 1.0: 1.5 over 2.5."""
-    values = {("phi", "kdv 64"): 0.2, ("phi", "sparse 40 %"): 0.3, ("dino", "kdv 64"): 0.4, ("dino", "sparse 40 %"): 1.0}
+    values = {
+        ("phi", "kdv 64"): 0.2,
+        ("phi", "sparse 40 %"): 0.3,
+        ("dino", "kdv 64"): 0.4,
+        ("dino", "sparse 40 %"): 1.0,
+    }
     units = {
         Unit(task, arm, seed): {"error": {"in": value * (1 + seed)}}
         for (arm, task), value in values.items()

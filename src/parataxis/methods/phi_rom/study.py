@@ -14,8 +14,19 @@ from parataxis.methods.phi_rom.burgers import PROFILE
 from parataxis.methods.phi_rom.problem import Problem
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.solvers import SolverRHS
-from parataxis.methods.phi_rom.study_plan import SIZES, Sizes, Unit, kind, problem, recipe, units
-from parataxis.methods.phi_rom.study_units import SHOWN, Numbers, measure, toy_recipe
+from parataxis.methods.phi_rom.study_plan import (
+    MODES,
+    SIZES,
+    SPARSE,
+    Sizes,
+    Unit,
+    kind,
+    problem,
+    recipe,
+    sensors,
+    units,
+)
+from parataxis.methods.phi_rom.study_units import SHOWN, Numbers, measure, seen_by_sensors, toy_recipe
 
 Rng = Callable[..., np.random.Generator]
 
@@ -117,13 +128,15 @@ def _spread(inputs: Inputs, left: list[Unit], ctx: Any) -> Iterator[tuple[Unit, 
 
 
 def _unit(unit: Unit, sizes: Sizes, profile: Path, key: int, seed: int, work: Path) -> tuple[Unit, Numbers]:
-    made = problem(unit.task, sizes, profile, key, seed, work)
+    made = problem(unit, sizes, profile, key, seed, work)
+    if unit.arm == "pod" and unit.task in SPARSE:
+        return unit, seen_by_sensors(made, sensors(made.test, unit.task, seed), MODES["kdv"])
     how = None if unit.arm == "pod" else recipe(unit, sizes, seed)
     return unit, measure(kind(unit.task), unit.arm, made, how)
 
 
 def _problem(task: str, inputs: Inputs, work: Path) -> Problem:
-    return problem(task, inputs.sizes, inputs.profile, inputs.key, 0, work)
+    return problem(Unit(task, "pod", 0), inputs.sizes, inputs.profile, inputs.key, 0, work)
 
 
 def systems(inputs: Inputs) -> dict[str, System]:

@@ -85,6 +85,7 @@ def units(sizes: Sizes) -> list[Unit]:
     tasks = ["burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), *sizes.sparse]
     found = [Unit(task, "pod", 0) for task in ("burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), "flow")]
     for seed in range(sizes.seeds):
+        found += [Unit(task, "pod", seed) for task in sizes.sparse]
         found += [Unit(task, arm, seed) for task in tasks for arm in LEARNED]
         found += [Unit("diffusion", arm, seed) for arm in SHUFFLED]
         if seed < sizes.flow_seeds:
@@ -108,12 +109,13 @@ def steps(task: str, arm: str) -> int:
     return ROUND * round(1000 * BUDGET[task] / COST[task][arm] / ROUND)
 
 
-def problem(task: str, sizes: Sizes, profile: Path, data_seed: int, seed: int, work: Path) -> Problem:
-    """Of this task; what a solver of others makes is kept in the work folder, to be made once.
+def problem(unit: Unit, sizes: Sizes, profile: Path, data_seed: int, seed: int, work: Path) -> Problem:
+    """Of this unit's task; what a solver of others makes is kept in the work folder, to be made once.
 
-    seed: of the unit. Sensors are drawn once for all snapshots of a training, and anew for each seed: a draw that leaves
-    a third of the box unseen, as happens, is then one of three and not all.
+    seed: of the unit. Sensors are drawn once for all snapshots of a training, and anew for each seed: a draw that
+    leaves a third of the box unseen, as happens, is then one of three. What needs no training has the whole grid.
     """
+    task, arm = unit.task, unit.arm
     from parataxis.methods.phi_rom import burgers, diffusion, kdv, navier_stokes
 
     if task == "burgers":
@@ -126,8 +128,14 @@ def problem(task: str, sizes: Sizes, profile: Path, data_seed: int, seed: int, w
     found = _kept(work / "kdv", lambda: kdv.kdv(MORE * count, 16, data_seed))
     if task.startswith("kdv"):
         return replace(found, train=found.train.take(slice(0, int(task.split()[1]))))
-    rng = np.random.default_rng([seed, 7])
-    return replace(found, train=scattered(found.train, SPARSE[task], FINE, rng, kdv.LINE.extent))
+    return found if arm == "pod" else replace(found, train=sensors(found.train, task, seed))
+
+
+def sensors(data: Snapshots, task: str, seed: int) -> Snapshots:
+    """What the sensors of this seed see of KdV."""
+    from parataxis.methods.phi_rom import kdv
+
+    return scattered(data, SPARSE[task], FINE, np.random.default_rng([seed, 7]), kdv.LINE.extent)
 
 
 def _kept(path: Path, make: Callable[[], Problem]) -> Problem:

@@ -147,6 +147,24 @@ def linear(problem: Problem, k: int) -> Numbers:
     return found
 
 
+def seen_by_sensors(problem: Problem, seen: Snapshots, k: int) -> Numbers:
+    """floor: of the test's states by sensors alone, each found by least squares on the k POD modes of the whole grid.
+
+    seen: the test at the sensors. A reduced model that is trained on sensors knows no more of a snapshot than they
+    tell, and has to find its modes besides.
+    """
+    from scipy.interpolate import CubicSpline
+
+    pod, axis = POD.of(problem.train, k), problem.train.coords[:, 0]
+    extent = axis[-1] + axis[1] - axis[0]
+    rows = np.concatenate([np.stack([pod.mean, *pod.modes.T]), np.stack([pod.mean, *pod.modes.T])[:, :1]], axis=1)
+    there = CubicSpline(np.append(axis, extent), rows, axis=1, bc_type="periodic")(seen.coords[:, 0])
+    wanted = (seen.u[:, :, 0] - there[0]).reshape(-1, len(seen.coords))
+    a = np.linalg.lstsq(there[1:].T, wanted.T, rcond=None)[0].T
+    found = pod.decode(a.reshape(*seen.u.shape[:2], k))
+    return {"floor": halves(errors(found, problem.test.u), problem.horizon)}
+
+
 def halves(found: Any, horizon: int) -> dict[str, float]:
     """The mean error in [0, T_tr] and in [T_tr, T_te]."""
     found = np.nan_to_num(found, nan=MOST, posinf=MOST).clip(max=MOST)
