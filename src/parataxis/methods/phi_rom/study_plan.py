@@ -63,8 +63,8 @@ RECIPES = {
 }
 # Every arm of a problem has the same CPU seconds at "full", and as many steps as they buy: by the CPU milliseconds of a
 # step, with compiling, in an earlier full run. What they were in the kept one is told in its table "cost".
-BUDGET = {"burgers": 90, "diffusion": 115, "kdv": 65, "flow": 148}
-COST = {
+BUDGET: dict[str, float] = {"burgers": 90, "diffusion": 115, "kdv": 65, "flow": 148}
+COST: dict[str, dict[str, float]] = {
     "burgers": {"phi": 90, "dino": 101, "pinn": 128, "crom": 14},
     "diffusion": {"phi": 38, "dino": 75, "pinn": 78, "crom": 27},
     "kdv": {"phi": 8.1, "dino": 47},

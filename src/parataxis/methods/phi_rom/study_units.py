@@ -130,7 +130,8 @@ def semigroup(rom: PhiROM, test: Snapshots) -> Numbers:
 def linear(problem: Problem, k: int) -> Numbers:
     """What needs no training: the projection floor, Galerkin's model, DMD, OpInf, and the mean field."""
     train, test = problem.train, problem.test
-    pod, found = POD.of(train, k), {}
+    pod = POD.of(train, k)
+    found: Numbers = {}
     ways = {
         "floor": lambda: pod.projected(test.u),
         "galerkin": lambda: pod.galerkin(problem.rhs, test),
