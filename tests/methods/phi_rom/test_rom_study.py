@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
-from rom_cases import waves
+from rom_cases import spin, waves
 
 from parataxis.methods.phi_rom import study_plan, study_units
+from parataxis.methods.phi_rom.problem import Problem
+from parataxis.methods.phi_rom.solvers import SolverRHS
 from parataxis.methods.phi_rom.study_claims import Found, Median, sparse
+from parataxis.methods.phi_rom.study_figures import figures
 from parataxis.methods.phi_rom.study_plan import BUDGET, COST, EARLIER, RECIPES, SIZES, Unit
 
 
@@ -66,3 +69,25 @@ def test_a_forecast_that_goes_on_is_one_forecast_and_a_late_one_is_another():
     found = study_units.semigroup(model(), waves(trajectories=2, times=11, seed=7))
     assert found["gap"] < 1e-5
     assert found["null"] > 0.05
+
+
+def test_figures_tell_in_words_what_they_show():
+    test = waves(trajectories=2, times=9, seed=7)
+    made = Problem("made", waves(), test, SolverRHS.from_rhs(spin))
+    curve = {"by time": [0.1] * 8 + [0.5], "t": test.t.tolist(), "horizon": made.horizon}
+    shown = {"times": [0, 8], "fields": test.u[0, [0, 8]].tolist(), "errors": [0.1, 0.5]}
+    shown["latents"] = np.ones((2, 9, 4)).tolist()
+    units = {
+        Unit(task, arm, 0): curve for task in ("burgers", "diffusion", "kdv 64", "flow") for arm in ("dino", "pod")
+    }
+    units |= {Unit(each.task, "phi", 0): {**curve, "shown": shown} for each in list(units)}
+    found = list(figures(Found(units, real=True), {"burgers": made}))
+    assert [each.name for each in found] == [
+        *(f"error-{name}" for name in ("burgers", "diffusion", "kdv", "flow")),
+        "fields-burgers",
+        "latents-burgers",
+    ]
+    assert all(each.is_png for each in found)
+    assert "At the last time: Φ-ROM 0.5; DINo 0.5; POD-Galerkin 0.5" in found[0].caption
+    assert "Relative error at t = 0: 0.1, 0.4: 0.5" in found[4].caption
+    assert "largest of Φ-ROM's 4 latents" in found[5].caption
