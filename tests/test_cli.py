@@ -66,7 +66,8 @@ def process(cwd, planted):
 def test_help_lists_the_house_and_the_methods(process):
     done = process("--help")
     assert done.returncode == 0
-    for word in ("papers", "run", "report", "cite", "docs", "evidence", "audit", "gap", "Say how far the mean of some"):
+    house = ("papers", "run", "report", "serve", "cite", "docs", "evidence", "audit")
+    for word in (*house, "gap", "Say how far the mean of some"):
         assert word in done.stdout
     assert process("-h").stdout == done.stdout
     assert process("--version").stdout == "parataxis 0.1.0\n"
@@ -103,7 +104,7 @@ def test_a_methods_command_runs(call, cwd):
 
 
 BAD = [
-    (["nonsense"], "no command is named 'nonsense'; there: papers, run, report, cite, docs, evidence, audit, "),
+    (["nonsense"], "no command is named 'nonsense'; there: papers, run, report, serve, cite, docs, evidence, audit, "),
     (["run", "nonsense"], "no method is named 'nonsense'; there: "),
     (["run", "--scale", "huge"], "'huge' is not one of 'toy', 'quick', 'full', 'paper'; see `parataxis run --help`"),
     (["run", "--jobs", "0"], "--jobs"),
@@ -324,6 +325,7 @@ SNAPSHOTS = {
     "papers-help": [["papers", "--help"]],
     "run-help": [["run", "--help"]],
     "report-help": [["report", "--help"]],
+    "serve-help": [["serve", "--help"]],
     "cite-help": [["cite", "--help"]],
     "docs-help": [["docs", "--help"]],
     "evidence-help": [["evidence", "--help"], ["evidence", "export", "--help"]],

@@ -39,7 +39,7 @@ from parataxis.studies.runner import measure
 from parataxis.studies.store import Run, Store
 
 HEAVY = ("torch", "jax")
-JOBLIB = "KMP_INIT_AT_FORK"  # set by joblib when it is imported
+PASSING = ("KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK")  # set by joblib and by scikit-learn when they are imported
 
 
 # -- 1 to 3: the folder, its imports, what it needs ------------------------------------------------------------------
@@ -224,7 +224,7 @@ def what_is_touched(case: Case) -> tuple[int, list[str]]:
             "floating-point error handling of NumPy": np.geterr(),
             "print options of NumPy": np.get_printoptions(),
             "current folder": os.getcwd(),
-            "environment": {name: value for name, value in os.environ.items() if name != JOBLIB},
+            **{f"environment's {name}": value for name, value in os.environ.items() if name not in PASSING},
             "threads": {each.name for each in threading.enumerate()},
         }
         if torch := sys.modules.get("torch"):
@@ -246,9 +246,11 @@ def what_is_touched(case: Case) -> tuple[int, list[str]]:
     sys.addaudithook(hook)
     identity = case.run("plain.sqlite").id
     after = states()
-    own = (str(case.folder), "/dev/", os.environ["MPLCONFIGDIR"])
+    compiled = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(case.folder))  # of all our tests
+    own = (str(case.folder), "/dev/", os.environ["MPLCONFIGDIR"], compiled)
     files = [f"file {path}" for path in sorted(written) if not path.startswith(own) and "__pycache__" not in path]
-    return identity, [name for name in after if name in before and after[name] != before[name]] + files
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return identity, changed + files
 
 
 PLAIN: dict[Path, tuple[Run, list[str]]] = {}  # by the folder of the method

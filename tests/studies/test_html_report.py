@@ -4,10 +4,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from parataxis.claims import Claim, Figure, Measurement, Table, read_paper
+from parataxis.claims import Claim, Figure, Measurement, Table
+from parataxis.paper_file import read_paper
 from parataxis.studies.render import findings
-from parataxis.studies.report import WIDTH, html_report, strip
+from parataxis.studies.report import html_report
 from parataxis.studies.store import Row, Run
+from parataxis.studies.strip import WIDTH, strip
 from planted import FILES
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -18,12 +20,15 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.text, self.tags = [], "", []
+        self.links, self.text, self.tags, self.texts_of_pictures, self.ids = [], "", [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.links += [value for name, value in attrs if name in ("src", "href")]
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag == "img":
+            self.texts_of_pictures.append(dict(attrs)["alt"])
 
     def handle_data(self, data):
         self.text += data
@@ -50,8 +55,9 @@ def test_the_report_needs_nothing_else(paper):
     )
     page = Page(html_report([(paper, run)]))
     assert [link.split(",")[0] for link in page.links] == [
-        "#planted-gap", "data:image/svg+xml;base64", "data:image/png;base64",
+        "#planted-gap", "#planted-gap", "data:image/svg+xml;base64", "data:image/png;base64",
     ]  # fmt: skip
+    assert page.texts_of_pictures == ["line: A line.", "dots: Dots."]
     assert not {"script", "link", "iframe"} & set(page.tags)
     assert "A <Gap> & More" in page.text  # escaped, so read back as text
     assert "1 [0.9, 1.2] points" in page.text
@@ -65,6 +71,30 @@ def test_a_paper_without_a_run_is_named_and_no_more(paper):
     assert page.links == []
     assert "not measured" in page.text
     assert "section" not in page.tags
+
+
+def cells(page):
+    """The rows of the matrix of symmetries, as lists of the texts of their cells."""
+    matrix = page.split("class=matrix>")[1].split("</table>")[0].split("<tbody>")[1]
+    rows = [re.split("<t[dh][^>]*>", row)[1:] for row in matrix.split("<tr>")[1:]]
+    return [[re.sub("<[^>]*>", "", cell).strip() for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize(("verdict", "mark"), [("invariant", "✓"), ("order-dependent", "✗"), ("undecided", "?")])
+def test_the_matrix_shows_what_came_out_under_what_is_said(paper, verdict, mark):
+    row = Row(Measurement("any-order", 0.0, 0.0, 0.1, 23, verdict=verdict), 0, {})
+    page = html_report([(paper, dataclasses.replace(run_with(), rows=(row,)))])
+    found = cells(page)
+    assert len(found) == len(paper.symmetries)
+    assert found[0] == ["planted-gap", paper.symmetries[0].permutes, f"{mark} 23", "", ""]
+    assert found[1][1:] == ["", "–", ""]  # equivariant, not measured
+    assert found[1][0] == paper.symmetries[1].permutes
+    assert len(Page(page).ids) == len(set(Page(page).ids))
+
+
+def test_a_strip_is_told_in_words(paper):
+    told = re.search('aria-label="([^"]*)"', strip(finding(paper, ">= 0.5", null=0.1)))[1]
+    assert told == "1 [0.9, 1.2] points, rule &gt;= 0.5, null 0.1"
 
 
 def places(found):

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
-from parataxis.claims import Figure, Measurement, Standing, Table, read_paper
+from parataxis.claims import Figure, Measurement, Standing, Table
 from parataxis.errors import BadInput
+from parataxis.paper_file import read_paper
 from parataxis.studies.render import (
     counts,
     findings,

@@ -212,7 +212,9 @@ def export(
 
 def house(app: typer.Typer) -> None:
     """Register these commands."""
-    for each in (papers, run, report, cite, docs):
+    from parataxis.cli.serve import serve
+
+    for each in (papers, run, report, serve, cite, docs):
         app.command()(each)
     app.add_typer(evidence, name="evidence")
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from parataxis.claims import Paper, read_paper
+from parataxis.claims import Paper
 from parataxis.errors import BadInput
+from parataxis.paper_file import read_paper
 
 BUILT_IN = Path(__file__).parent.parent / "methods"
 

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape as escaped
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +97,11 @@ def interval(found: Measurement) -> str:
 def published(paper: Paper) -> str:
     """Venue and year, the year once."""
     return paper.venue if str(paper.year) in paper.venue else f"{paper.venue}, {paper.year}"
+
+
+def prose(text: str) -> str:
+    """As HTML, with what stands in backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped(text))
 
 
 # -- a terminal ----------------------------------------------------------------------------------------------------

@@ -34,6 +34,8 @@ def _broken():
     one, rest = elements[0], elements[1:]
     loose = {key: value for key, value in one.items() if key not in ("source", "target")}
     named = {**one, "customProperties": {"importance": "much"}}
+    many = {**one, "customProperties": {"importance": [1]}}
+    stray = {"id": "z", "type": "istar.DependencyLink", "source": a}
     return {
         "self": {"dependencies": [{**one, "source": a, "target": a}, *rest], "links": []},
         "missing": {"dependencies": [{**one, "source": "nobody"}, *rest], "links": []},
@@ -42,8 +44,16 @@ def _broken():
         "forked": {"links": [*links, {"id": "z", "type": "istar.DependencyLink", "source": one["id"], "target": b}]},
         "twice": {"dependencies": [one, one, *rest]},
         "zero": {"dependencies": [{**each, "customProperties": {"importance": "0"}} for each in elements]},
+        "stray": {"links": [*links, {**stray, "target": "nowhere"}]},
+        "between": {"links": [*links, {**stray, "target": b}]},
+        "shared": {"dependencies": [{**one, "id": a}, *rest]},
+        "many": {"dependencies": [many, *rest]},
         "words": {"dependencies": [named, *rest]},
         "other_tool": {"tool": "openome.1"},
+        "endless": {"links": [{key: value for key, value in links[0].items() if key != "target"}, *links[1:]]},
+        "number": {"dependencies": [{**one, "source": 5}, *rest]},
+        "listed": {"dependencies": [{**one, "customProperties": ["much"]}, *rest]},
+        "nameless": {"actors": [{**actors[0], "nodes": [{"text": "its goal"}]}, *actors[1:]]},
         "same_actor": {"actors": [*actors, {**actors[0], "id": "another"}]},
     }
 
@@ -123,6 +133,14 @@ ALL_BAD_INPUTS = [
     _bad("twice.json", "stands 2 times; save the model anew"),
     _bad("zero.json", "importance sums to 0"),
     _bad("words.json", "importance='much': expected a number"),
+    _bad("many.json", "importance=[1]: expected a number"),
+    _bad("stray.json", "link 'z': target='nowhere' is no id of the model"),
+    _bad("between.json", "link 'z': expected a dependum at one of its ends"),
+    _bad("shared.json", "is an id of actor 'A' too; save the model anew"),
+    _bad("endless.json", "links[1]: expected an object with 'id' and 'source' and 'target'"),
+    _bad("number.json", "dependencies[1]: source=5: expected text"),
+    _bad("listed.json", "dependencies[1]: customProperties=['much']: expected an object"),
+    _bad("nameless.json", "actors[1].nodes[1]: expected an object with 'id'"),
     _bad("same_actor.json", "actor 'A' stands twice"),
     _bad("swapped.csv", "no column 'depender'; 'from' could be either end and is not guessed"),
     _bad("column.csv", "column 'weight' is unknown"),
@@ -140,10 +158,16 @@ ALL_BAD_INPUTS = [
     _bad("text.csv", "expected numbers from 0 to 1"),
     _bad("model.json", "--alpha: shares sum to 1.4; expected 1", "--alpha", "A=0.7", "--alpha", "B=0.7"),
     _bad("model.json", "actor 'Z' is not there", "--alpha", "Z=0.7"),
+    _bad("model.json", "--alpha='A=half': expected NAME=SHARE, a number", "--alpha", "A=half"),
+    _bad("model.json", "--alpha='A=.2': 'A' stands twice", "--alpha", "A=.1", "--alpha", "A=.2"),
     _bad("model.json", "endowments=[0.0, 0.0, 0.0]: expected above 0", "--endowment", "0"),
     _bad("model.json", "theta=1.0: expected above 1", "--theta", "1"),
     _bad("model.json", "beta=1.0: expected between 0 and 1", "--value", "power", "--beta", "1"),
     _bad("model.json", "gamma=3: expected below 3", "--gamma", "3", "--box", "none"),
+    _bad("model.json", "gamma=3: expected below 3", "--gamma", "3", "--box", "0,inf"),
+    _bad("model.json", "gamma=1: expected below 1", "--gamma", "1", "--box", "none", "--synergy", "min"),
+    _bad("model.json", "and low finite", "--box", "inf,inf"),
+    _bad("model.json", "--theta=3: --value power has none; it has --beta", "--value", "power", "--theta", "3"),
     _bad("model.json", "gamma=-1: expected at least 0", "--gamma", "-1"),
     _bad("model.json", "synergy='sum': expected 'geometric', 'min', 'mean', or exponents", "--synergy", "sum"),
     _bad("model.json", "expected 3 exponents above 0 that sum to 1", "--synergy", ".5,.5"),
@@ -152,12 +176,21 @@ ALL_BAD_INPUTS = [
     _bad("model.json", "who moves first searches a box", "--first", "A", "--box", "none"),
     (["coopetition", "sweep", "model.json", "--param", "delta=0:1:0.5"], "parameter 'delta' is unknown"),
     (["coopetition", "sweep", "model.json", "--param", "gamma=1:0:0.5"], "expected LOW:HIGH:STEP"),
-    (["coopetition", "sweep", "model.json", "--param", "D:A:B=2"], "D:A:B=2: expected a number from 0 and 1"),
+    (["coopetition", "sweep", "model.json", "--param", "D:A:B=2"], "D:A:B=2: expected a number from 0 to 1"),
+    ([*SWEEP, "--param", "gamma=1"], "'gamma' stands twice; name all its values in one"),
+    ([*SWEEP[:3], "--param", "gamma=nan:1:1"], "expected LOW:HIGH:STEP"),
+    ([*SWEEP, "--box", "5,1"], "expected 0 <= low <= high"),
     ([*SWEEP, "--out", "sweep.txt"], "its ending is not known"),
+    (
+        ["coopetition", "sweep", "model.json", "--param", "gamma=0:1:0.001", "--param", "theta=2:3:0.001"],
+        "1,002,001 combinations; expected at most 1,000,000; take fewer values",
+    ),
+    ([*REPORT[:-1], "page.pdf"], "--out='page.pdf': a page is written; expected a name that ends in .html"),
+    ([*CASE, "--report", "case.pdf"], "--report='case.pdf': a page is written"),
     (["coopetition", "case", "sony"], "case='sony': expected one of slcd"),
     (["coopetition", "matrix", "model.json", "--normalise", "rows"], "'rows' is not one of 'all', 'per-partner'"),
 ]
-BAD_INPUTS = ALL_BAD_INPUTS[::8]  # the others in one process: test_coopetition_cli.py
+BAD_INPUTS = ALL_BAD_INPUTS[::20]  # the others in one process: test_coopetition_cli.py
 
 
 def _action(form, transposed, i):

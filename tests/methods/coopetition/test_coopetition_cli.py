@@ -1,19 +1,18 @@
 """The commands on files, in this process; what each leaves behind."""
 
 import json
-import os
 import re
 import runpy
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from coopetition_cases import FOLDER, needs_data
 
 from parataxis.cli import main
 from parataxis.methods.coopetition import plots
 
 COMMON = runpy.run_path(str(Path(__file__).with_name("common.py")))
-FOLDER = Path(os.environ.get("PARATAXIS_DATA", "absent"), "coopetition")
 
 
 @pytest.fixture
@@ -31,8 +30,14 @@ def call(tmp_path, monkeypatch, capsys):
     return of
 
 
+@pytest.fixture
+def unrendered(monkeypatch):
+    """Pictures are made, but not turned into bytes."""
+    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
+
+
 @pytest.mark.parametrize("place", range(len(COMMON["IN_ONE_PROCESS"])), ids=["sweep", "case", "order", "report"])
-def test_the_helps_example_runs(call, place):
+def test_the_helps_example_runs(call, unrendered, place):
     argv, agrees = COMMON["IN_ONE_PROCESS"][place]
     status, told, _ = call([*argv[:2], "--help"])
     assert status == 0
@@ -78,7 +83,16 @@ def test_solve_in_turn_at_a_bound_with_slopes(call):
     assert status == 0
     assert "moves: A, then B and C" in told
     assert "at a bound of the box: A, B, C" in told
+    assert "slopes, where all move at once" in told
     assert "D:A:B" in told
+
+
+def test_what_is_passed_over_in_a_model_is_told_with_the_outcome(call, tmp_path):
+    model = json.loads((tmp_path / "model.json").read_text())
+    one, other, _ = (each["id"] for each in model["actors"])
+    model["links"].append({"id": "x", "type": "istar.IsALink", "source": one, "target": other})
+    (tmp_path / "kinds.json").write_text(json.dumps(model))
+    assert "note: 1 is-a link: no dependency, passed over" in call(["coopetition", "solve", "kinds.json"])[1]
 
 
 def test_shares_power_and_exponents(call):
@@ -105,19 +119,48 @@ def test_an_outcome_that_is_no_equilibrium_ends_with_status_1(call, monkeypatch)
     assert "no equilibrium" in told
 
 
-def test_a_case_is_reported(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
+@pytest.mark.parametrize("command", ["CASE", "ORDER"])
+def test_outcomes_of_cases_and_orders_that_are_none_end_with_status_1(call, monkeypatch, unrendered, command):
+    from parataxis.methods.coopetition import game
+
+    right = game.solve
+
+    def wrong(*arguments):
+        found = right(*arguments)
+        return type(found)(found.actions * 1.01, found.iterations, found.converged)
+
+    monkeypatch.setattr(game, "solve", wrong)
+    status, told, _ = call(COMMON[command])
+    assert status == 1
+    assert call(COMMON["REPORT"])[0] == 1
+    assert "certificate" in told
+    assert ("no advice" in told) == (command == "ORDER")
+
+
+def test_nine_actors_are_told_of_drawn_orders(call, tmp_path, monkeypatch):
+    from parataxis.methods.coopetition import shares
+
+    right = shares.join_orders
+    monkeypatch.setattr(shares, "join_orders", lambda game, a: right(game, a, orders=500))
+    rows = "".join(f"a{at},a{(at + 1) % 9},x,1,\n" for at in range(9))
+    (tmp_path / "nine.csv").write_text(COMMON["HEAD"] + rows)
+    status, told, _ = call(["coopetition", "order", "nine.csv"])
+    assert status == 0
+    assert "drawn orders: about Shapley's value" in told
+    assert re.search(r"actor +drawn orders +low +high +1 ", told)
+
+
+def test_a_case_is_reported(call, tmp_path, unrendered):
     status, told, _ = call([*COMMON["CASE"], "--report", "case.html"])
     assert status == 0
     assert re.search(r"log +transposed +27\.4797 +26\.2697 +58 +41\.4458", told)
     assert "58/60" in (tmp_path / "case.html").read_text()
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="needs $PARATAXIS_DATA/coopetition, with no public address")
+@needs_data
 @pytest.mark.parametrize("name", ["buyer_driven_ecommerce", "smart_home", "travel_reimbursement"])
-def test_the_real_models_from_end_to_end(call, tmp_path, monkeypatch, name):
+def test_the_real_models_from_end_to_end(call, tmp_path, unrendered, name):
     path = str(FOLDER / f"istar_{name}.json")
-    monkeypatch.setattr(plots, "svg", lambda ax: "<svg>")
     for command in ("matrix", "solve", "order"):
         assert call(["coopetition", command, path])[0] == 0
     status, told, _ = call(["coopetition", "report", path, "--out", "page.html"])

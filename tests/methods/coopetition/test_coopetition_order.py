@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
-from parataxis.methods.coopetition import Custom, Game, Interdependence, Log, case
+from parataxis.methods.coopetition import Custom, Game, Interdependence, Log, case, sequential
 from parataxis.methods.coopetition.direction import exchanged
 from parataxis.methods.coopetition.sensitivity import derivatives
 from parataxis.methods.coopetition.sequential import advice, who_first
-from parataxis.methods.coopetition.shares import added_value, join_orders, worth
+from parataxis.methods.coopetition.shares import added_value, by_place, join_orders, worth
 from parataxis.methods.coopetition.study_inputs import made_model, random_game
 from parataxis.methods.coopetition.sweep import grid, parameters
 
@@ -84,6 +84,13 @@ def test_a_leader_who_does_not_lead_well_is_caught():
     assert not other.certificate.holds
 
 
+def test_leaders_who_do_not_come_to_rest_are_not_called_converged(monkeypatch):
+    monkeypatch.setattr(sequential, "ROUNDS", 1)
+    found = buyers().equilibrium(play=(("A", "B"), "C"))
+    assert not found.converged
+    assert not found.certificate.holds
+
+
 def test_three_stages_and_leaders_together():
     game = buyers()
     three = game.equilibrium(play=("A", "B", "C"))
@@ -91,6 +98,8 @@ def test_three_stages_and_leaders_together():
     assert three.certificate.holds
     together = game.equilibrium(play=(("A", "B"), "C"))
     assert together.certificate.holds
+    assert together.converged
+    assert together.iterations > 1
     assert game.equilibrium(play=("A",)).play == (("A",), ("B", "C"))
 
 
@@ -124,6 +133,13 @@ def test_the_report_on_who_is_first():
     assert advice(table).startswith("Samsung should move first")
     alike = who_first(buyers(), BOX)
     assert "it makes no difference who" in advice(alike)
+
+
+def test_what_is_no_equilibrium_gives_no_advice():
+    table = who_first(slcd(), BOX)
+    assert table["certificate"].max() <= 1
+    assert advice(table.assign(converged=[True, False, True])) == "no advice: no equilibrium was found for Samsung"
+    assert advice(table.assign(certificate=[2.0, 0, 0])) == "no advice: no equilibrium was found for all at once"
 
 
 def test_a_transposed_matrix_shows_in_the_two_orders_of_a_pair():
@@ -182,6 +198,10 @@ def test_more_than_eight_join_in_drawn_orders():
     inside = (whole["low"].to_numpy() <= game.shapley(a)) & (game.shapley(a) <= whole["high"].to_numpy())
     assert inside.sum() >= 7  # of nine 95 % intervals
     assert (whole["high"] > whole["low"]).all()
+    shown = by_place(table, 9)
+    assert list(shown)[:5] == ["actor", "drawn orders", "low", "high", 1]
+    assert shown["high"].tolist() == whole["high"].tolist()
+    assert list(by_place(join_orders(slcd(), np.ones(2)), 2)) == ["actor", "all orders", 1, 2]
 
 
 def test_shares_by_every_rule():
@@ -206,6 +226,10 @@ def test_shares_by_every_rule():
     ],
 )
 def test_shares_that_are_refused(method, weights, fragment):
+    with pytest.raises(BadInput, match="expected 2 numbers, one an actor"):
+        slcd().shapley((1.0, 2.0, 3.0))
+    with pytest.raises(BadInput, match="expected 2 numbers, one an actor"):
+        slcd().shares("shapley", (1.0,))
     with pytest.raises(BadInput, match=fragment):
         slcd().shares(method, weights=weights)
 
@@ -280,6 +304,20 @@ def test_a_wrong_row_of_a_sweep_fails_its_certificate(monkeypatch):
     assert slcd().sweep(pd.DataFrame({"gamma": [0.3, 0.6]}))["certificate"].min() > 1
 
 
+@pytest.mark.parametrize("rows", [2, 600])
+def test_a_sweep_of_any_length_is_solved_at_once(monkeypatch, rows):
+    from parataxis.methods.coopetition import many
+
+    right, calls, told = many.solve, [], []
+    monkeypatch.setattr(many, "solve", lambda *arguments: calls.append(1) or right(*arguments))
+    table = slcd().sweep(
+        pd.DataFrame({"gamma": np.linspace(0, 1, rows)}), tell=lambda done, total: told.append((done, total))
+    )
+    assert len(calls) == 1
+    assert table["certificate"].max() <= 1
+    assert told[-1] == (rows, rows)
+
+
 def test_a_share_that_is_set_leaves_the_rest_to_the_others():
     table = buyers().sweep(pd.DataFrame({"alpha:A": [1 / 3, 0.8]}))
     assert table["a:A"][1] > table["a:A"][0]
@@ -292,9 +330,10 @@ def test_a_share_that_is_set_leaves_the_rest_to_the_others():
     [
         ({"delta": [1.0]}, "parameter 'delta' is unknown; expected one of gamma, theta"),
         ({"beta": [0.5]}, "parameter 'beta' is unknown"),
-        ({"D:Sony:Samsung": [1.5]}, "expected a number from 0 and 1"),
+        ({"D:Sony:Samsung": [1.5]}, "expected a number from 0 to 1"),
         ({"theta": [1.0]}, "expected a number between 1 and inf"),
         ({"gamma": [np.nan]}, "gamma=nan"),
+        ({"gamma": ["much"]}, "expected numbers"),
         ({"alpha:Sony": [0.7], "alpha:Samsung": [0.7]}, "shares of a row sum to 1.4"),
         ({}, "no row"),
     ],
@@ -318,6 +357,8 @@ def test_sweeps_and_slopes_need_a_product():
         ((None, "morris"), "method='morris'"),
         ((None, "grid"), r"expected {name: \(low, high\)}"),
         (({"gamma": (0.5, 0.1)}, "sobol"), "expected low < high"),
+        (({"gamma": 0.5}, "sobol"), r"gamma=0.5: expected \(low, high\)"),
+        (({"gamma": ("a", "b")}, "grid"), "expected numbers"),
         ((["delta"], "local"), "parameter 'delta' is unknown"),
     ],
 )

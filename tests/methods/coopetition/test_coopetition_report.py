@@ -5,7 +5,7 @@ import pytest
 
 from parataxis.methods.coopetition import Game, Interdependence, case, plots
 from parataxis.methods.coopetition.report import report
-from parataxis.methods.coopetition.score_sheet import score_sheet
+from parataxis.methods.coopetition.scoring import score_sheet
 from parataxis.methods.coopetition.study_inputs import made_model, random_game
 
 
@@ -34,6 +34,10 @@ def test_a_case_has_its_sheet_and_reactions(unrendered):
     assert "58/60: stability 10/10" in page
     assert "It is no accuracy" in page
     assert page.count("<svg") == 7
+
+
+def test_the_band_reaches_the_games_own_complementarity(unrendered):
+    assert "complementarity 0 to 2." in report(case("slcd").game("log").replaced(gamma=2.0), "more")
 
 
 def test_what_needs_a_product_is_left_out(unrendered):

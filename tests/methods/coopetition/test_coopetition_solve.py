@@ -255,6 +255,9 @@ def test_only_w_matters():
         ({"alpha": (1.5, -0.5)}, "expected 2 shares of at least 0"),
         ({"alpha": (0.0, 0.0), "renormalise": True}, "sums to 0"),
         ({"endowments": (100.0, 0.0)}, "expected above 0"),
+        ({"endowments": (1.0, 2.0, 3.0)}, "expected one number, or 2, one an actor"),
+        ({"endowments": "much"}, "endowments='much': expected numbers"),
+        ({"alpha": ("a", "b")}, "expected numbers"),
         ({"gamma": -0.1}, "gamma=-0.1: expected at least 0"),
         ({"gamma": np.nan}, "expected at least 0"),
         ({"value": Log(1.0)}, "theta=1.0: expected above 1; at 1 or below an actor alone invests nothing, a corner"),
@@ -271,6 +274,31 @@ def test_only_w_matters():
 def test_games_that_are_refused(changes, fragment):
     with pytest.raises(BadInput, match=fragment.replace("(", r"\(")):
         slcd(**changes)
+
+
+@pytest.mark.parametrize("order", [(0, 0), (0,), "gauss", (5, 1), (0, 1, 2), 1, ("a", 0)])
+def test_orders_that_are_none_of_all_places_are_refused(order):
+    with pytest.raises(BadInput, match="expected 'jacobi', or each of the places 0 to 1 once"):
+        slcd().equilibrium(order=order)
+
+
+@pytest.mark.parametrize("start", [(np.nan, 1.0), (-1.0, 1.0), (1.0,), "top", (np.inf, 1.0)])
+def test_starts_that_are_no_actions_are_refused(start):
+    for more in ({}, {"order": (1, 0)}):
+        with pytest.raises(BadInput, match="start="):
+            slcd().equilibrium(start=start, **more)
+
+
+@pytest.mark.parametrize("more", [{"order": (1, 0)}, {"start": (1.0, 1.0)}])
+def test_moves_in_turn_take_neither_start_nor_order(more):
+    with pytest.raises(BadInput, match="start and order are for moves all at once"):
+        slcd().equilibrium(play=("Sony",), **more)
+
+
+@pytest.mark.parametrize(("actor", "a"), [(5, (1.0, 2.0)), (-1, (1.0, 2.0)), (0, (1.0,)), (0, (1.0, np.nan))])
+def test_best_responses_of_nobody_or_to_nothing_are_refused(actor, a):
+    with pytest.raises(BadInput, match=r"expected a name, or a place from 0 to 1|expected 2 numbers, one an actor"):
+        slcd().best_response(actor, a)
 
 
 def test_shares_are_divided_by_their_sum_where_asked():

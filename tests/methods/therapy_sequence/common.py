@@ -93,7 +93,7 @@ def _drawn(value, text):
 
 
 HELP_EXAMPLES = [
-    *CURVES["CURVES_HELP"],
+    CURVES["CURVES_HELP"][0],  # the others in one process: test_therapy_cli_curves.py
     (CHECK, lambda value, text: f"{len(value['strategies'])} strategies" in text and "nothing is wrong" in text),
     (RUN, _words),
     (PSA, _drawn),
@@ -111,7 +111,7 @@ def _bad(name, fragment, command="check", *more):
 
 
 BAD_INPUTS = [  # a process each; the rest in one, by test_therapy_cli
-    *CURVES["CURVES_BAD"],
+    *CURVES["CURVES_BAD"][:2],
     _bad("absent", "absent.toml: can't be read: No such file"),
     (["therapy", "check", "no.xlsx"], "no.xlsx: is no Excel workbook"),
     _bad("cost", "cost.toml: extensive.cost=-1.0: expected a number from 0"),

@@ -12,7 +12,7 @@ from parataxis.methods.therapy_sequence.calibrate import calibrate, deaths
 from parataxis.methods.therapy_sequence.dependence import Clayton, HazardRatio
 from parataxis.methods.therapy_sequence.exact import Expected
 from parataxis.methods.therapy_sequence.example import TRUTH, trial
-from parataxis.methods.therapy_sequence.study_calibration import greenwood
+from parataxis.methods.therapy_sequence.study_calibration import died_by, greenwood, poisson
 
 
 def test_deaths_by_hand():
@@ -20,6 +20,18 @@ def test_deaths_by_hand():
     time, event = np.array([1.0, 1.0, 2.0, 3.0]), [1, 1, 0, 1]
     assert deaths(time, event, 4).tolist() == [0, 0.5, 0.5, 1, 1]
     assert greenwood(time, np.array(event), 2) == pytest.approx(0.5 * np.sqrt(2 / (4 * 2)))
+
+
+def test_deaths_expected_of_patients_who_are_watched_unlike_long():
+    """A hazard of 0.1 a cycle: patients seen until 2.5, 3 and 9, of whom nobody is matched after 4, are worth 0.95."""
+    dead = 1 - np.exp(-0.1 * np.arange(5))
+    assert died_by(dead, np.array([2.5, 3.0, 9.0])) == pytest.approx(0.95)
+
+
+def test_the_exact_interval_of_a_count():
+    """Of 10: 4.80 to 18.39, as in tables."""
+    assert poisson(10) == pytest.approx((4.795, 18.390), abs=5e-4)
+    assert poisson(0) == pytest.approx((0, 3.689), abs=5e-4)
 
 
 @pytest.mark.parametrize(("form", "truth"), [("hazard_ratio", HazardRatio(3.0, 20.0)), ("clayton", Clayton(1.2))])
@@ -121,3 +133,17 @@ def test_bad_calls():
         calibrate(model, "B first")
     with pytest.raises(BadInput, match="strategy='C first' is unknown; known: A first, B first"):
         calibrate(model, "C first")
+
+
+def test_a_ridge_that_ends_at_the_bound_of_the_search_says_so():
+    """A trial of a theta of 18 allows 20 too; one of a theta of 1 does not."""
+    from parataxis.methods.therapy_sequence.calibrate import calibrate
+    from parataxis.methods.therapy_sequence.dependence import Clayton
+    from parataxis.methods.therapy_sequence.exact import Occupancy
+
+    model = short(20)
+    for theta, cut in ((18.0, True), (1.0, False)):
+        trial = Occupancy.of(model.plan(model.strategies[0], Clayton(theta))).dead
+        luck = 0.002 * np.cos(np.arange(len(trial)))
+        found = calibrate(model, "A first", "clayton", trial + luck)
+        assert ("the ridge ends at theta 20, the bound of the search" in found.cut) == cut

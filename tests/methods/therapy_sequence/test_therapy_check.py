@@ -15,7 +15,8 @@ from parataxis.methods.therapy_sequence.dependence import HazardRatio
 from parataxis.methods.therapy_sequence.events import infer_events
 from parataxis.methods.therapy_sequence.example import EXAMPLE, write_template
 from parataxis.methods.therapy_sequence.incidence import CIF
-from parataxis.methods.therapy_sequence.model import KEYS, Model, ModelFile
+from parataxis.methods.therapy_sequence.model import Model
+from parataxis.methods.therapy_sequence.model_file import KEYS, ModelFile
 from parataxis.methods.therapy_sequence.parts import PatientFile, Uncertainty
 from parataxis.methods.therapy_sequence.reading import build
 from parataxis.methods.therapy_sequence.sequence import SequenceModel

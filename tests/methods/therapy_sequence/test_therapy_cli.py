@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from parataxis.cli import main
+from parataxis.methods.therapy_sequence import plots
 from parataxis.methods.therapy_sequence.cheers import BLANK, ITEMS
 
 COMMON = Path(__file__).parent / "common.py"
@@ -68,7 +69,19 @@ def test_calibrate_as_its_help_has_it(call):
     assert agrees(json.loads(call(*argv, "--json")), call(*argv))
 
 
-def test_the_report_is_one_page_that_asks_for_nothing(call, folder):
+@pytest.fixture
+def first_rendered(monkeypatch):
+    """All pictures are made, the first is also turned into bytes, which takes longest."""
+    real, drawn = plots.svg, []
+
+    def once(ax):
+        drawn.append(ax)
+        return real(ax) if len(drawn) == 1 else "<svg>"
+
+    monkeypatch.setattr(plots, "svg", once)
+
+
+def test_the_report_is_one_page_that_asks_for_nothing(call, folder, first_rendered):
     (_, (argv, agrees)) = declared()
     assert shown(call, argv)
     assert agrees(call(*argv), (folder / "therapy.html").read_text())
@@ -106,10 +119,14 @@ def test_the_checklist_has_its_28_items_in_order():
 
 
 def test_results_as_a_workbook_and_as_csv(call, folder):
-    call("therapy", "run", "model.toml", "--patients", "20", "--out", "out.xlsx")
+    call("therapy", "run", "model.toml", "--patients", "20", "--corrections", "--out", "out.xlsx")
     sheets = pd.read_excel(folder / "out.xlsx", sheet_name=None)
     traces = ["trace A first", "trace B first", "patients A first", "patients B first"]
-    assert list(sheets) == ["results", "years in each state", *traces, "pairs", "inputs", "sources"]
+    walked = ["simulated", "simulated A first", "simulated B first", "pairs", "corrections"]
+    assert list(sheets) == ["results", "years in each state", *traces, *walked, "inputs", "sources"]
+    assert (sheets["simulated"][["cost_error", "qaly_error", "nmb_20000_error"]] > 0).all(axis=None)
+    assert sheets["simulated A first"].loc[40, "Dead_error"] > 0
+    assert sheets["corrections"]["corrected"].iloc[-1] == "all"
     inputs = sheets["inputs"].set_index("input")["value"]
     assert inputs["drugs[1].lines[1].cost"] == 2500
     assert inputs["drugs[2].id"] == "B"
@@ -121,6 +138,28 @@ def test_results_as_a_workbook_and_as_csv(call, folder):
     assert len(pd.read_csv(folder / "draws" / "parameters.csv")) == 5
     assert list(pd.read_csv(folder / "draws" / "pairs.csv")["strategy"]) == ["B first"]
     assert len(pd.read_csv(folder / "draws" / "CHEERS 2022.csv")) == 28
+    assert {"at_low", "at_high"} <= set(pd.read_csv(folder / "draws" / "tornado.csv"))
+
+
+def test_what_calibrate_finds_is_written_with_its_ridge(call, folder):
+    (value,) = json.loads(call("therapy", "calibrate", "model.toml", "--out", "fit", "--json"))
+    row = pd.read_csv(folder / "fit" / "calibration.csv").iloc[0]
+    for each in ("hazard_ratio", "until", "error", "independent"):
+        assert row[each] == pytest.approx(value[each])
+    assert row["strategy"] == "A first"
+    assert bool(row["at_bound"]) == value["at_bound"]
+    assert (folder / "fit" / "ridge A first.csv").is_file()
+
+
+def test_a_template_may_stand_beside_the_other_but_writes_over_nothing(tmp_path):
+    from parataxis.errors import BadInput
+    from parataxis.methods.therapy_sequence.example import write_template
+
+    write_template(tmp_path / "model.toml")
+    write_template(tmp_path / "model.xlsx")
+    (tmp_path / "trial.csv").write_text("time,event\n1,1\n")
+    with pytest.raises(BadInput, match=r"trial\.csv: is there already"):
+        write_template(tmp_path / "other.toml")
 
 
 def test_a_calibrated_run_and_single_corrections(call):

@@ -21,6 +21,9 @@ EXPORTS = {
     "no beginning": ("1.5,0.9\n3,0.6\n", None),
 }
 
+ADDED = "(0, 1) was added before the first point (1.5, 0.9), which is far from it: was the beginning clicked?"
+SORTED = "points were not in the order of time, and were sorted"
+
 
 @pytest.fixture
 def curves():
@@ -36,7 +39,8 @@ def test_exports_of_every_program_are_read(program, tmp_path, curves):
     found = curves.KMCurve.read(tmp_path / "curve.csv", name)
     assert found.time.tolist() == [0, 1.5, 3]
     assert found.survival == pytest.approx([1, 0.9, 0.6])
-    assert found.notes == (("survival was in percent",) if "percent" in program else ())
+    told = {"no beginning": (ADDED,), "percent, any order, byte-order mark": (SORTED, "survival was in percent")}
+    assert found.notes == told.get(program, ())
 
 
 BAD = {
@@ -94,9 +98,24 @@ def test_slips_of_the_hand_are_mended_with_a_word(curves):
     found = curves.KMCurve.clean(np.array([-0.01, 1, 2, 3]), np.array([1.01, 0.8, 0.81, 0.5]))
     assert found.time.tolist() == [0, 1, 2, 3]
     assert found.survival.tolist() == [1, 0.8, 0.8, 0.5]
-    assert len(found.notes) == 2
-    assert "1 times below 0" in found.notes[0]
-    assert "1 points that rose, by 0.010 at most" in found.notes[1]
+    assert found.notes == (
+        "survival of up to 1.01 was set to 1",
+        "1 times below 0, to -0.01, were set to 0",
+        "1 points that rose, by 0.010 at most, were lowered",
+    )
+
+
+def test_a_beginning_that_is_added_is_told_and_more_so_where_it_is_far(curves):
+    """Clicks from month 20.2 of 48 on look like any other curve afterwards."""
+    near = curves.KMCurve.clean(np.array([0.4, 30, 48]), np.array([0.99, 0.6, 0.4]))
+    assert near.notes == ("(0, 1) was added before the first point (0.4, 0.99)",)
+    for time, survival in ((20.2, 0.96), (0.4, 0.696)):
+        far = curves.KMCurve.clean(np.array([time, 30, 48]), np.array([survival, 0.6, 0.4]))
+        assert "far from it: was the beginning clicked?" in far.notes[0]
+    assert curves.KMCurve.clean(np.array([0, 30, 48]), np.array([1, 0.6, 0.4])).notes == ()
+    assert curves.KMCurve.clean(np.array([0, 30, 48]), np.array([1, 0.6, -0.02])).notes == (
+        "survival down to -0.02 was set to 0",
+    )
 
 
 @settings(max_examples=30)

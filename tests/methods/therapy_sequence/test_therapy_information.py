@@ -100,6 +100,22 @@ def test_errors_of_each_pair_by_formula():
     assert np.isnan(found.loc[("C", "A"), "icer_error"])
 
 
+def test_each_pair_and_threshold_tells_how_many_it_would_take():
+    """By the normal formula, and only where the error hides the difference."""
+    rng = np.random.default_rng(0)
+    cost, qaly = rng.normal(1000, 100, (50, 3)), rng.normal([1, 1, 6], 0.1, (50, 3))
+    table = pairs(["A", "B", "C"], cost, qaly, [20.0, 2000.0])
+    for _, row in table.iterrows():
+        for level in (20, 2000):
+            mean, error, needed = (row[f"d_nmb_{level}{more}"] for more in ("", "_error", "_needed"))
+            assert np.isnan(needed) == (error <= abs(mean))
+            if error > abs(mean):
+                assert needed == np.ceil(50 * (1.96 * error / mean) ** 2)
+    told = table[["d_nmb_20_needed", "d_nmb_2000_needed"]].notna().sum(axis=1).tolist()
+    assert told[0] > 0  # A and B differ by luck alone
+    assert told[1:] == [0, 0]
+
+
 def test_a_simulated_comparison_has_its_pairs():
     model = SequenceModel(short(8, lines=3))
     found = model.compare(model.simulate(30, 1)).pairs

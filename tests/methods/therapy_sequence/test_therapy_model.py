@@ -57,7 +57,7 @@ def test_template_writes_nothing_over(tmp_path):
     write_template(tmp_path / "model.toml")
     assert SequenceModel.from_file(tmp_path / "model.toml").strategies == ["A first", "B first"]
     with pytest.raises(BadInput, match="is there already"):
-        write_template(tmp_path / "other.toml")  # trial.csv is there
+        write_template(tmp_path / "model.toml")
     write_template(tmp_path / "paper.toml", paper=True)
 
 
@@ -121,9 +121,8 @@ def test_order_checks_hold_on_the_example(compat):
 
 
 @needs_data
-@pytest.mark.parametrize("compat", ["corrected", "released"])
-def test_order_checks_hold_on_the_published_case(compat):
-    assert not any(each.broken for each in order_checks(published(compat).with_parts(cycles=12), draws=2))
+def test_order_checks_hold_on_the_published_case():
+    assert not any(each.broken for each in order_checks(published().with_parts(cycles=6), draws=2))
 
 
 def test_halving_the_cycle_moves_qalys_by_less_the_shorter_it_is():
@@ -160,6 +159,6 @@ def test_too_few_patients_are_told_how_many_are_needed():
     for seed in range(4):
         first, second = model.simulate(200, seed)
         benefit = MonteCarlo.of(50_000 * (second.qaly - first.qaly) - (second.cost - first.cost))
-        told.append("larger than the difference" in model.compare([first, second]).note)
+        told.append("at 50,000: s.e." in model.compare([first, second]).note)
         assert told[-1] == (benefit.error > abs(benefit.mean))
     assert any(told)

@@ -12,7 +12,8 @@ from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
 from parataxis.methods.therapy_sequence.example import EXAMPLE
 from parataxis.methods.therapy_sequence.inputs import inputs
-from parataxis.methods.therapy_sequence.model import KEYS, Model, ModelFile
+from parataxis.methods.therapy_sequence.model import Model
+from parataxis.methods.therapy_sequence.model_file import KEYS, ModelFile
 from parataxis.methods.therapy_sequence.order_checks import order_checks
 from parataxis.methods.therapy_sequence.parameters import parameters, with_values
 from parataxis.methods.therapy_sequence.reading import build

@@ -14,10 +14,10 @@ def curve_of(time, survival):
     return KMCurve.clean(np.array(time, float), np.array(survival, float))
 
 
-def rebuilt(curve, at_risk, events=None):
+def rebuilt(curve, at_risk, events=None, censored="likely"):
     from parataxis.methods.therapy_sequence.guyot import reconstruct
 
-    return reconstruct(curve, at_risk, events)
+    return reconstruct(curve, at_risk, events, censored)
 
 
 def made(seed=0, n=200):
@@ -26,14 +26,14 @@ def made(seed=0, n=200):
     return made_patients(np.random.default_rng(seed), n)
 
 
-SMALL = ([1, 2, 4], [0.9, 0.8, 0.5])
+SMALL = ([0, 1, 2, 4], [1, 0.9, 0.8, 0.5])
 TABLE = [[0, 10], [3, 6]]
 
 
-def test_ten_patients_by_hand():
+def test_ten_patients_as_published_by_hand():
     """Of 10, 1 dies at 1 and 1 at 2, so 2 leave by 3, at 1 and 2. Then 2 in 3 months leave: 1 by 4, at 3.5, when
     5 are left, of whom round(5 (1 - .5 / .7875)) = 2 die."""
-    found = rebuilt(curve_of(*SMALL), TABLE)
+    found = rebuilt(curve_of(*SMALL), TABLE, censored="even")
     assert found.time.tolist() == [1, 1, 2, 2, 3.5, 4, 4, 4, 4, 4]
     assert found.event.tolist() == [1, 0, 1, 0, 0, 1, 1, 0, 0, 0]
     assert found.attrs["notes"] == []
@@ -45,6 +45,68 @@ def test_the_total_of_events_tunes_the_last_interval():
     assert found.event.sum() == 4
     assert found.attrs["notes"] == ["4 events were reached, 5 were reported"]
     assert rebuilt(curve_of(*SMALL), TABLE, events=3).event.sum() == 3
+
+
+def test_drops_tell_when_patients_were_lost():
+    """30 patients, a death each month. 6 are lost, all between the 10th and the 11th: a drop is 1/21, the next 1/14."""
+    at_risk = np.r_[30:20:-1, 14:4:-1]
+    curve = curve_of(np.arange(1, 21), np.cumprod(1 - 1 / at_risk))
+    lost = {}
+    for censored in ("likely", "even"):
+        found = rebuilt(curve, [[0, 30], [20.5, 4]], censored=censored)
+        lost[censored] = found[(found.event == 0) & (found.time < 20.5)].time
+    assert lost["likely"].between(9, 12).sum() == len(lost["likely"]) == 6
+    assert lost["likely"].between(10, 11).sum() >= 4
+    assert lost["even"].between(9, 12).sum() <= 2
+
+
+def surprise_of(lost, case):
+    """What a way to lose patients costs, written out: Poisson's probabilities and the distances of the clicks."""
+    from math import lgamma, log
+
+    alive, km, clicks, span, wanted, losses, tremor = case
+    edges, cost = [span[0], *(time for time, _ in clicks), span[1]], 0.0
+    for k, gone in enumerate(lost):
+        expected = losses * (edges[k + 1] - edges[k]) / (span[1] - span[0])
+        cost += expected - gone * log(expected) + lgamma(gone + 1)
+        alive -= gone
+        if k < len(clicks):
+            seen = clicks[k][1]
+            deaths = int(alive * max(1 - seen / km, 0) + 0.5)
+            if alive - deaths < wanted:
+                return np.inf
+            km, alive = km * (1 - deaths / max(alive, 1)), alive - deaths
+            cost += 0.5 * ((km - seen) / tremor) ** 2
+    return cost if alive == wanted else np.inf
+
+
+def test_the_likeliest_of_all_ways_to_lose_five_or_nearly():
+    """Every way is tried. Of ways to the same number only one is followed, now and then not the best."""
+    from itertools import product
+
+    from parataxis.methods.therapy_sequence.lost import likeliest
+
+    more = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        time, there, km, clicks, lost = np.sort(rng.random(3)), 15, 1.0, [], rng.multinomial(5, np.ones(4) / 4)
+        for when, gone in zip(time, lost, strict=False):
+            there -= int(gone)
+            km, there = km * (1 - 1 / there), there - 1
+            clicks.append((float(when), round(km, 3)))
+        case = (15, 1.0, clicks, (0.0, 1.0), 7, 5, 0.002)
+        best = min(surprise_of(each, case) for each in product(range(9), repeat=4) if sum(each) <= 8)
+        dead, found = likeliest(*case)
+        assert 15 - sum(found) - sum(dead) == 7
+        more.append(surprise_of(found, case) - best)
+    assert sorted(more)[-2] == pytest.approx(0, abs=1e-9)
+    assert max(more) < 2
+
+
+def test_no_way_leads_where_the_curve_leaves_fewer():
+    from parataxis.methods.therapy_sequence.lost import likeliest
+
+    assert likeliest(100, 1.0, [(1.0, 0.5)], (0.0, 3.0), 90, 1, 0.001) is None
 
 
 @pytest.mark.parametrize("events", range(90, 140, 7))
@@ -106,7 +168,7 @@ def test_nobody_leaves_after_a_curve_that_ends_before_its_table_does():
     found = rebuilt(curve_of(*SMALL), [*TABLE, [9, 0]])
     assert found.time.max() <= 4 + 1e-9
     assert len(found) == 10
-    assert found.event.sum() == rebuilt(curve_of(*SMALL), [*TABLE, [4, 0]]).event.sum()
+    assert found.event.sum() == rebuilt(curve_of(*SMALL), [*TABLE, [5, 0]]).event.sum()
 
 
 def test_an_interval_without_a_point_has_no_event():
@@ -180,8 +242,13 @@ def test_tables_that_can_not_belong_to_the_curve_are_refused(case):
         rebuilt(curve_of(*SMALL), table, events)
 
 
+def test_how_the_censored_leave_is_likely_or_even():
+    with pytest.raises(BadInput, match="censored='late': expected 'likely' or 'even'"):
+        rebuilt(curve_of(*SMALL), TABLE, censored="late")
+
+
 def test_a_table_with_more_at_risk_than_the_curve_leaves_is_told():
-    found = rebuilt(curve_of([1, 4], [0.5, 0.4]), [[0, 100], [3, 90]])
+    found = rebuilt(curve_of([0, 1, 4], [1, 0.5, 0.4]), [[0, 100], [3, 90]])
     assert found.attrs["notes"] == ["at time 3 the curve leaves 50 at risk, the table 90"]
 
 
@@ -241,3 +308,27 @@ def test_an_arm_without_events_has_no_ratio():
 
     with pytest.raises(BadInput, match="arm 1: 2 patients, no event"):
         log_hazard_ratio(np.arange(4.0), np.array([1, 1, 0, 0]), np.array([0, 0, 1, 1]))
+
+
+def test_a_curve_that_falls_where_nobody_is_at_risk_is_refused():
+    """The zero may be a slip of the keyboard: rows 0:300, 6:280, 24:0 under a curve until 48."""
+    curve = curve_of([0, 3, 12, 30, 48], [1, 0.95, 0.8, 0.6, 0.5])
+    with pytest.raises(BadInput, match=r"falls to 0\.6 at time 30, but from 24 on nobody is at risk \(n=0\)"):
+        rebuilt(curve, [(0, 300), (6, 280), (24, 0)])
+    flat = curve_of([0, 3, 12, 48], [1, 0.95, 0.8, 0.8])
+    assert len(rebuilt(flat, [(0, 300), (6, 280), (24, 0)])) == 300
+
+
+def test_survival_that_is_given_again_badly_is_told():
+    """Of one at risk none dies by halves, and a tenth of the four before rounds to none."""
+    curve = curve_of([0, 1, 2, 5], [1, 0.9, 0.6, 0.6])
+    notes = rebuilt(curve, [(0, 10), (1.5, 1), (4, 1)]).attrs["notes"]
+    assert any("survival is given again badly: 0.400 off at time 2" in each for each in notes)
+    assert not any("badly" in each for each in rebuilt(curve, [(0, 10), (2.5, 6)]).attrs["notes"])
+
+
+def test_an_interval_without_a_point_in_which_some_leave_is_told():
+    curve = curve_of([0, 1, 9, 12], [1, 0.9, 0.8, 0.7])
+    notes = rebuilt(curve, [(0, 100), (4, 88), (8, 70), (12, 50)]).attrs["notes"]
+    assert "no point was clicked between 4 and 8 (18 leave): all who leave there are taken as censored" in notes
+    assert not any("no point" in each for each in rebuilt(curve, [(0, 100), (4, 88), (12, 50)]).attrs["notes"])

@@ -7,8 +7,10 @@ import pytest
 from therapy_cases import DEPENDENT, golden, needs_data, published, short
 
 from parataxis.errors import BadInput
+from parataxis.methods.therapy_sequence import SequenceModel
+from parataxis.methods.therapy_sequence.economics import patients_needed
 from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
-from parataxis.methods.therapy_sequence.simulate import patients_needed, simulate
+from parataxis.methods.therapy_sequence.simulate import simulate
 from parataxis.methods.therapy_sequence.streams import double, philox, philox_uniforms, r_uniforms
 
 # Random123 1.14, tests/kat_vectors: philox4x32 10
@@ -130,3 +132,31 @@ def test_bad_calls(options, told):
 
 def test_patients_needed():
     assert patients_needed(10.0, 20.0, 1000) == pytest.approx(1000 * (1.96 * 2) ** 2, abs=1)
+
+
+def test_every_simulated_share_and_net_benefit_has_its_error():
+    """Against the spread over many small runs."""
+    model = SequenceModel(short(8))
+    runs = [model.simulate(100, seed) for seed in range(60)]
+    spread = np.std([each[0].trace().to_numpy() for each in runs], axis=0, ddof=1)
+    told = np.mean([each[0].trace_errors().to_numpy() for each in runs], axis=0)
+    assert told[0].tolist() == [0.0] * len(told[0])
+    common = told > 0.02
+    assert common.any()
+    assert spread[common] / told[common] == pytest.approx(1, abs=0.4)
+    tables = [model.compare(each).table.set_index("strategy") for each in runs]
+    for level in model.model.parts.thresholds:
+        spread = np.std([each.loc["A first", f"nmb_{level:g}"] for each in tables], ddof=1)
+        assert np.mean([each.loc["A first", f"nmb_{level:g}_error"] for each in tables]) == pytest.approx(
+            spread, rel=0.3
+        )
+
+
+def test_the_text_tells_each_pair_and_threshold_with_too_few_patients():
+    model = SequenceModel(short(8))
+    found = model.compare(model.simulate(20, 1))
+    levels = model.model.parts.thresholds
+    few = [each for each in levels if found.pairs[f"d_nmb_{each:g}_needed"].notna().any()]
+    assert few
+    for each in levels:
+        assert (f"B first less A first at {each:,.0f}: s.e." in found.note) == (each in few)

@@ -1,5 +1,6 @@
 """Each input's distribution, source and price year: told, refused or noted as missing."""
 
+import re
 import tomllib
 
 import numpy as np
@@ -11,18 +12,17 @@ from parataxis.methods.therapy_sequence import SequenceModel
 from parataxis.methods.therapy_sequence.cheers import BLANK, cheers
 from parataxis.methods.therapy_sequence.example import EXAMPLE
 from parataxis.methods.therapy_sequence.inputs import inputs
-from parataxis.methods.therapy_sequence.model import KEYS, ModelFile
+from parataxis.methods.therapy_sequence.model_file import of_table
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.parts import Uncertainty
 from parataxis.methods.therapy_sequence.psa import psa
-from parataxis.methods.therapy_sequence.reading import build
 from parataxis.methods.therapy_sequence.sources import source_table, unsaid
 
 
 def of(*entries, **more):
     """The example's file with these entries."""
     table = tomllib.loads(EXAMPLE.read_text()) | {"parameter": list(entries)} | more
-    return build(ModelFile, table, "m.toml: ", KEYS)
+    return of_table(table, "m.toml: ")
 
 
 def entry(**told):
@@ -130,6 +130,9 @@ def test_the_checklist_tells_sources_and_prices():
     told = cheers(model, model.compare()).set_index("topic")["reported"]
     assert told["Measurement and valuation of resources and costs"] == "costs: made-up price list; made-up tariff"
     assert told["Currency, price date, and conversion"].startswith("euros; 2024; some prices of 2020; consumer prices")
+    undated = SequenceModel(short(6).with_parts(price_year=0))
+    told = cheers(undated, undated.compare()).set_index("topic")["reported"]
+    assert f"prices without a year {BLANK}" in told["Currency, price date, and conversion"]
     bare = SequenceModel(short(6).with_parts(parameters=(), uncertainty=Uncertainty()))
     told = cheers(bare, bare.compare()).set_index("topic")["reported"]
     assert told["Valuation of outcomes"] == BLANK
@@ -138,4 +141,6 @@ def test_the_checklist_tells_sources_and_prices():
 
 @needs_data
 def test_the_published_case_says_where_its_numbers_are_from():
-    assert unsaid(published().parts) == []
+    (note,) = unsaid(published().parts)  # their script tells a year of one price that it does not use
+    assert re.match(r"\d+ costs have no year \(", note)
+    assert set(source_table(published().parts)["price year"]) == {""}

@@ -32,7 +32,7 @@ def test_curves_that_cross_by_the_width_of_a_line_are_taken():
 def test_curves_to_nobody_and_curves_without_an_event_end(steps):
     """survHE's digitise stops with a missing value, or does not stop, at a curve that reaches 0 before the table."""
     curve = KMCurve.clean(np.arange(1.0, len(steps) + 1), np.array(steps))
-    for table in ([[0, 10], [1.5, 4], [2.5, 0]], [[0, 10], [1, 10], [2, 9]], [[0, 10]]):
+    for table in ([[0, 10], [1.5, 4], [len(steps) + 0.5, 0]], [[0, 10], [1, 10], [2, 9]], [[0, 10]]):
         found = reconstruct(curve, table)
         assert len(found) == 10
         assert np.isfinite(found["time"]).all()

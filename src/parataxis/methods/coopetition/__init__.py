@@ -22,7 +22,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "values": ["Custom", "Log", "Power"],
         "game": ["Game"],
         "certificate": ["Certificate"],
-        "score_sheet": ["ScoreSheet"],
+        "reading": ["read_matrix"],
+        "scoring": ["ScoreSheet", "score_sheet"],
         "cases": ["case"],
     },
 )

@@ -32,6 +32,11 @@ class Certificate:
     searched: int
 
     @property
+    def of_allowed(self) -> float:
+        """The gain over what is allowed; up to 1 the certificate holds."""
+        return max(self.gain, 0.0) / self.allowed
+
+    @property
     def holds(self) -> bool:
         return self.gain <= self.allowed
 

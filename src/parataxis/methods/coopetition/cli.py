@@ -1,37 +1,33 @@
 """Coopetition: from an i* model to a matrix, an equilibrium, sweeps, the published cases, and who should move first."""
 
 import json
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from parataxis.columns import aligned_frame, records
+from parataxis.errors import BadInput
 from parataxis.methods.coopetition.cli_options import (
-    Alpha,
     AsJson,
-    Beta,
-    Box,
-    Endowment,
-    Gamma,
+    Asked,
     Model,
     Normalise,
     Normalised,
     Out,
-    Synergy,
-    Theta,
-    ValueForm,
-    ValueName,
-    box_of,
     numbers,
-    opened,
+    of_a_game,
+    page_at,
 )
+from parataxis.progress import watching
 
 if TYPE_CHECKING:
     from parataxis.methods.coopetition.equilibrium import Equilibrium
 
 app = typer.Typer(no_args_is_help=True, help="Who depends on whom, what will each invest, and who should move first?")
 
+MOST = 1_000_000  # steps of a range, and rows of a sweep
 PER_PARTNER = "divided by what a partner provides, as the authors' package does: no share of all that is needed"
 
 
@@ -75,17 +71,9 @@ def matrix_command(
 
 
 @app.command("solve")
+@of_a_game
 def solve_command(
-    model: Model,
-    normalise: Normalised = Normalise.all,
-    value: ValueForm = ValueName.log,
-    gamma: Gamma = None,
-    theta: Theta = 20.0,
-    beta: Beta = 0.75,
-    alpha: Alpha = None,
-    endowment: Endowment = 100.0,
-    synergy: Synergy = "geometric",
-    box: Box = "0.01,100",
+    asked: Asked,
     first: Annotated[
         list[str] | None,
         typer.Option(help="Who moves first; given again, who moves next. The others move last.", show_default=False),
@@ -99,8 +87,8 @@ def solve_command(
 
     Example: parataxis coopetition solve model.json --gamma 0.65
     """
-    game, dependencies = opened(model, normalise, value, gamma, theta, beta, alpha, endowment, synergy)
-    bounds = box_of(box)
+    game, dependencies = asked.opened()
+    bounds = asked.bounds
     found = game.equilibrium(play=tuple(first) if first else "simultaneous", box=bounds)
     best = game.optimum(box=bounds)
     facts = solved_facts(found) | {
@@ -109,10 +97,11 @@ def solve_command(
     }
     told = [aligned_frame(found.frame()), "", *solved_words(found)]
     told.append(f"what all would agree on: {', '.join(f'{each:.3f}' for each in best.actions)}")
+    told += [f"note: {each}" for each in facts["notes"]]
     if slopes:
         table = game.sensitivity(box=bounds)
         facts["slopes"] = records(table)
-        told += ["", "slopes", aligned_frame(table)]
+        told += ["", "slopes, where all move at once", aligned_frame(table)]
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
     if not found.certificate.holds:
         raise typer.Exit(1)
@@ -126,7 +115,7 @@ def solved_facts(found: "Equilibrium") -> dict[str, Any]:
         "value": found.value,
         "converged": found.converged,
         "iterations": found.iterations,
-        "residual": found.residual,
+        "residual": found.residual if found.play == "simultaneous" else None,  # a leader's utility has another slope
         "binding": list(found.binding),
         "certificate": {"gain": known.gain, "actor": known.actor, "action": known.action, "allowed": known.allowed,
                         "searched": known.searched, "holds": known.holds},
@@ -137,29 +126,23 @@ def solved_words(found: "Equilibrium") -> list[str]:
     words = [f"all create {found.value:.4f}; {found.certificate}"]
     if found.play != "simultaneous":
         words.insert(0, "moves: " + ", then ".join(" and ".join(stage) for stage in found.play))
+    if not found.converged:
+        words.append(f"not at rest after {found.iterations} rounds; what the certificate says is what it is")
     if found.binding:
         words.append(f"at a bound of the box: {', '.join(found.binding)}; --box sets another")
     return words
 
 
 @app.command("sweep")
+@of_a_game
 def sweep_command(
-    model: Model,
+    asked: Asked,
     param: Annotated[
         list[str],
         typer.Option(
             help="NAME=LOW:HIGH:STEP or NAME=A,B,C; again for all combinations. `solve --slopes` lists names."
         ),
     ],
-    normalise: Normalised = Normalise.all,
-    value: ValueForm = ValueName.log,
-    gamma: Gamma = None,
-    theta: Theta = 20.0,
-    beta: Beta = 0.75,
-    alpha: Alpha = None,
-    endowment: Endowment = 100.0,
-    synergy: Synergy = "geometric",
-    box: Box = "0.01,100",
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -170,8 +153,17 @@ def sweep_command(
     from parataxis.methods.coopetition.sweep import grid
     from parataxis.methods.coopetition.writing import write_table
 
-    game, _ = opened(model, normalise, value, gamma, theta, beta, alpha, endowment, synergy)
-    table = game.sweep(grid(dict(steps(each) for each in param)), box_of(box))
+    game, _ = asked.opened()
+    along: dict[str, list[float]] = {}
+    for each in param:
+        name, values = steps(each)
+        if name in along:
+            raise BadInput(f"--param={each!r}: {name!r} stands twice; name all its values in one")
+        along[name] = values
+    if (rows := prod(len(each) for each in along.values())) > MOST:
+        raise BadInput(f"--param: {rows:,} combinations; expected at most {MOST:,}; take fewer values")
+    with watching("equilibria") as tell:
+        table = game.sweep(grid(along), asked.bounds, tell)
     if out:
         write_table(table, out)
     worst = float(table["certificate"].max())
@@ -180,22 +172,21 @@ def sweep_command(
         print(json.dumps({"rows": records(table), "worst": worst}, indent=1))
     else:
         print("\n".join([told, f"written: {out}"] if out else [aligned_frame(table), "", told]))
-    if worst > 1:
+    if worst > 1 or not table["converged"].all():
         raise typer.Exit(1)
 
 
 def steps(text: str) -> tuple[str, list[float]]:
     """The values that a parameter takes; both ends of a range belong to it."""
-    from parataxis.errors import BadInput
-
     name, sign, values = text.rpartition("=")
     if not sign or not values:
         raise BadInput(f"--param={text!r}: expected NAME=LOW:HIGH:STEP or NAME=A,B,C")
     if ":" not in values:
         return name, numbers(values, "--param")
     ends = numbers(values.replace(":", ","), "--param")
-    if len(ends) != 3 or ends[2] <= 0 or ends[1] < ends[0] or (ends[1] - ends[0]) / ends[2] > 1e6:
-        raise BadInput(f"--param={text!r}: expected LOW:HIGH:STEP with LOW <= HIGH and a STEP above 0")
+    if len(ends) != 3 or not (ends[2] > 0 and 0 <= (ends[1] - ends[0]) / ends[2] <= MOST):
+        told = f"expected LOW:HIGH:STEP with LOW <= HIGH, a STEP above 0, and at most {MOST:,} steps"
+        raise BadInput(f"--param={text!r}: {told}")
     count = int((ends[1] - ends[0]) / ends[2] + 1e-9) + 1
     return name, [ends[0] + at * ends[2] for at in range(count)]
 
@@ -209,7 +200,8 @@ def case_command(
 ) -> None:  # fmt: skip
     """A published case in both forms: equilibria, the score sheet, and the same with the matrix transposed.
 
-    The sheet counts 24 plausibility conditions; it is no accuracy.
+    The sheet counts 24 plausibility conditions; it is no accuracy. certificate: what moving alone gains at most, over
+    what is allowed. Exit status 1 where that is more than 1.
 
     Example: parataxis coopetition case slcd
     """
@@ -217,11 +209,13 @@ def case_command(
 
     from parataxis.methods.coopetition.cases import FORMS, case
     from parataxis.methods.coopetition.report import report as page
-    from parataxis.methods.coopetition.score_sheet import score_sheet
+    from parataxis.methods.coopetition.scoring import score_sheet
     from parataxis.methods.coopetition.writing import written
 
     found = case(name)
-    rows = []
+    if report:
+        page_at(report, "--report")
+    rows: list[dict[str, Any]] = []
     for form in FORMS:
         for transposed in (False, True):
             game = found.game(form, transposed)
@@ -229,67 +223,68 @@ def case_command(
             actions = {f"a:{actor}": float(each) for actor, each in zip(game.names, at_rest.actions, strict=True)}
             numbers = {"score": int(sheet.score[0]), "cooperation, %": float(sheet.cooperation[0])}
             numbers |= {"value, %": float(sheet.value[0]), "share": float(sheet.share[0])}
-            rows.append({"form": form, "D": "transposed" if transposed else "as documented", **actions, **numbers})
+            known = {"converged": at_rest.converged, "certificate": at_rest.certificate.of_allowed}
+            told_as = "transposed" if transposed else "as documented"
+            rows.append({"form": form, "D": told_as, **actions, **numbers, **known})
     table = DataFrame(rows)
     sheets = {form: str(score_sheet(found.game(form))) for form in FORMS}
     if report:
         written(report, page(found.game("log"), found.title, sheet=score_sheet(found.game("log"))))
     facts: dict[str, Any] = {"case": found.name, "title": found.title, "rows": records(table), "sheets": sheets}
     facts["report"] = str(report) if report else None
-    told = [found.title, aligned_frame(table), "", *(f"{form}: {each}" for form, each in sheets.items())]
+    told = [
+        found.title,
+        aligned_frame(table.drop(columns="converged")),
+        "",
+        *(f"{form}: {each}" for form, each in sheets.items()),
+    ]
     told += [f"report: {report}"] if report else []
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
+    if not (table["converged"].all() and table["certificate"].max() <= 1):
+        raise typer.Exit(1)
 
 
 @app.command("order")
+@of_a_game
 def order_command(
-    model: Model,
-    normalise: Normalised = Normalise.all,
-    value: ValueForm = ValueName.log,
-    gamma: Gamma = None,
-    theta: Theta = 20.0,
-    beta: Beta = 0.75,
-    alpha: Alpha = None,
-    endowment: Endowment = 100.0,
-    synergy: Synergy = "geometric",
-    box: Box = "0.01,100",
+    asked: Asked,
     as_json: AsJson = False,
 ) -> None:
     """Who should move first; what an actor adds by its place in the order of joining; what a turned matrix would give.
+
+    certificate: what moving alone gains at most, over what is allowed. Exit status 1 where that is more than 1.
 
     Example: parataxis coopetition order model.json
     """
     from parataxis.methods.coopetition.direction import exchanged
     from parataxis.methods.coopetition.sequential import advice, who_first
-    from parataxis.methods.coopetition.shares import join_orders
+    from parataxis.methods.coopetition.shares import EXACT, ORDERS, by_place, join_orders
 
-    game, _ = opened(model, normalise, value, gamma, theta, beta, alpha, endowment, synergy)
-    bounds = box_of(box)
+    game, _ = asked.opened()
+    bounds = asked.bounds
     led = who_first(game, bounds)
     joined = join_orders(game, game.equilibrium(box=bounds).actions)
     turned = exchanged(game, bounds)
     facts = {"advice": advice(led), "first": records(led), "joining": records(joined), "direction": records(turned)}
-    by_place = joined.pivot(index="actor", columns="place", values="mean").rename(columns={0: "all orders"})
-    told = [advice(led), "", aligned_frame(led.assign(first=led["first"].replace("", "all at once"))), "",
-            "added by place in the order of joining (all orders: Shapley's value)",
-            aligned_frame(by_place.rename_axis(columns=None).reset_index()), "",
+    few = len(game.names) <= EXACT
+    orders = (
+        "all orders: Shapley's value" if few else f"{ORDERS:,} drawn orders: about Shapley's value, low to high 95 %"
+    )
+    shown = led.assign(first=led["first"].replace("", "all at once")).drop(columns="converged")
+    told = [advice(led), "", aligned_frame(shown), "",
+            f"added by place in the order of joining ({orders})",
+            aligned_frame(by_place(joined, len(game.names))), "",
             "each pair, and were its two dependences exchanged", aligned_frame(turned)]  # fmt: skip
     print(json.dumps(facts, indent=1) if as_json else "\n".join(told))
+    if not (led["converged"].all() and max(led["certificate"].max(), turned["certificate"].max()) <= 1):
+        raise typer.Exit(1)
 
 
 @app.command("report")
+@of_a_game
 def report_command(
-    model: Model,
+    asked: Asked,
     out: Annotated[Path, typer.Option(help="The .html file.")] = Path("coopetition.html"),
-    normalise: Normalised = Normalise.all,
-    value: ValueForm = ValueName.log,
-    gamma: Gamma = None,
-    theta: Theta = 20.0,
-    beta: Beta = 0.75,
-    alpha: Alpha = None,
-    endowment: Endowment = 100.0,
-    synergy: Synergy = "geometric",
-    box: Box = "0.01,100",
     as_json: AsJson = False,
 ) -> None:
     """One HTML page of a model: the graph, the equilibrium, who should move first, joining, slopes, direction.
@@ -299,8 +294,12 @@ def report_command(
     from parataxis.methods.coopetition.report import report as page
     from parataxis.methods.coopetition.writing import written
 
-    game, dependencies = opened(model, normalise, value, gamma, theta, beta, alpha, endowment, synergy)
-    bounds = box_of(box)
-    written(out, page(game, model.stem, dependencies, bounds))
-    facts = {"report": str(out), "certificate": str(game.equilibrium(box=bounds).certificate)}
-    print(json.dumps(facts, indent=1) if as_json else f"{facts['certificate']}\nreport: {out}")
+    page_at(out, "--out")
+    game, dependencies = asked.opened()
+    bounds = asked.bounds
+    written(out, page(game, asked.model.stem, dependencies, bounds))
+    known = game.equilibrium(box=bounds).certificate
+    facts = {"report": str(out), "certificate": str(known)}
+    print(json.dumps(facts, indent=1) if as_json else f"{known}\nreport: {out}")
+    if not known.holds:
+        raise typer.Exit(1)

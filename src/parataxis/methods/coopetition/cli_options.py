@@ -1,14 +1,21 @@
-"""The options that several of the commands take, and what they do with them."""
+"""The options that several of the commands take, each written once, and what they do with them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parataxis.errors import BadInput
+
 if TYPE_CHECKING:
     from parataxis.methods.coopetition.dependencies import Dependencies
     from parataxis.methods.coopetition.game import Game
+    from parataxis.methods.coopetition.values import Value
 
 
 class ValueName(StrEnum):
@@ -40,8 +47,8 @@ ValueForm = Annotated[ValueName, typer.Option("--value", help="What an investmen
 Gamma = Annotated[
     float | None, typer.Option(help="Complementarity; else 0.65 with log, 0.5 with power.", show_default=False)
 ]
-Theta = Annotated[float, typer.Option(help="Of the logarithm.")]
-Beta = Annotated[float, typer.Option(help="Of the power.")]
+Theta = Annotated[float | None, typer.Option(help="Of the logarithm; else 20.", show_default=False)]
+Beta = Annotated[float | None, typer.Option(help="Of the power; else 0.75.", show_default=False)]
 Alpha = Annotated[
     list[str] | None,
     typer.Option(help="NAME=SHARE of the synergy, again for each; the rest share what is left.", show_default=False),
@@ -54,8 +61,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def numbers(text: str, option: str) -> list[float]:
-    from parataxis.errors import BadInput
-
     try:
         return [float(each) for each in text.split(",")]
     except ValueError:
@@ -63,8 +68,6 @@ def numbers(text: str, option: str) -> list[float]:
 
 
 def box_of(text: str) -> Any:
-    from parataxis.errors import BadInput
-
     if text in ("endowment", "none"):
         return text if text == "endowment" else None
     ends = numbers(text, "--box")
@@ -73,17 +76,26 @@ def box_of(text: str) -> Any:
     return tuple(ends)
 
 
+def page_at(path: Path, option: str) -> None:
+    """BadInput for an ending that promises something else than the page."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise BadInput(f"{option}={str(path)!r}: a page is written; expected a name that ends in .html")
+
+
 def shares_of(given: list[str], names: tuple[str, ...]) -> list[float]:
     """What is told, and for the others equal parts of what is left."""
-    from parataxis.errors import BadInput
     from parataxis.methods.coopetition.interdependence import place_of
 
     told: dict[int, float] = {}
     for each in given:
-        name, sign, share = each.rpartition("=")
-        if not sign:
-            raise BadInput(f"--alpha={each!r}: expected NAME=SHARE")
-        (told[place_of(name, names)],) = numbers(share, "--alpha")[:1]
+        name, _, share = each.rpartition("=")
+        try:
+            number = float(share)
+        except ValueError:
+            raise BadInput(f"--alpha={each!r}: expected NAME=SHARE, a number") from None
+        if (place := place_of(name, names)) in told:
+            raise BadInput(f"--alpha={each!r}: {name!r} stands twice; give it one share")
+        told[place] = number
     left = 1 - sum(told.values())
     rest = len(names) - len(told)
     if left < -1e-9 or (not rest and abs(left) > 1e-9):
@@ -91,26 +103,58 @@ def shares_of(given: list[str], names: tuple[str, ...]) -> list[float]:
     return [told.get(i, max(left, 0.0) / max(rest, 1)) for i in range(len(names))]
 
 
-def opened(
-    path: Path,
-    normalise: Normalise,
-    value: ValueName,
-    gamma: float | None,
-    theta: float,
-    beta: float,
-    alpha: list[str] | None,
-    endowment: float,
-    synergy: str,
-) -> "tuple[Game, Dependencies | None]":
-    """The game of a model as the options ask for it, and its dependencies, where the file has them."""
-    from parataxis.methods.coopetition.cases import FORMS
-    from parataxis.methods.coopetition.game import Game
-    from parataxis.methods.coopetition.reading import read
-    from parataxis.methods.coopetition.values import SYNERGIES, Log, Power
+@dataclass(frozen=True)
+class Asked:
+    """A model, and the game on it: a field is what stands on the command line."""
 
-    found, dependencies = read(path, normalise.value)
-    form = Log(theta) if value is ValueName.log else Power(beta)
-    shares = shares_of(alpha, found.names) if alpha else None
-    complement = FORMS[value.value][1] if gamma is None else gamma
-    how = synergy if synergy in SYNERGIES or synergy[:1].isalpha() else tuple(numbers(synergy, "--synergy"))
-    return Game(found, shares, endowment, form, complement, how), dependencies
+    model: Model
+    normalise: Normalised = Normalise.all
+    value: ValueForm = ValueName.log
+    gamma: Gamma = None
+    theta: Theta = None
+    beta: Beta = None
+    alpha: Alpha = None
+    endowment: Endowment = 100.0
+    synergy: Synergy = "geometric"
+    box: Box = "0.01,100"
+
+    @property
+    def bounds(self) -> Any:
+        return box_of(self.box)
+
+    def opened(self) -> "tuple[Game, Dependencies | None]":
+        """The game, and the model's dependencies, where the file has them."""
+        from parataxis.methods.coopetition.cases import FORMS
+        from parataxis.methods.coopetition.game import Game
+        from parataxis.methods.coopetition.reading import read
+        from parataxis.methods.coopetition.values import SYNERGIES
+
+        found, dependencies = read(self.model, self.normalise.value)
+        shares = shares_of(self.alpha, found.names) if self.alpha else None
+        gamma = FORMS[self.value.value][1] if self.gamma is None else self.gamma
+        named = self.synergy in SYNERGIES or self.synergy[:1].isalpha()
+        how = self.synergy if named else tuple(numbers(self.synergy, "--synergy"))
+        return Game(found, shares, self.endowment, self._form(), gamma, how), dependencies
+
+    def _form(self) -> "Value":
+        from parataxis.methods.coopetition.values import Log, Power
+
+        form, own, other = (Log, "theta", "beta") if self.value is ValueName.log else (Power, "beta", "theta")
+        if getattr(self, other) is not None:
+            raise BadInput(f"--{other}={getattr(self, other):g}: --value {self.value.value} has none; it has --{own}")
+        given = getattr(self, own)
+        return form() if given is None else form(given)
+
+
+def of_a_game(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first parameter is an `Asked`: on the command line its fields stand beside the other options."""
+    fields = signature(Asked).parameters
+    _, *own = signature(command).parameters.values()
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        command(Asked(**{name: given.pop(name) for name in fields}), **given)
+
+    needed_first = sorted([*fields.values(), *own], key=lambda each: each.default is not each.empty)
+    vars(called)["__signature__"] = Signature([each.replace(kind=Parameter.KEYWORD_ONLY) for each in needed_first])
+    return called

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,14 @@ class Dependency:
     def __post_init__(self) -> None:
         what = f"dependum {self.dependum!r}"
         for name in ("depender", "dependee", "dependum"):
-            if not getattr(self, name).strip():
-                raise BadInput(f"{what}: {name}='': expected a name")
+            if not isinstance(given := getattr(self, name), str) or not given.strip():
+                raise BadInput(f"{what}: {name}={given!r}: expected a name")
         if self.depender == self.dependee:
             raise BadInput(f"{what}: depender={self.depender!r} is its dependee too; nobody depends on itself")
+        for name in ("importance", "criticality"):
+            given = getattr(self, name)
+            if not isinstance(given, Real) and not (given is None and name == "criticality"):
+                raise BadInput(f"{what}: {name}={given!r}: expected a number")
         if not (isfinite(self.importance) and self.importance >= 0):
             raise BadInput(f"{what}: importance={self.importance:g}: expected a number of at least 0")
         if self.criticality is not None and not 0 <= self.criticality <= 1:
@@ -139,10 +144,3 @@ class Dependencies:
             "type": [row.kind for row in self.rows],
         }
         return pd.DataFrame(columns)
-
-    def with_importance(self, importance: dict[str, float]) -> "Dependencies":
-        """The same with other importance for some dependums, by their text. Raises BadInput."""
-        if unknown := sorted(set(importance) - {row.dependum for row in self.rows}):
-            raise BadInput(f"importance: dependum {unknown[0]!r} is not in the model")
-        rows = tuple(replace(row, importance=importance.get(row.dependum, row.importance)) for row in self.rows)
-        return replace(self, rows=rows)

@@ -11,15 +11,16 @@ if TYPE_CHECKING:
 
 
 COLUMNS = ("one", "other", "one on other", "other on one", "one does", "the other way round", "other does",
-           "other, the other way round")  # fmt: skip
+           "other, the other way round", "certificate")  # fmt: skip
 
 
 def exchanged(game: "Game", box: Any) -> pd.DataFrame:
     """Each pair in both orders: what the two do, and what they would with their two dependences exchanged.
 
-    Pairs that depend on each other alike are left out: nothing tells their order.
+    certificate: of both, what moving alone gains at most, over what is allowed, at most 1. Pairs that depend on each
+    other alike are left out: nothing tells their order.
     """
-    as_is = game.equilibrium(box=box).actions
+    as_is = game.equilibrium(box=box)
     matrix, names = game.interdependence.matrix, game.names
     rows = []
     for i in range(len(names)):
@@ -27,7 +28,9 @@ def exchanged(game: "Game", box: Any) -> pd.DataFrame:
             if matrix[i, j] != matrix[j, i]:
                 other = matrix.copy()
                 other[i, j], other[j, i] = matrix[j, i], matrix[i, j]
-                turned = game.replaced(interdependence=Interdependence(names, other)).equilibrium(box=box).actions
-                numbers = (matrix[i, j], matrix[j, i], as_is[i], turned[i], as_is[j], turned[j])
+                turned = game.replaced(interdependence=Interdependence(names, other)).equilibrium(box=box)
+                done = (pair.actions[at] for at in (i, j) for pair in (as_is, turned))
+                worst = max(pair.certificate.of_allowed for pair in (as_is, turned))
+                numbers = (matrix[i, j], matrix[j, i], *done, worst)
                 rows.append([names[i], names[j], *map(float, numbers)])
     return pd.DataFrame(rows, columns=list(COLUMNS))

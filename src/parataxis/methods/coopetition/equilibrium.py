@@ -56,7 +56,9 @@ class Equilibrium:
 
     @property
     def residual(self) -> float:
-        """The most that a utility still rises with the actor's own action, a unit up or down; at a bound, inwards."""
+        """The most that a utility still rises with the actor's own action, a unit up or down; at a bound, inwards. Of
+        moves all at once: whoever moves first reckons with the answers.
+        """
         up, down = self.game.slopes(self.actions), -self.game.slopes(self.actions, upward=False)
         left = np.where(self.actions < self.high, up, 0.0), np.where(self.actions > self.low, down, 0.0)
         return float(np.maximum(*left).max(initial=0.0))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import exp, inf
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from jaxtyping import Float
 
 from parataxis.errors import BadInput
 from parataxis.methods.coopetition.equilibrium import Equilibrium
-from parataxis.methods.coopetition.interdependence import ROUNDING, Interdependence, place_of
+from parataxis.methods.coopetition.interdependence import ROUNDING, Interdependence, numbers_of, place_of
 from parataxis.methods.coopetition.responses import best_response, by_responses
 from parataxis.methods.coopetition.solve import solve
-from parataxis.methods.coopetition.values import Custom, Log, Value, exponents, synergy_value
+from parataxis.methods.coopetition.values import Custom, Log, Value, check_rest, exponents, synergy_value
+from parataxis.progress import Tell, untold
 
 GAMMA = 0.65
 ENDOWMENT = 100.0
@@ -26,12 +27,13 @@ BOX = (0.01, 100.0)  # the authors' validation suite
 class Game:
     """pi_i = e_i - a_i + f(a_i) + alpha_i gamma g(a), and U_i = pi_i + sum over j of D[i, j] pi_j.
 
-    interdependence: D, with the actors' names. alpha: shares of the synergy, that sum to 1; none: equal ones.
-    endowments: one, or one an actor, above 0. value: f. gamma: complementarity, at least 0. synergy: g, "geometric",
-    "min", "mean", or exponents. renormalise: divide shares by their sum. Raises BadInput.
+    interdependence: D, with the actors' names; or an array, whose actors are then "actor 1" and so on. alpha: shares of
+    the synergy, that sum to 1; none: equal ones. endowments: one, or one an actor, above 0. value: f. gamma:
+    complementarity, at least 0. synergy: g, "geometric", "min", "mean", or exponents. renormalise: divide shares by
+    their sum. Raises BadInput.
     """
 
-    interdependence: Interdependence
+    interdependence: Any
     alpha: Any = None
     endowments: Any = ENDOWMENT
     value: Value = field(default_factory=Log)
@@ -40,10 +42,16 @@ class Game:
     renormalise: bool = False
 
     def __post_init__(self) -> None:
-        n = len(self.names)
         set_ = object.__setattr__
-        set_(self, "alpha", np.full(n, 1 / n) if self.alpha is None else np.array(self.alpha, float))
-        set_(self, "endowments", np.broadcast_to(np.asarray(self.endowments, float), n).copy())
+        set_(self, "interdependence", Interdependence.of(self.interdependence))
+        n = len(self.names)
+        if not isinstance(self.value, Value):
+            raise BadInput(f"value={self.value!r}: expected Log(...), Power(...) or Custom(...)")
+        set_(self, "alpha", np.full(n, 1 / n) if self.alpha is None else _array("alpha", self.alpha))
+        endowments = _array("endowments", self.endowments)
+        if endowments.shape not in ((), (n,)):
+            raise BadInput(f"endowments={endowments.tolist()}: expected one number, or {n}, one an actor")
+        set_(self, "endowments", np.broadcast_to(endowments, n).copy())
         set_(self, "synergy", self.synergy if isinstance(self.synergy, str) else tuple(self.synergy))
         if self.alpha.shape != (n,) or not np.all(np.isfinite(self.alpha)) or np.any(self.alpha < 0):
             raise BadInput(f"alpha={self.alpha.tolist()}: expected {n} shares of at least 0, one an actor")
@@ -64,7 +72,8 @@ class Game:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self.interdependence.names
+        found: Interdependence = self.interdependence
+        return found.names
 
     @cached_property
     def c(self) -> Any:
@@ -74,7 +83,8 @@ class Game:
     @cached_property
     def w(self) -> Float[np.ndarray, " actor"]:
         """How much of the synergy counts for each: its share, and the others' by how much it depends on them."""
-        return self.alpha + self.interdependence.matrix @ self.alpha
+        found: Interdependence = self.interdependence
+        return self.alpha + found.matrix @ self.alpha
 
     def value_created(self, a: Float[np.ndarray, "*rest actor"]) -> Float[np.ndarray, "*rest"] | float:
         """V: what each creates alone, and the synergy."""
@@ -120,21 +130,15 @@ class Game:
     def box(self, box: Any = BOX) -> tuple[Float[np.ndarray, " actor"], Float[np.ndarray, " actor"]]:
         """Bounds of the actions. box: (low, high), "endowment" for [0, e_i], or None for no bound. Raises BadInput."""
         n = len(self.names)
-        if box is None:
-            most = exp(-float(np.sum(self.c * np.log(self.c)))) if self.c is not None else inf
-            if self.gamma >= most * (1 - 1e-12):
-                raise BadInput(
-                    f"gamma={self.gamma:g}: expected below {most:g} where actions are unbounded: else they may have no "
-                    "rest; give a box"
-                )
-            return np.zeros(n), np.full(n, inf)
         if isinstance(box, str):
             if box != "endowment":
                 raise BadInput(f"box={box!r}: expected 'endowment', two numbers, or None")
             return np.zeros(n), self.endowments.copy()
-        low, high = (np.zeros(n) + each for each in box)
-        if not ((low >= 0) & (low <= high)).all():
-            raise BadInput(f"box={box}: expected 0 <= low <= high")
+        low, high = (np.zeros(n) + each for each in box or (0, inf))
+        if not ((low >= 0) & (low <= high) & (low < inf)).all():
+            raise BadInput(f"box={box}: expected 0 <= low <= high, and low finite")
+        if np.isinf(high).any():
+            check_rest(self.synergy, self.gamma, n)
         return low, high
 
     def equilibrium(
@@ -147,9 +151,12 @@ class Game:
         """Where nobody gains by moving alone. play: "simultaneous", or stages of names, the first moves first.
 
         box: as in `box`. start: of the search, an action an actor; the rest that is found does not depend on it. order:
-        of best responses ("jacobi", or places), which are then used though one equation would do. Raises BadInput.
+        of best responses ("jacobi", or all places), which are then used though one equation would do. Both are for
+        moves all at once. Raises BadInput.
         """
         low, high = self.box(box)
+        if start is not None or order is not None:
+            start = self._search(play, start, order)
         if play != "simultaneous":
             from parataxis.methods.coopetition.sequential import sequential
 
@@ -160,6 +167,20 @@ class Game:
             return Equilibrium(self, found.actions[0], int(found.iterations[0]), bool(found.converged[0]), low, high)
         actions, count, converged = by_responses(self, low, high, start, order)
         return Equilibrium(self, actions, count, converged, low, high)
+
+    def _search(self, play: Any, start: Any, order: Any) -> Any:
+        """The start in numbers. Raises BadInput."""
+        n = len(self.names)
+        if play != "simultaneous":
+            raise BadInput(f"play={play!r}: start and order are for moves all at once; leave them out")
+        if not (order is None or (isinstance(order, str) and order == "jacobi")) and not _permutes(order, n):
+            raise BadInput(f"order={order!r}: expected 'jacobi', or each of the places 0 to {n - 1} once")
+        if start is None:
+            return None
+        found = numbers_of("start", start, n)
+        if np.any(found < 0):
+            raise BadInput(f"start={found.tolist()}: expected actions of at least 0")
+        return found
 
     @property
     def scalar(self) -> bool:
@@ -173,8 +194,10 @@ class Game:
     def best_response(self, actor: int | str, a: Any, box: Any = BOX) -> float:
         """What is best for the actor as long as the others do a."""
         i = place_of(actor, self.names) if isinstance(actor, str) else actor
+        if not 0 <= i < len(self.names):
+            raise BadInput(f"actor={actor!r}: expected a name, or a place from 0 to {len(self.names) - 1}")
         low, high = self.box(box)
-        return best_response(self, i, np.asarray(a, float), float(low[i]), float(high[i]))
+        return best_response(self, i, numbers_of("a", a, len(self.names)), float(low[i]), float(high[i]))
 
     def optimum(self, box: Any = BOX) -> Equilibrium:
         """What all would agree on: the most of all payoffs together. It is the equilibrium of those who mind each
@@ -195,7 +218,7 @@ class Game:
         """What each adds on average over all orders of joining (`shares.shapley`)."""
         from parataxis.methods.coopetition.shares import shapley
 
-        return shapley(self, self.equilibrium().actions if a is None else np.asarray(a, float))
+        return shapley(self, self.equilibrium().actions if a is None else numbers_of("a", a, len(self.names)))
 
     def sensitivity(self, params: Any = None, method: str = "local", **options: Any) -> pd.DataFrame:
         """How the equilibrium moves with the parameters (`sensitivity.sensitivity`)."""
@@ -203,11 +226,11 @@ class Game:
 
         return sensitivity(self, params, method, **options)
 
-    def sweep(self, frame: pd.DataFrame, box: Any = BOX) -> pd.DataFrame:
+    def sweep(self, frame: pd.DataFrame, box: Any = BOX, tell: Tell = untold) -> pd.DataFrame:
         """The equilibrium of every row of parameters, all at once (`sweep.sweep`)."""
         from parataxis.methods.coopetition.sweep import sweep
 
-        return sweep(self, frame, box)
+        return sweep(self, frame, box, tell)
 
     def to_gambit(self, grid: int | Sequence[float] = 51) -> Any:
         """The game on a grid of actions, for pygambit (`grid.to_gambit`)."""
@@ -220,3 +243,17 @@ class Game:
         from parataxis.methods.coopetition.grid import to_nashpy
 
         return to_nashpy(self, grid)
+
+
+def _array(name: str, given: Any) -> Any:
+    try:
+        return np.array(given, float)
+    except (TypeError, ValueError):
+        raise BadInput(f"{name}={given!r}: expected numbers") from None
+
+
+def _permutes(order: Any, n: int) -> bool:
+    try:
+        return sorted(order) == list(range(n))
+    except TypeError:
+        return False

@@ -40,6 +40,19 @@ class Interdependence:
         matrix.flags.writeable = False
         object.__setattr__(self, "matrix", matrix)
 
+    @classmethod
+    def of(cls, given: Any) -> "Interdependence":
+        """As it is; or of an array D[i, j], whose actors are then called "actor 1" and so on. Raises BadInput."""
+        if isinstance(given, cls):
+            return given
+        try:
+            matrix = np.array(given, float)
+        except (TypeError, ValueError):
+            matrix = np.empty(())
+        if matrix.ndim != 2:
+            raise BadInput("interdependence: expected an Interdependence, or an array of numbers, actor by actor")
+        return cls(tuple(f"actor {at}" for at in range(1, len(matrix) + 1)), matrix)
+
     @property
     def dependence(self) -> Float[np.ndarray, " actor"]:
         """How much each depends on the others together: sums of rows."""
@@ -85,6 +98,17 @@ def check_names(names: Sequence[Any]) -> None:
             raise BadInput(f"actors[{place}]={name!r}: expected a name")
         if name in names[:place]:
             raise BadInput(f"actor {name!r} stands twice; give every actor a name of its own")
+
+
+def numbers_of(name: str, given: Any, n: int) -> Float[np.ndarray, " actor"]:
+    """A finite number an actor. Raises BadInput."""
+    try:
+        found = np.array(given, float)
+    except (TypeError, ValueError):
+        found = np.empty(())
+    if found.shape != (n,) or not np.all(np.isfinite(found)):
+        raise BadInput(f"{name}={given!r}: expected {n} numbers, one an actor")
+    return found
 
 
 def place_of(name: str, names: Sequence[str]) -> int:

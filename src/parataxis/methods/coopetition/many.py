@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from parataxis.errors import BadInput
 from parataxis.methods.coopetition.certificate import ALLOWED, deviations
 from parataxis.methods.coopetition.solve import Solved, solve
-from parataxis.methods.coopetition.values import synergy_value
+from parataxis.methods.coopetition.values import check_rest, synergy_value
+from parataxis.progress import Tell, untold
 
 CERTIFIED = 256  # games whose deviations are searched at once
 
@@ -38,12 +38,10 @@ class Games:
     def limits(self) -> tuple[Any, Any]:
         if isinstance(self.box, str):
             return np.zeros_like(self.endowments), self.endowments
-        if self.box is None:
-            most = float(np.exp(-np.sum(self.c * np.log(self.c))))
-            if np.any(self.gamma >= most):
-                raise BadInput(f"gamma={self.gamma.max():g}: expected below {most:g} where actions are unbounded")
-            return 0.0, np.inf
-        return self.box
+        low, high = self.box or (0.0, np.inf)
+        if np.isinf(high).any():
+            check_rest(tuple(self.c), self.gamma, len(self.c))
+        return low, high
 
     @cached_property
     def solved(self) -> Solved:
@@ -71,16 +69,17 @@ class Games:
         matrix, alpha, endowments = (each[which] for each in parts)
         return Games(matrix, alpha, endowments, value, self.gamma[which], self.c, box)
 
-    def gains(self) -> Float[np.ndarray, " game"]:
+    def gains(self, tell: Tell = untold) -> Float[np.ndarray, " game"]:
         """The certificate of each: the most that anyone gains by moving alone over what is allowed: up to 1 holds."""
-        found = []
+        found, a = [], self.solved.actions
         for at in range(0, len(self.alpha), CERTIFIED):
-            part = self.some(slice(at, at + CERTIFIED))
-            found.append(part._gains())
+            some = slice(at, at + CERTIFIED)
+            found.append(self.some(some)._gains(a[some]))
+            tell(min(at + CERTIFIED, len(a)), len(a))
         return np.concatenate(found)
 
-    def _gains(self) -> Any:
-        a, n = self.solved.actions, self.alpha.shape[1]
+    def _gains(self, a: Any) -> Any:
+        n = self.alpha.shape[1]
 
         def utilities(moved: Any) -> Any:
             moves = moved.shape[1]

@@ -10,7 +10,7 @@ from parataxis.errors import BadInput
 from parataxis.methods.coopetition.cases import FORMS, Case
 from parataxis.methods.coopetition.game import BOX, ENDOWMENT, Game
 from parataxis.methods.coopetition.many import Games
-from parataxis.methods.coopetition.score_sheet import ScoreSheet, score_games
+from parataxis.methods.coopetition.scoring import ScoreSheet, score_games
 from parataxis.methods.coopetition.sensitivity import draws
 from parataxis.methods.coopetition.values import Log, Power, Value
 
@@ -87,12 +87,11 @@ def drawn(d12: Any, d21: Any, alpha: Any, value: Value, gamma: Any) -> Games:
     )
 
 
-def null_contest(rng: np.random.Generator, n: int = 20_000, free_gamma: bool = False) -> Contest:
-    """Actors of no history: D ~ U(0, 1) both ways, alpha ~ U(.3, .7). free_gamma: each form's gamma ~ U(0, 1), too."""
+def null_contest(rng: np.random.Generator, n: int = 20_000) -> Contest:
+    """Actors of no history: D ~ U(0, 1) both ways, alpha ~ U(.3, .7)."""
     d12, d21 = rng.random((2, n))
     alpha = rng.uniform(0.3, 0.7, n)
-    gammas = {form: rng.random(n) if free_gamma else gamma for form, (_, gamma) in FORMS.items()}
-    return Contest(*(score_games(drawn(d12, d21, alpha, FORMS[form][0], gammas[form])) for form in ("log", "power")))
+    return Contest(*(score_games(drawn(d12, d21, alpha, *FORMS[form])) for form in ("log", "power")))
 
 
 VARIED = {"D12": (0.0, 1.0), "D21": (0.0, 1.0), "alpha": (0.3, 0.7), "gamma": (0.0, 1.0), "theta": (5.0, 40.0),

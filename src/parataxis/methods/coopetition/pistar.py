@@ -14,6 +14,8 @@ VERSIONS = ("pistar.1.", "pistar.2.")
 ACTORS = ("istar.Actor", "istar.Agent", "istar.Role")
 DEPENDUMS = ("istar.Goal", "istar.Task", "istar.Resource", "istar.Quality")
 BETWEEN_ACTORS = {"istar.IsALink": "is-a", "istar.ParticipatesInLink": "participates-in"}
+PARTS = {"actors": ("id", "text"), "dependencies": ("id", "text"), "links": ("id", "source", "target"),
+         "orphans": ("id", "type")}  # fmt: skip
 LINK = "istar.DependencyLink"
 
 
@@ -25,11 +27,11 @@ def from_pistar(model: Any, where: str) -> Dependencies:
     _check_form(model, where)
     owner = _owners(model["actors"], where)
     names = tuple(_text(each) for each in model["actors"])
-    _check_ids(model["dependencies"], where)
+    _check_ids(model["dependencies"], owner, where)
     for each in model.get("orphans", []):
         if each.get("type") in DEPENDUMS:
             raise BadInput(f"{where}: {_text(each)!r} is an orphan: no actor holds it; place it, or delete it")
-    ends = _ends(model.get("links", []))
+    ends = _ends(model.get("links", []), {each["id"] for each in model["dependencies"]}, owner, where)
     rows = [_row(each, owner, ends, where) for each in model["dependencies"]]
     return Dependencies(names, tuple(rows), _notes(model, owner))
 
@@ -40,12 +42,25 @@ def _check_form(model: Any, where: str) -> None:
     tool = str(model.get("tool", ""))
     if not tool.lower().startswith(VERSIONS):
         raise BadInput(f"{where}: tool={tool!r}: expected 'pistar.1...' or 'pistar.2...'; save the model with piStar")
-    for part, key in (("actors", "text"), ("dependencies", "text"), ("links", "source"), ("orphans", "type")):
+    for part, keys in PARTS.items():
         if not isinstance(model.get(part, []), list):
             raise BadInput(f"{where}: {part}: expected a list")
         for place, each in enumerate(model.get(part, []), 1):
-            if not isinstance(each, dict) or "id" not in each or key not in each:
-                raise BadInput(f"{where}: {part}[{place}]: expected an object with 'id' and {key!r}")
+            _check_element(each, keys, f"{where}: {part}[{place}]")
+            for inside, node in enumerate(each.get("nodes") or [], 1):
+                _check_element(node, ("id",), f"{where}: {part}[{place}].nodes[{inside}]")
+
+
+def _check_element(each: Any, keys: Sequence[str], where: str) -> None:
+    """An object with these keys; its ids are text, and its properties a table."""
+    if not isinstance(each, dict) or not set(keys) <= each.keys():
+        raise BadInput(f"{where}: expected an object with {' and '.join(map(repr, keys))}")
+    for name in ("id", "source", "target"):
+        if not isinstance(each.get(name) or "", str):
+            raise BadInput(f"{where}: {name}={each[name]!r}: expected text")
+    for name, kind, told in (("customProperties", dict, "an object"), ("nodes", list, "a list")):
+        if not isinstance(each.get(name) or kind(), kind):
+            raise BadInput(f"{where}: {name}={each[name]!r}: expected {told}")
 
 
 def _owners(actors: Sequence[Any], where: str) -> dict[str, str]:
@@ -54,24 +69,36 @@ def _owners(actors: Sequence[Any], where: str) -> dict[str, str]:
     for actor in actors:
         if actor.get("type") not in ACTORS:
             raise BadInput(f"{where}: actor {_text(actor)!r}: type={actor.get('type')!r}: expected {', '.join(ACTORS)}")
-        for each in [actor, *actor.get("nodes", [])]:
+        for each in [actor, *(actor.get("nodes") or [])]:
             if each["id"] in owner:
                 raise BadInput(f"{where}: id={each['id']!r} stands twice: {_text(each)!r}; save the model anew")
             owner[each["id"]] = _text(actor)
     return owner
 
 
-def _check_ids(dependencies: Sequence[Any], where: str) -> None:
+def _check_ids(dependencies: Sequence[Any], owner: dict[str, str], where: str) -> None:
+    for each in dependencies:
+        if each["id"] in owner:
+            raise BadInput(
+                f"{where}: dependum id={each['id']!r} is an id of actor {owner[each['id']]!r} too; save the model anew"
+            )
     for identity, count in Counter(each["id"] for each in dependencies).items():
         if count > 1:
             raise BadInput(f"{where}: dependum id={identity!r} stands {count} times; save the model anew")
 
 
-def _ends(links: Sequence[Any]) -> dict[str, dict[str, set[str]]]:
-    """By dependum, what links lead to it and what it leads to."""
+def _ends(
+    links: Sequence[Any], dependums: set[str], owner: dict[str, str], where: str
+) -> dict[str, dict[str, set[str]]]:
+    """By dependum, what links lead to it and what it leads to. Raises BadInput for a link that leads nowhere."""
     ends: dict[str, dict[str, set[str]]] = defaultdict(lambda: {"source": set(), "target": set()})
     for each in links:
         if each.get("type") == LINK:
+            for end in ("source", "target"):
+                if each[end] not in owner and each[end] not in dependums:
+                    raise BadInput(f"{where}: link {each['id']!r}: {end}={each[end]!r} is no id of the model")
+            if len({each["source"], each["target"]} & dependums) != 1:
+                raise BadInput(f"{where}: link {each['id']!r}: expected a dependum at one of its ends; draw it anew")
             ends[each["target"]]["source"].add(each["source"])
             ends[each["source"]]["target"].add(each["target"])
     return ends
@@ -108,7 +135,7 @@ def _number(properties: dict[str, Any], name: str, text: str) -> float | None:
     value = next((each for key, each in properties.items() if key.lower() == name and str(each).strip()), None)
     try:
         return None if value is None else float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise BadInput(f"dependum {text!r}: {name}={value!r}: expected a number") from None
 
 

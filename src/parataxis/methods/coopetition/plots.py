@@ -14,7 +14,7 @@ from parataxis.methods.coopetition.sweep import games
 
 if TYPE_CHECKING:
     from parataxis.methods.coopetition.game import Game
-    from parataxis.methods.coopetition.score_sheet import ScoreSheet
+    from parataxis.methods.coopetition.scoring import ScoreSheet
 
 COLOURS = ("#1e7145", "#b3552e", "#4a6fa5", "#8a6100", "#7b4ea8", "#66645f")
 SOFT, INK, PALE = "#8d8a83", "#1c1c1a", "#dcd9d2"

@@ -1,6 +1,5 @@
 """Files of dependencies: piStar's JSON, a table of dependencies, a matrix with names. No direction is guessed."""
 
-from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ def read(path: Path | str, normalise: str = "all") -> tuple[Interdependence, Dep
     path = Path(path)
     if path.suffix.lower() != ".json":
         table = _table(path)
-        if not set(ROLES) <= set(table.columns) and str(table.columns[0]) in ROLES:
+        if _is_matrix(table):
             return _matrix(table, str(path)), None
     dependencies = read_dependencies(path)
     try:
@@ -35,7 +34,10 @@ def read(path: Path | str, normalise: str = "all") -> tuple[Interdependence, Dep
 def read_dependencies(path: Path) -> Dependencies:
     if path.suffix.lower() == ".json":
         return from_pistar(read_json(path), str(path))
-    return _dependencies(_table(path), str(path))
+    table = _table(path)
+    if _is_matrix(table):
+        raise BadInput(f"{path}: is a matrix, not a table of dependencies; read it with read_matrix")
+    return _dependencies(table, str(path))
 
 
 def read_matrix(path: Path | str) -> Interdependence:
@@ -43,7 +45,20 @@ def read_matrix(path: Path | str) -> Interdependence:
     return _matrix(_table(Path(path)), str(path))
 
 
+def _is_matrix(table: pd.DataFrame) -> bool:
+    """Its first column is headed by what its rows are; a table of dependencies has a column of needs, or both ends."""
+    return str(table.columns[0]) in ROLES and not {"dependum", *ROLES} & set(table.columns[1:])
+
+
 def _table(path: Path) -> pd.DataFrame:
+    """Heads without the blanks around them."""
+    table = _as_it_stands(path)
+    if not len(table.columns):
+        raise BadInput(f"{path}: has no columns")
+    return table.rename(columns=lambda name: str(name).strip())
+
+
+def _as_it_stands(path: Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() == ".parquet":
             table = pd.read_parquet(path)
@@ -60,7 +75,6 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def _dependencies(table: pd.DataFrame, where: str) -> Dependencies:
-    table = table.rename(columns=lambda name: str(name).strip())
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
         there = ", ".join(map(repr, table.columns))
@@ -84,25 +98,30 @@ def _dependencies(table: pd.DataFrame, where: str) -> Dependencies:
 
 
 def _dependency(row: dict[str, Any]) -> Dependency:
-    depender, dependee, dependum = (" ".join(str(row[name]).split()) for name in NEEDED)
+    depender, dependee, dependum = (_text(row[name]) for name in NEEDED)
     importance, criticality = (_number(row.get(name, ""), name) for name in OPTIONAL[:2])
     return Dependency(
-        depender, dependee, dependum, 1.0 if importance is None else importance, criticality, str(row.get("type", ""))
+        depender, dependee, dependum, 1.0 if importance is None else importance, criticality, _text(row.get("type"))
     )
+
+
+def _text(value: Any) -> str:
+    """Empty where nothing is said: in a .parquet that is None or nan."""
+    return "" if value is None or value is pd.NA or value != value else " ".join(str(value).split())
 
 
 def _number(value: Any, name: str) -> float | None:
     """None where nothing is said."""
-    if value is None or not str(value).strip() or (isinstance(value, float) and isnan(value)):
+    if not _text(value):
         return None
     try:
         return float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise BadInput(f"{name}={value!r}: expected a number") from None
 
 
 def _matrix(table: pd.DataFrame, where: str) -> Interdependence:
-    head = str(table.columns[0]).strip()
+    head = str(table.columns[0])
     if head not in ROLES:
         raise BadInput(
             f"{where}: its first column is headed {head!r}; head it 'depender' if rows depend on columns, 'dependee' "

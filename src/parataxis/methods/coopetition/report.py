@@ -11,13 +11,13 @@ from parataxis.methods.coopetition.dependencies import Dependencies
 from parataxis.methods.coopetition.direction import exchanged
 from parataxis.methods.coopetition.game import BOX, Game
 from parataxis.methods.coopetition.sequential import advice, who_first
-from parataxis.methods.coopetition.shares import added_value, join_orders, shapley
+from parataxis.methods.coopetition.shares import EXACT, ORDERS, added_value, by_place, join_orders, shapley
 from parataxis.methods.coopetition.values import Log
 from parataxis.page import page
 
 if TYPE_CHECKING:
     from parataxis.methods.coopetition.equilibrium import Equilibrium
-    from parataxis.methods.coopetition.score_sheet import ScoreSheet
+    from parataxis.methods.coopetition.scoring import ScoreSheet
 
 
 def report(
@@ -90,20 +90,19 @@ def _joining(game: Game, found: "Equilibrium") -> str:
     if len(game.names) > 20:
         return ""
     table = join_orders(game, found.actions)
-    wide = table.pivot(index="actor", columns="place", values="mean").rename(columns={0: "all orders"})
     values = shapley(game, found.actions)
-    wide = wide.reindex(list(game.names)).assign(**{"Shapley's share": values / values.sum()})
+    wide = by_place(table, len(game.names)).assign(**{"Shapley's share": values / values.sum()})
     wide["added to all others"] = added_value(game, found.actions)
-    told = "every order" if len(game.names) <= 8 else "drawn orders"
+    told = "every order" if len(game.names) <= EXACT else f"{ORDERS:,} drawn orders, low to high a 95 % interval"
     caption = f"What each adds to the value by its place in the order of joining, at these actions; {told}."
     return ("<h2>Who joins when</h2>" + _figure(plots.joining(table, game.names), "The band: least and most.")
-            + _table(wide.rename_axis(columns=None).reset_index(), caption))  # fmt: skip
+            + _table(wide, caption))  # fmt: skip
 
 
 def _slopes(game: Game, box: Any) -> str:
-    table = game.sensitivity(box=box)
+    table, top = game.sensitivity(box=box), max(1.0, game.gamma)
     body = ["<h2>What moves it</h2>", _figure(plots.tornado(table), "Slopes at the equilibrium, exact; the steepest."),
-            _figure(plots.band(game, "gamma", 0.0, 1.0, box), "Actions by complementarity.")]  # fmt: skip
+            _figure(plots.band(game, "gamma", 0.0, top, box), f"Actions, complementarity 0 to {top:g}.")]  # fmt: skip
     return "".join(body)
 
 

@@ -39,7 +39,10 @@ def places(names: Sequence[str], play: Any) -> list[list[int]]:
 
 
 class _Play:
-    """One game and its stages; `after(a, s)` is what all do once the stages before s have done what a says."""
+    """One game and its stages; `after(a, s)` is what all do once the stages before s have done what a says.
+
+    settled: whether those who move together came to rest in every stage, rounds: the most that a stage took.
+    """
 
     def __init__(self, game: "Game", play: Any, low: Any, high: Any) -> None:
         if not game.scalar:
@@ -48,6 +51,7 @@ class _Play:
             raise BadInput("box=None: who moves first searches a box; give two numbers, or 'endowment'")
         self.game, self.low, self.high = game, low, high
         self.stages = places(game.names, play)
+        self.settled, self.rounds = True, 0
 
     def after(self, a: Float[np.ndarray, "game actor"], s: int) -> Float[np.ndarray, "game actor"]:
         if s == len(self.stages):
@@ -56,19 +60,24 @@ class _Play:
             return self._last(a)
         stage, a = self.stages[s], a.copy()
         a[:, stage] = 0.5 * (self.low + self.high)[stage]
-        for _ in range(ROUNDS if len(stage) > 1 else 1):
+        for count in range(1, ROUNDS + 1):
             before = a[:, stage]
             for i in stage:
                 a[:, i] = self._best(a, i, s)
-            if np.all(np.abs(a[:, stage] - before) <= SETTLED * (1 + before)):
+            self.rounds = max(self.rounds, count)
+            if len(stage) == 1 or np.all(np.abs(a[:, stage] - before) <= SETTLED * (1 + before)):
                 break
+        else:
+            self.settled = False
         return self.after(a, s + 1)
 
     def _last(self, a: Any) -> Any:
         low, high = a.copy(), a.copy()
         last = self.stages[-1]
         low[:, last], high[:, last] = self.low[last], self.high[last]
-        return solve(self.game.value, np.broadcast_to(self.game.k, a.shape), self.game.c, low, high).actions
+        found = solve(self.game.value, np.broadcast_to(self.game.k, a.shape), self.game.c, low, high)
+        self.settled = self.settled and bool(found.converged.all())
+        return found.actions
 
     def _best(self, a: Any, i: int, s: int) -> Any:
         """What is best for i, who moves in stage s: the best of a grid, then the top of a parabola through three."""
@@ -95,7 +104,7 @@ def sequential(game: "Game", play: Any, low: Any, high: Any) -> Equilibrium:
     played = _Play(game, play, low, high)
     a = played.after(np.zeros((1, len(game.names))), 0)[0]
     named = tuple(tuple(game.names[i] for i in stage) for stage in played.stages)
-    return Equilibrium(game, a, len(named), True, low, high, named)
+    return Equilibrium(game, a, played.rounds, played.settled, low, high, named)
 
 
 def reaction(game: "Game", play: Any, low: Any, high: Any) -> React:
@@ -113,20 +122,23 @@ def who_first(game: "Game", box: Any) -> pd.DataFrame:
     """All at once, then each actor first and the others together after it: a row a play.
 
     Columns: first ("" for all at once); of whoever is first its action, payoff and utility, with what it gains in both
-    over moving at once; of all the mean action, the sum of payoffs, and what that gains.
+    over moving at once; of all the mean action, the sum of payoffs, and what that gains; whether it converged, and the
+    certificate: what moving alone gains at most, over what is allowed, at most 1.
     """
     low, high = game.box(box)
     once = game.equilibrium(box=box)
     rows: list[dict[str, Any]] = [
-        {"first": "", "mean action": float(once.actions.mean()), "payoff of all": float(once.payoffs.sum())}
-    ]
+        {"first": "", "mean action": float(once.actions.mean()), "payoff of all": float(once.payoffs.sum()),
+         "converged": once.converged, "certificate": once.certificate.of_allowed}
+    ]  # fmt: skip
     for i, name in enumerate(game.names):
         led = sequential(game, (name,), low, high)
         own = {"action": led.actions[i], "payoff": led.payoffs[i], "gain in payoff": led.payoffs[i] - once.payoffs[i],
                "utility": led.utilities[i], "gain in utility": led.utilities[i] - once.utilities[i]}  # fmt: skip
         every = {"mean action": led.actions.mean(), "payoff of all": led.payoffs.sum(),
                  "gain of all": led.payoffs.sum() - once.payoffs.sum()}  # fmt: skip
-        rows.append({"first": name, **{key: float(each) for key, each in (own | every).items()}})
+        rows.append({"first": name, **{key: float(each) for key, each in (own | every).items()},
+                     "converged": led.converged, "certificate": led.certificate.of_allowed})  # fmt: skip
     order = [
         "first",
         "action",
@@ -137,11 +149,15 @@ def who_first(game: "Game", box: Any) -> pd.DataFrame:
         "mean action",
         "payoff of all",
     ]
-    return pd.DataFrame(rows, columns=[*order, "gain of all"])
+    return pd.DataFrame(rows, columns=[*order, "gain of all", "converged", "certificate"])
 
 
 def advice(table: pd.DataFrame) -> str:
-    """Who should move first, in a sentence: from the table of `who_first`."""
+    """Who should move first, in a sentence: from the table of `who_first`. What is no equilibrium is named instead."""
+    sound = table["converged"].astype(bool) & (table["certificate"] <= 1)
+    if not sound.all():
+        plays = table["first"].replace("", "all at once")[~sound]
+        return f"no advice: no equilibrium was found for {', '.join(plays)}"
     led = table[table["first"] != ""]
     best = led.iloc[int(led["gain of all"].to_numpy().argmax())]
     if led["gain of all"].max() - led["gain of all"].min() <= EQUAL * (1 + abs(float(best["payoff of all"]))):

@@ -11,13 +11,14 @@ import pandas as pd
 from jaxtyping import Float
 
 from parataxis.errors import BadInput
-from parataxis.methods.coopetition.interdependence import ROUNDING
+from parataxis.methods.coopetition.interdependence import ROUNDING, numbers_of
 from parataxis.methods.coopetition.values import synergy_value
 
 if TYPE_CHECKING:
     from parataxis.methods.coopetition.game import Game
 
 METHODS = ("given", "equal", "contractual", "power", "shapley")
+ORDERS = 20_000  # drawn, where there are too many
 EXACT = 8  # actors up to which every order of joining counts
 Z = 1.959964  # of a 95 % interval
 
@@ -68,7 +69,7 @@ def shapley(game: "Game", a: Float[np.ndarray, " actor"]) -> Float[np.ndarray, "
 
 
 def join_orders(
-    game: "Game", a: Float[np.ndarray, " actor"], rng: np.random.Generator | None = None, orders: int = 20_000
+    game: "Game", a: Float[np.ndarray, " actor"], rng: np.random.Generator | None = None, orders: int = ORDERS
 ) -> pd.DataFrame:
     """What each adds by its place in the order of joining: a row an actor and place, place 0 for all places.
 
@@ -99,6 +100,17 @@ def join_orders(
     return pd.DataFrame(rows)
 
 
+def by_place(joined: pd.DataFrame, n: int) -> pd.DataFrame:
+    """`join_orders` with a row an actor, in their order, and a column a place; over all of them what is all orders'
+    up to 8 actors, and beyond the drawn ones' mean, with the ends of its interval.
+    """
+    every = joined[joined["place"] == 0].set_index("actor")
+    places = joined[joined["place"] > 0].pivot(index="actor", columns="place", values="mean").reindex(every.index)
+    drawn = {"mean": "drawn orders", "low": "low", "high": "high"}
+    first = every[["mean"]].set_axis(["all orders"], axis=1) if n <= EXACT else every[list(drawn)].rename(columns=drawn)
+    return pd.concat([first, places], axis=1).rename_axis(columns=None).reset_index()
+
+
 def shares(game: "Game", method: str = "given", a: Any = None, weights: Any = None) -> Float[np.ndarray, " actor"]:
     """Shares that sum to 1: the game's own ("given"), "equal", agreed ones ("contractual", weights sum to 1), by
     bargaining power ("power", weights of any sum; the paper's own rule could not be read), or by Shapley's value at the
@@ -114,7 +126,7 @@ def shares(game: "Game", method: str = "given", a: Any = None, weights: Any = No
     if method == "equal":
         return np.full(n, 1 / n)
     if method == "shapley":
-        found = shapley(game, game.equilibrium().actions if a is None else np.asarray(a, float))
+        found = shapley(game, game.equilibrium().actions if a is None else numbers_of("a", a, n))
         return found / found.sum()
     b = np.asarray(weights, float)
     if b.shape != (n,) or not np.all(np.isfinite(b) & (b >= 0)) or b.sum() == 0:

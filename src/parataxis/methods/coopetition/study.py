@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from parataxis.claims import Figure, Measurement, System, Table
-from parataxis.methods.coopetition import study_form, study_orders, study_published, study_theory
+from parataxis.methods.coopetition import study_form, study_models, study_orders, study_published, study_theory
 from parataxis.methods.coopetition.cases import CASES
 from parataxis.methods.coopetition.study_inputs import Inputs, load, toy
 
@@ -20,6 +20,7 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
         yield study_published.noise_table(inputs)
         if ctx.scale != "toy":
             yield _reactions()
+            yield from study_models.shown(inputs.models)
     parts = study_published.PARTS | study_form.PARTS | study_theory.PARTS
     for identity, measure in ctx.progress(parts.items(), "claims"):
         if not ctx.done(identity):

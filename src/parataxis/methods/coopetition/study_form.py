@@ -11,7 +11,7 @@ from parataxis.methods.coopetition.cases import FORMS
 from parataxis.methods.coopetition.game import Game
 from parataxis.methods.coopetition.interdependence import Interdependence
 from parataxis.methods.coopetition.monte_carlo import VARIED, design, gamma_scores, null_contest
-from parataxis.methods.coopetition.score_sheet import score_sheet
+from parataxis.methods.coopetition.scoring import TOTAL, score_sheet
 from parataxis.methods.coopetition.study_inputs import Inputs
 from parataxis.methods.coopetition.study_published import Part, exact
 from parataxis.methods.coopetition.values import Power
@@ -51,7 +51,10 @@ def _best(inputs: Inputs) -> Measurement:
     gammas = np.arange(0, 101) / 100
     scores = gamma_scores(inputs.case.game("power"), gammas).score
     best = gammas[scores == scores.max()]
-    note = f"at gamma {best.min():.2f} to {best.max():.2f}; null: at the published 0.5"
+    full = gammas[gamma_scores(inputs.case.game("log"), gammas).score == TOTAL]
+    rise = rises(inputs.case.game("power").replaced(gamma=0.2))["both"]
+    note = f"at gamma {best.min():.2f} to {best.max():.2f}, at 0.20 cooperation up by {rise:.1f} %; null: at the "
+    note += f"published 0.5; log has {TOTAL} at gamma {full.min():.2f} to {full.max():.2f}"
     return exact("power-best", scores.max(), float(scores[50]), len(gammas), "points of 60", note)
 
 

@@ -1,8 +1,10 @@
 """What the claims are measured on: the published case and results, a real i* model; or made ones of the same shape."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,17 @@ from parataxis.methods.coopetition.dependencies import Dependencies, Dependency
 from parataxis.methods.coopetition.game import Game
 from parataxis.methods.coopetition.interdependence import Interdependence
 from parataxis.methods.coopetition.pistar import from_pistar
-from parataxis.methods.coopetition.score_sheet import score_sheet
 
 RESULTS = "tr1_results_official.json"
-BUYERS = "istar_buyer_driven_ecommerce.json"
+MODELS = {  # files of i* models, with the name of each in piStar's own file of examples
+    "istar_buyer_driven_ecommerce.json": ("Buyer-driven e-commerce", "buyerDrivenECommerce"),
+    "istar_smart_home.json": ("Smart home", "smartHome"),
+    "istar_travel_reimbursement.json": ("Travel reimbursement", "travelReimbursement"),
+}
+PUBLISHED = {"log": (26.633377, 27.399142), "power": (0.832948, 0.876705)}  # of the results file, for the toy
+SCORES = {"slcd": (58, 46), "symmetric_high": (56, 38), "symmetric_medium": (54, 41), "asymmetric": (58, 49),
+          "platform_developer": (51, 39)}  # fmt: skip
+BUYERS = "Buyer-driven e-commerce"
 DRAWS = {"quick": 20_000, "full": 200_000, "paper": 200_000}
 DESIGN = 22_000
 GAMMAS = {"quick": 500, "full": 2000, "paper": 2000}
@@ -34,13 +43,13 @@ class Official:
 
 @dataclass(frozen=True)
 class Inputs:
-    """case: S-LCD. official: the results file. buyers: the i* model of buyer-driven e-commerce, or a made one like it.
-    draws, design, gammas, random, starts: how many. rng: streams by name.
+    """case: S-LCD. official: the results file. models: the i* models, by title; or a made one like the buyers'. draws,
+    design, gammas, random, starts: how many. rng: streams by name.
     """
 
     case: Case
     official: Official
-    buyers: Dependencies
+    models: dict[str, Dependencies]
     draws: int
     design: int
     gammas: int
@@ -49,26 +58,21 @@ class Inputs:
     real: bool
     rng: Callable[..., np.random.Generator]
 
+    @property
+    def buyers(self) -> Dependencies:
+        return self.models[BUYERS]
+
 
 def toy(rng: np.random.Generator) -> Inputs:
-    """The published case, with a handful of draws; results from best responses, and a model like the buyers'."""
-    case, key = CASES["slcd"], int(rng.integers(2**31))
-    games = {form: case.game(form) for form in FORMS}
-    actions = {form: game.equilibrium(order=(1, 0)).actions for form, game in games.items()}
-    scores = {
-        name: {form: int(score_sheet(each.game(form)).score[0]) - _at_the_edge(each, form) for form in FORMS}
-        for name, each in CASES.items()
-    }
+    """The published case and what is published of it, with a handful of draws and a model like the buyers'."""
+    key = int(rng.integers(2**31))
+    actions = {form: np.array(each) for form, each in PUBLISHED.items()}
+    scores = {name: dict(zip(FORMS, each, strict=True)) for name, each in SCORES.items()}
 
     def named(*names: Any) -> np.random.Generator:
         return np.random.default_rng([key, *("/".join(map(str, names)).encode())])
 
-    return Inputs(case, Official(actions, scores), made_model(), 256, 256, 25, 12, 20, False, named)
-
-
-def _at_the_edge(case: Case, form: str) -> int:
-    """What the authors' solver loses by its error: 4 points where a power game's share is exactly one half."""
-    return 4 if form == "power" and case.alpha[0] == 0.5 and case.first_on_second == case.second_on_first else 0
+    return Inputs(CASES["slcd"], Official(actions, scores), {BUYERS: made_model()}, 256, 256, 25, 12, 20, False, named)
 
 
 def made_model() -> Dependencies:
@@ -83,12 +87,17 @@ def load(ctx: Any) -> Inputs:
     words = {"log": "logarithmic", "power": "power"}
     actions = {form: np.array(first[words[form]]["equilibrium_actions"]) for form in FORMS}
     scores = {name: {form: cases[name][f"{form}_score"] for form in FORMS} for name in CASES}
-    if ctx.lacks(BUYERS):
-        buyers, real = made_model(), False
-    else:
-        buyers, real = from_pistar(json.loads(ctx.data(BUYERS).read_text()), BUYERS), True
+    models = {title: example(ctx.data(file), name) for file, (title, name) in MODELS.items()}
     sizes = (DRAWS[ctx.scale], DESIGN, GAMMAS[ctx.scale], RANDOM[ctx.scale], STARTS[ctx.scale])
-    return Inputs(CASES["slcd"], Official(actions, scores), buyers, *sizes, real, ctx.rng)
+    return Inputs(CASES["slcd"], Official(actions, scores), models, *sizes, True, ctx.rng)
+
+
+def example(path: Path, name: str) -> Dependencies:
+    """One of piStar's examples: alone in a file, or by name in the program that piStar keeps them all in."""
+    text = path.read_text(encoding="utf-8")
+    found = re.search(rf"^istar\.models\.{name} = (?={{)", text, re.MULTILINE)
+    model, _ = json.JSONDecoder().raw_decode(text, found.end() if found else 0)
+    return from_pistar(model, path.name)
 
 
 def random_game(rng: np.random.Generator, n: int, form: str) -> Game:

@@ -8,7 +8,7 @@ import numpy as np
 from parataxis.claims import Measurement, Table
 from parataxis.methods.coopetition.cases import CASES, FORMS
 from parataxis.methods.coopetition.monte_carlo import contest
-from parataxis.methods.coopetition.score_sheet import MOST, ScoreSheet, score_sheet
+from parataxis.methods.coopetition.scoring import MOST, ScoreSheet, score_sheet
 from parataxis.methods.coopetition.study_inputs import Inputs
 
 NOISES = (0.01, 0.05, 0.10, 0.15)

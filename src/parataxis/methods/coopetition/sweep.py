@@ -9,6 +9,7 @@ import pandas as pd
 
 from parataxis.errors import BadInput
 from parataxis.methods.coopetition.many import Games
+from parataxis.progress import Tell, untold
 
 if TYPE_CHECKING:
     from parataxis.methods.coopetition.game import Game
@@ -39,12 +40,15 @@ def check(game: "Game", name: str, values: Any) -> None:
         raise BadInput(f"parameter {name!r} is unknown; expected one of {', '.join(known)}")
     kind = name.split(":")[0]
     low, high = BETWEEN[kind]
-    values = np.asarray(values, float)
+    try:
+        values = np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise BadInput(f"{name}={values!r}: expected numbers") from None
     good = (values > low) & (values < high) if kind in OPEN else (values >= low) & (values <= high)
     if not np.all(good & np.isfinite(values)):
         wrong = values[~(good & np.isfinite(values))].flat[0]
-        word = "between" if kind in OPEN else "from"
-        raise BadInput(f"{name}={wrong:g}: expected a number {word} {low:g} and {high:g}")
+        told = f"between {low:g} and {high:g}" if kind in OPEN else f"from {low:g} to {high:g}"
+        raise BadInput(f"{name}={wrong:g}: expected a number {told}")
 
 
 def games(game: "Game", table: Mapping[str, Any], rows: int, box: Any) -> Games:
@@ -53,6 +57,8 @@ def games(game: "Game", table: Mapping[str, Any], rows: int, box: Any) -> Games:
         raise BadInput(
             "sweep: needs a Log or Power value and a geometric synergy, or exponents; solve others one by one"
         )
+    if not isinstance(box, str):
+        game.replaced(gamma=0.0).box(box)  # for what is wrong with it, whatever gamma the rows have
     n = len(game.names)
     for name, values in table.items():
         check(game, name, values)
@@ -93,9 +99,10 @@ def _alpha(game: "Game", column: Mapping[str, Any], rows: int) -> Any:
     return alpha
 
 
-def sweep(game: "Game", frame: pd.DataFrame, box: Any) -> pd.DataFrame:
+def sweep(game: "Game", frame: pd.DataFrame, box: Any, tell: Tell = untold) -> pd.DataFrame:
     """The rows, and of each the actions a:NAME, utilities U:NAME, their mean action, V, whether it converged, who is at
-    a bound, and the certificate (what moving alone gains at most, over what rounding may leave: at most 1). BadInput.
+    a bound, and the certificate (what moving alone gains at most, over what rounding may leave: at most 1). tell:
+    of the certificates, which take most of the time. BadInput.
     """
     if not len(frame):
         raise BadInput("sweep: no row; give a parameter and its values")
@@ -108,7 +115,7 @@ def sweep(game: "Game", frame: pd.DataFrame, box: Any) -> pd.DataFrame:
     more |= {f"U:{name}": utilities[:, i] for i, name in enumerate(game.names)}
     more |= {"mean action": a.mean(1), "V": found.value_created(a), "converged": found.solved.converged}
     more["binding"] = [" ".join(name for name, at in zip(game.names, row, strict=True) if at) for row in held]
-    more["certificate"] = found.gains()
+    more["certificate"] = found.gains(tell)
     return pd.concat([frame.reset_index(drop=True), pd.DataFrame(more)], axis=1)
 
 

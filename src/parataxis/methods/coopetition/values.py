@@ -140,6 +140,21 @@ def exponents(synergy: str | Sequence[float], n: int) -> Any:
     return c / c.sum()
 
 
+def check_rest(synergy: str | Sequence[float], gamma: Any, n: int) -> None:
+    """BadInput where actions without a bound may have no rest: the synergy then outgrows what it costs.
+
+    As w is at most 1, they have one below prod c_i^-c_i, which is N where all exponents are alike; below N with "mean",
+    and below 1 with "min".
+    """
+    c = exponents(synergy, n)
+    most = {"mean": float(n), "min": 1.0}[str(synergy)] if c is None else float(np.exp(-np.sum(c * np.log(c))))
+    if np.any(np.asarray(gamma) >= most * (1 - 1e-12)):
+        raise BadInput(
+            f"gamma={np.max(gamma):g}: expected below {most:g} where actions are unbounded: else they may have no "
+            "rest; give a box"
+        )
+
+
 def synergy_value(synergy: str | Sequence[float], a: Any) -> Any:
     """g of the last axis of a; where somebody does nothing there is none, but by "mean"."""
     if synergy == "min":

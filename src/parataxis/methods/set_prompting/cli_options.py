@@ -65,8 +65,8 @@ DATA_SETS = ("csqa_dev", "arc_challenge_test", "mmlu_test")  # of the files in p
 def find(questions: str) -> Path:
     """The file, or the data set of that name; BadInput if it is neither."""
     from parataxis import data
-    from parataxis.claims import read_paper
     from parataxis.errors import BadInput
+    from parataxis.paper_file import read_paper
 
     path = Path(questions)
     if path.exists() or path.suffix:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from parataxis import data
-from parataxis.claims import Figure, Measurement, Paper, Table, read_paper
+from parataxis.claims import Figure, Measurement, Paper, Table
 from parataxis.errors import BadInput
 from parataxis.methods.skill_it import study_claims, study_table
 from parataxis.methods.skill_it.regmix import SETS, read_runs
 from parataxis.methods.skill_it.study import TEXTS, Inputs, trained
 from parataxis.methods.skill_it.study_plan import SIZES, units
 from parataxis.nn.fit import Rng
+from parataxis.paper_file import read_paper
 from parataxis.progress import watching
 
 TASKS = {

@@ -43,6 +43,14 @@ class Calibration:
         """The rows of the profile whose error is at most `factor` times the least."""
         return self.profile[self.profile["error"] <= factor * self.error]
 
+    @property
+    def cut(self) -> str:
+        """That the ridge of a copula reaches the largest theta that is searched, and may go on; else empty."""
+        near = self.ridge()
+        if "theta" not in near or not (near["theta"] > THETAS[1] - NEAR).any():
+            return ""
+        return f"the ridge ends at theta {THETAS[1]:g}, the bound of the search: the trial may allow more"
+
 
 def deaths(time: Float[np.ndarray, " patient"], event: Any, cycles: int) -> Float[np.ndarray, " time"]:
     """Kaplan and Meier's share of the dead at the end of cycle 0, 1, ..., `cycles`; time in cycles."""

@@ -6,7 +6,7 @@ Husereau et al., "Consolidated Health Economic Evaluation Reporting Standards 20
 import pandas as pd
 
 from parataxis.methods.therapy_sequence.inputs import inputs
-from parataxis.methods.therapy_sequence.model import ModelFile
+from parataxis.methods.therapy_sequence.model_file import ModelFile
 from parataxis.methods.therapy_sequence.psa import Analysis
 from parataxis.methods.therapy_sequence.sequence import Comparison, SequenceModel
 from parataxis.methods.therapy_sequence.sources import price_year, sources_of, unsaid
@@ -77,6 +77,7 @@ def _prices(parts: ModelFile) -> str:
     years = sorted({price_year(each, parts) for each in known} - {0, parts.price_year})
     ways = dict.fromkeys(each.entry.conversion for each in known if each.entry.conversion)
     others = [f"some prices of {', '.join(map(str, years))}"] if years else []
+    others += [f"prices without a year {BLANK}"] if any(not price_year(each, parts) for each in known) else []
     return "; ".join(filter(None, [parts.currency, str(parts.price_year or ""), *others, *ways]))
 
 

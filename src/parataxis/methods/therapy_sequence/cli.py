@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from parataxis.methods.therapy_sequence.psa import Analysis
     from parataxis.methods.therapy_sequence.sequence import SequenceModel
+    from parataxis.methods.therapy_sequence.simulate import Simulated
 
 SHOWN = 8  # rows of a long table on a terminal
 app = typer.Typer(no_args_is_help=True, help="Which drug first? Costs, QALYs and survival of drugs in either order.")
@@ -118,12 +119,22 @@ def run_command(
     comparison = found.compare(orders=orders)
     simulated = found.simulate(patients, seed, rng.value, orders) if patients else []
     walked = found.compare(simulated) if simulated else None
+    decided: pd.DataFrame | None = None
+    if corrections:
+        from parataxis.methods.therapy_sequence.corrections import corrections as each_correction
+
+        decided = each_correction(found.model)
     if out:
         traces = {f"trace {each}": found.trace(each).reset_index() for each in found.strategies}
         more = {f"patients {each.name}": each.patients() for each in simulated}
+        if walked:
+            more["simulated"] = walked.table
+            more |= {f"simulated {each.name}": _shares(each) for each in simulated}
         times = {"years in each state": found.times(orders)}
         if walked and walked.pairs is not None:
             more["pairs"] = walked.pairs
+        if decided is not None:
+            more["corrections"] = decided
         write_tables(out, {"results": comparison.table, **times, **traces, **more, **_inputs(found)})
     notes = found.misfits()
     value: dict[str, Any] = {"results": records(comparison.table), "words": comparison.words, "notes": notes}
@@ -135,13 +146,15 @@ def run_command(
         if walked.pairs is not None:
             value["simulated"]["pairs"] = records(walked.pairs)
             told += f"\n\nMonte Carlo standard errors, each pair\n{upright(walked.pairs)}"
-    if corrections:
-        from parataxis.methods.therapy_sequence.corrections import corrections as each_correction
-
-        table = each_correction(found.model)
-        value["corrections"] = records(table)
-        told += f"\n\n{found.strategies[1]} less {found.strategies[0]}, by what is corrected\n{aligned_frame(table)}"
+    if decided is not None:
+        value["corrections"] = records(decided)
+        told += f"\n\n{found.strategies[1]} less {found.strategies[0]}, by what is corrected\n{aligned_frame(decided)}"
     print(json.dumps(value, indent=1) if as_json else told)
+
+
+def _shares(walked: "Simulated") -> "pd.DataFrame":
+    """Share in each state by cycle, each with its Monte Carlo error."""
+    return walked.trace().join(walked.trace_errors().add_suffix("_error")).reset_index()
 
 
 def _inputs(model: "SequenceModel") -> dict[str, "pd.DataFrame"]:
@@ -171,8 +184,6 @@ def calibrate_command(
     fitted = [found.calibrate(each.strategy, dependence.value) for each in found.model.parts.targets]
     if not fitted:
         found.calibrated()  # says that there is no target
-    if out:
-        write_tables(out, {f"ridge {each.strategy}": each.profile for each in fitted})
     values = [
         {
             "strategy": each.strategy,
@@ -180,16 +191,23 @@ def calibrate_command(
             "error": each.error,
             "independent": each.independent,
             "at_bound": each.at_bound,
+            "note": each.cut,
             "ridge": records(each.ridge()),
         }
         for each in fitted
     ]
+    if out:
+        from pandas import DataFrame
+
+        best = DataFrame([{key: value for key, value in row.items() if key != "ridge"} for row in values])
+        write_tables(out, {"calibration": best, **{f"ridge {each.strategy}": each.profile for each in fitted}})
     told = []
     for each in fitted:
         bound = ", at the bound of the search" if each.at_bound else ""
+        cut = f"\nnote: {each.cut}" if each.cut else ""
         told.append(
             f"{each.strategy}: {each.dependence}{bound}\nsquared error {each.error:.4f}, without dependence "
-            f"{each.independent:.4f}; errors up to twice as large:\n{aligned_frame(each.ridge())}"
+            f"{each.independent:.4f}; errors up to twice as large:\n{aligned_frame(each.ridge())}{cut}"
         )
     print(json.dumps(values, indent=1) if as_json else "\n\n".join(told))
 
@@ -233,6 +251,8 @@ def psa_command(
     if out:
         more = {"draws": analysis.draws.table(), "parameters": analysis.values, "pairs": analysis.draws.pairs(levels)}
         more |= {"CHEERS 2022": cheers(found, found.compare(), analysis)}
+        if len(names := found.strategies) > 1 and analysis.varied:
+            more["tornado"] = found.tornado(names[1], names[0])
         write_tables(out, tables | more)
     notes = [] if recalibrate else found.misfits()
     value: dict[str, Any] = {"draws": draws, "varied": analysis.varied, "curves": analysis.curves, "notes": notes}

@@ -26,6 +26,13 @@ class MethodName(StrEnum):
     match = "match"
 
 
+class CensoredName(StrEnum):
+    """As the drops of the curve tell, or evenly between two numbers at risk, as Guyot published it."""
+
+    likely = "likely"
+    even = "even"
+
+
 class TailName(StrEnum):
     """How hazards go on: as in the last ten cycles, by the family of least AIC, or by this one."""
 
@@ -79,6 +86,9 @@ def reconstruct_command(
     name: Annotated[
         str | None, typer.Option("--curve", help="Which, where the file holds several.", show_default=False)
     ] = None,
+    censored: Annotated[
+        CensoredName, typer.Option(help="When the censored leave: as the drops tell, or evenly, as published.")
+    ] = CensoredName.likely,
     out: Annotated[Path, typer.Option(help="A CSV with columns time, event.")] = Path("patients.csv"),
     plot: Plot = None,
     as_json: AsJson = False,
@@ -93,7 +103,7 @@ def reconstruct_command(
     from parataxis.methods.therapy_sequence.guyot import reconstruct
 
     read, table = KMCurve.read(curve, name), read_at_risk(at_risk)
-    made = reconstruct(read, table, events)
+    made = reconstruct(read, table, events, censored.value)
     write_atomic(out, made.to_csv(index=False, float_format="%.10g"))
     if plot:
         from parataxis.methods.therapy_sequence.plot_curves import overlay

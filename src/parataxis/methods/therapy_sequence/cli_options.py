@@ -90,7 +90,9 @@ def upright(table: "pd.DataFrame") -> str:
             error = row.get(f"{name}_error")
             if error is not None and value == value:
                 digits = 4 if name == "d_qaly" else 0
-                rows.append(f"  {name}  {value:,.{digits}f}, s.e. {error:,.{digits}f}")
+                needed = row.get(f"{name}_needed", float("nan"))
+                more = f"; {needed:,.0f} patients needed" if needed == needed else ""
+                rows.append(f"  {name}  {value:,.{digits}f}, s.e. {error:,.{digits}f}{more}")
     return "\n".join(rows)
 
 

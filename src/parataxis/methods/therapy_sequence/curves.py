@@ -11,6 +11,7 @@ from parataxis.methods.therapy_sequence.exports import read_points
 
 MEND = 0.03  # a slip of the hand: survival may rise, or stand above 1, by no more; time may lie below 0 by this share
 TOLD = 0.005  # a rise that is mended with a word; less is the width of the line
+FAR = 0.1  # a first point later (as a share of the curve's length) or lower than (0, 1) by more is told as such
 FIRST = 0.5  # a curve whose first point lies lower does not begin at (0, 1)
 PERCENT = 1.5  # survival above this is in percent
 
@@ -57,6 +58,8 @@ class KMCurve:
             raise BadInput(f"{source}: times and survivals must be finite")
         place = np.array([f"{source}:{each}" for each in lines]) if lines is not None else np.full(len(time), source)
         notes: list[str] = []
+        if np.any(np.diff(time) < 0):
+            notes.append("points were not in the order of time, and were sorted")
         order = np.lexsort((-survival, time))
         time, survival, place = time[order], survival[order], place[order]
         _refuse_swapped(time, survival, source)
@@ -70,6 +73,7 @@ class KMCurve:
                 "(0, 1); add its beginning, or check the calibration of the axes"
             )
         if time[0] > 0 or survival[0] < 1:
+            _tell_beginning(time, survival, notes)
             time, survival = np.r_[0.0, time], np.r_[1.0, survival]
         if time[-1] <= 0:
             raise BadInput(f"{source}: all times are {time[-1]:g}; expected times after 0")
@@ -99,6 +103,13 @@ class KMCurve:
         return float(self.time[below[0]]) if len(below) else float("inf")
 
 
+def _tell_beginning(time: np.ndarray, survival: np.ndarray, notes: list[str]) -> None:
+    """That (0, 1) is added, and where the curve was begun so late or low that a piece of it may be missing."""
+    told = f"(0, 1) was added before the first point ({time[0]:.4g}, {survival[0]:.4g})"
+    far = time[0] > FAR * time[-1] or survival[0] < 1 - FAR
+    notes.append(f"{told}, which is far from it: was the beginning clicked?" if far else told)
+
+
 def _refuse_swapped(time: np.ndarray, survival: np.ndarray, source: str) -> None:
     """A share in the place of time, which falls while "survival", the time, rises from 0 to more than 1."""
     share = time.min() >= -MEND and time.max() <= 1 + MEND and time.max() > 0.9
@@ -115,10 +126,14 @@ def _as_shares(survival: np.ndarray, source: str, notes: list[str]) -> np.ndarra
         survival = survival / 100
         notes.append("survival was in percent")
     if survival.max() > 1 + MEND:
-        scale = "percent" if notes else "a share"
+        scale = "percent" if "survival was in percent" in notes else "a share"
         raise BadInput(f"{source}: survival={survival.max():g}, read as {scale}, is above 1; calibrate the axis anew")
     if survival.min() < -MEND:
         raise BadInput(f"{source}: survival={survival.min():g} is below 0; calibrate the axis anew")
+    if survival.max() > 1 + TOLD:
+        notes.append(f"survival of up to {survival.max():.4g} was set to 1")
+    if survival.min() < -TOLD:
+        notes.append(f"survival down to {survival.min():.4g} was set to 0")
     return np.clip(survival, 0, 1)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,8 @@ def pairs(
 ) -> pd.DataFrame:
     """Each pair of strategies, a later one less an earlier one, with Monte Carlo standard errors over rows (patients,
     or draws) that both share: d_cost, d_qaly, icer (NaN where one dominates; its error by the delta method) and the
-    difference in net benefit at each threshold, `d_nmb_...`.
+    difference in net benefit at each threshold, `d_nmb_...`. `d_nmb_..._needed`: how many rows it would take where the
+    error is larger than the difference, else NaN.
     """
     rows = []
     for first, second in combinations(range(len(names)), 2):
@@ -104,9 +106,17 @@ def pairs(
         row |= {"icer": ratio, "icer_error": _error(c - ratio * q) / abs(q.mean()) if trades else np.nan}
         for threshold in thresholds:
             benefit = threshold * q - c
-            row |= {f"d_nmb_{threshold:g}": benefit.mean(), f"d_nmb_{threshold:g}_error": _error(benefit)}
+            mean, error = float(benefit.mean()), float(_error(benefit))
+            needed = patients_needed(mean, error, len(benefit)) if error > abs(mean) > 0 else np.nan
+            key = f"d_nmb_{threshold:g}"
+            row |= {key: mean, f"{key}_error": error, f"{key}_needed": needed}
         rows.append({key: value if isinstance(value, str) else float(value) for key, value in row.items()})
     return pd.DataFrame(rows)
+
+
+def patients_needed(difference: float, error: float, n: int, z: float = 1.96) -> int:
+    """How many rows until a difference of net benefit stands out of its own standard error, which n rows gave."""
+    return ceil(n * (z * error / abs(difference)) ** 2) if difference else 0
 
 
 def _error(values: Float[np.ndarray, " row"]) -> Any:

@@ -2,25 +2,31 @@
 
 Between two numbers at risk the curve tells deaths if the censored are known, and the numbers tell the censored if the
 deaths are known: the two are taken in turn until they agree. Events at the same time stay at the same time.
-One thing is not as published: a number at risk counts at its own time, not at the next point.
+Two things are not as published: a number at risk counts at its own time, not at the next point; and the censored of an
+interval leave as the drops of the curve tell (`lost`), not evenly, unless they are asked to.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Shaped
 
 from parataxis.errors import BadInput
-from parataxis.methods.therapy_sequence.curves import KMCurve
+from parataxis.methods.therapy_sequence.curves import TOLD, KMCurve
+from parataxis.methods.therapy_sequence.lost import FINEST, likeliest
 
 ITERATIONS = 100  # of deaths and censored in turn; real curves need 2 to 10
 APART = 3.0  # a table whose last time is so many times the curve's, or the reverse, is in another unit
 AFTER = 1.5  # numbers at risk so far after the curve's end, in its length: a piece of the curve was not clicked
 UNITS = {"years and days": 365.25, "weeks and days": 7, "months and days": 30.4375, "years and months": 12}
 UNITS |= {"months and weeks": 4.348, "years and weeks": 52.18}
+CENSORED = ("likely", "even")
+TIMES = 2  # that the likely are found: what looked like a tremor the first time was in part their being elsewhere
+BADLY = 0.05  # a worse error of survival at a click is told
 SLACK = 0.1  # how far a reported number of events may be off; 3 events are always allowed
 
 Table = Shaped[np.ndarray, "row 2"] | Sequence[Sequence[int | float]]
@@ -40,14 +46,40 @@ class _Patients:
         self.events.extend([event] * len(times))
 
 
-def reconstruct(curve: KMCurve, at_risk: Table, events: int | None = None) -> pd.DataFrame:
+def reconstruct(curve: KMCurve, at_risk: Table, events: int | None = None, censored: str = "likely") -> pd.DataFrame:
     """As many patients as are at risk at time 0: columns `time` and `event` (1 event, 0 censored), sorted.
 
     at_risk: times, from 0, and numbers at risk. events: the reported total, to which the censored after the last
-    number at risk are tuned; else they leave at the mean rate until then. `attrs["notes"]` holds what did not agree.
-    BadInput for a table that can't belong to the curve, or a total that can't be.
+    number at risk are tuned; else they leave at the mean rate until then. censored: when those of an interval leave:
+    "likely", as the drops tell, or "even", as published. `attrs["notes"]` holds what did not agree. BadInput for a
+    table that can't belong to the curve, or a total that can't be.
     """
+    if censored not in CENSORED:
+        raise BadInput(f"censored={censored!r}: expected {' or '.join(map(repr, CENSORED))}")
     times, numbers = _checked(curve, at_risk)
+    made = _rebuilt(curve, times, numbers, events)
+    for _ in range(TIMES if censored == "likely" else 0):
+        made = _rebuilt(curve, times, numbers, events, tremor(curve, made))
+    off = np.abs(KMCurve.of(made["time"].to_numpy(), made["event"].to_numpy()).at(curve.time) - curve.at(curve.time))
+    if off.max() > BADLY:
+        where = curve.time[off.argmax()]
+        made.attrs["notes"].append(f"survival is given again badly: {off.max():.3f} off at time {where:g}")
+    return made
+
+
+def tremor(curve: KMCurve, made: pd.DataFrame) -> float:
+    """How far clicks lie from the survival of patients that were rebuilt from them: a standard deviation, of which the
+    clicks that fit worst, as the patients are not quite right there, take nothing (1.4826 times the median distance).
+    """
+    again = KMCurve.of(made["time"].to_numpy(), made["event"].to_numpy())
+    when = np.unique(curve.time[1:])
+    return max(1.4826 * float(np.median(np.abs(again.at(when) - curve.at(when)))), FINEST)
+
+
+def _rebuilt(
+    curve: KMCurve, times: list[float], numbers: list[int], events: int | None, tremor: float | None = None
+) -> pd.DataFrame:
+    """tremor: None for censored who leave evenly."""
     notes = list(curve.notes)
     if times[-1] > curve.time[-1] and numbers[-1]:
         notes.append(
@@ -58,14 +90,19 @@ def reconstruct(curve: KMCurve, at_risk: Table, events: int | None = None) -> pd
     clicks = list(zip(curve.time.tolist(), curve.survival.tolist(), strict=True))
     patients = _Patients(numbers[0])
     places = np.searchsorted(curve.time, times, side="left").tolist()
+    bare = []
     for row in range(len(times) - 1):
         inside = clicks[places[row] : places[row + 1]]
         span, wanted = (times[row], times[row + 1]), numbers[row + 1]
+        if not inside and patients.alive > wanted:
+            bare.append(f"{times[row]:g} and {times[row + 1]:g} ({patients.alive - wanted} leave)")
         falls = curve.survival[places[row + 1] - 1] / max(patients.km, 1e-12)
         guess = round(patients.alive * min(float(falls), 1.0) - wanted)
-        short = wanted - _interval(patients, inside, span, guess, wanted)
+        short = wanted - _interval(patients, inside, span, guess, wanted, tremor)
         if short > max(2, 0.02 * numbers[0]):
             notes.append(f"at time {times[row + 1]:g} the curve leaves {wanted - short} at risk, the table {wanted}")
+    if bare:
+        notes.append(f"no point was clicked between {', '.join(bare)}: all who leave there are taken as censored")
     if numbers[-1]:
         _last(patients, clicks[places[-1] :], (times[-1], max(curve.time[-1], times[-1])), times[-1], events, notes)
     elif events is not None:
@@ -77,7 +114,12 @@ def reconstruct(curve: KMCurve, at_risk: Table, events: int | None = None) -> pd
 
 
 def _interval(
-    patients: _Patients, clicks: list[tuple[float, float]], span: tuple[float, float], guess: int, wanted: int
+    patients: _Patients,
+    clicks: list[tuple[float, float]],
+    span: tuple[float, float],
+    guess: int,
+    wanted: int,
+    tremor: float | None,
 ) -> int:
     """Add those of one interval, so that `wanted` are left if it can be; how many are left."""
     tried: dict[int, int] = {}
@@ -86,8 +128,28 @@ def _interval(
         tried[censored] = _walk(patients, clicks, span, censored)[1]
         censored = min(max(censored + tried[censored] - wanted, 0), patients.alive)
     best = min(tried, key=lambda each: (abs(tried[each] - wanted), each))
-    _take(patients, clicks, span, best)
+    told = None
+    if tremor and clicks and patients.alive > wanted:
+        told = likeliest(patients.alive, patients.km, clicks, span, wanted, best, tremor)
+    if told:
+        _place(patients, clicks, span, *told)
+    else:
+        _take(patients, clicks, span, best)
     return patients.alive
+
+
+def _place(
+    patients: _Patients, clicks: list[tuple[float, float]], span: tuple[float, float], dead: list[int], lost: list[int]
+) -> None:
+    """Add deaths at their clicks, and the lost evenly between two of them."""
+    edges = [span[0], *(time for time, _ in clicks), span[1]]
+    for (begin, end), deaths, gone in zip(pairwise(edges), [*dead, 0], lost, strict=True):
+        step = (end - begin) / (gone + 1)
+        patients.add([begin + step * place for place in range(1, gone + 1)], 0)
+        patients.add([end] * deaths, 1)
+        patients.alive -= gone
+        patients.km *= 1 - deaths / max(patients.alive, 1)
+        patients.alive -= deaths
 
 
 def _walk(
@@ -191,9 +253,22 @@ def _checked(curve: KMCurve, at_risk: Table) -> tuple[list[float], list[int]]:
             f"{curve.source}: the curve ends at time {end:g}, {np.sum(time > end)} numbers at risk stand after it, the "
             f"last at {time[-1]:g}: click the curve on to its end, or leave these rows out"
         )
+    if not number[-1]:
+        _refuse_falls_after(curve, float(time[-1]))
     if not number[-1] and len(time) > 1 and time[-2] < end:
         time = np.r_[time[:-1], min(time[-1], np.nextafter(end, np.inf))]  # whoever was left, left by the curve's end
     return time.tolist(), number.astype(int).tolist()
+
+
+def _refuse_falls_after(curve: KMCurve, zero: float) -> None:
+    """Nobody is at risk from `zero` on: nobody can die there."""
+    late = np.flatnonzero((curve.time > zero) & (curve.survival < curve.at(np.array([zero])) - TOLD))
+    if late.size:
+        when, survival = curve.time[late[0]], curve.survival[late[0]]
+        raise BadInput(
+            f"{curve.source}: falls to {survival:g} at time {when:g}, but from {zero:g} on nobody is at risk (n=0): "
+            "check the numbers at risk, or drop the points after it"
+        )
 
 
 def _same_unit(curve: float, table: float | None, source: str) -> None:

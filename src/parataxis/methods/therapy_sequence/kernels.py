@@ -1,10 +1,12 @@
 """The loops that are compiled. numba is imported here, and here only."""
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from parataxis.errors import BadInput
 
@@ -104,3 +106,54 @@ def occupancies(progress, die, progress_later, die_later, die_after, skip):  # t
         beyond_lines(entering[lines], after, die_after[left])
     held[0, cycles, cycles] = first
     return held, after
+
+
+@compiled
+def surprise(lost: Int[np.ndarray, " way"], expected: float) -> Float[np.ndarray, " way"]:
+    """Minus the logarithm of Poisson's probability of each of these counts where so many are expected."""
+    found = np.empty(len(lost))
+    for place in range(len(lost)):
+        found[place] = expected - lost[place] * math.log(expected) + math.lgamma(lost[place] + 1)
+    return found
+
+
+@compiled
+def follow(
+    there: Int[np.ndarray, " way"],
+    cost: Float[np.ndarray, " way"],
+    survival: Float[np.ndarray, " way"],
+    expected: float,
+    seen: float,
+    tremor: float,
+    wanted: int,
+    unlikely: float,
+) -> tuple[Any, ...]:
+    """One click farther (`lost.likeliest`): the numbers at risk that can be, and of the likeliest way to each its cost
+    and survival, from which of the numbers before it came, how many were lost on it, and how many died.
+
+    there: rising. expected: how many are lost before the click, at an even rate.
+    """
+    surprising = surprise(np.arange(there[-1] - wanted + 1), expected)
+    least = surprising.min() + unlikely
+    best = np.full(there[-1] + 1, np.inf)
+    km = np.zeros(there[-1] + 1)
+    before = np.zeros((there[-1] + 1, 3), dtype=np.int64)
+    for n in range(len(there)):
+        falls = max(1 - seen / max(survival[n], 1e-300), 0.0)
+        for lost in range(there[n] - wanted + 1):
+            if surprising[lost] > least:
+                if lost > expected:
+                    break
+                continue
+            at_risk = there[n] - lost
+            deaths = int(at_risk * falls + 0.5)
+            left = at_risk - deaths
+            if left < wanted:
+                continue
+            after = survival[n] * (1 - deaths / max(at_risk, 1))
+            total = cost[n] + surprising[lost] + 0.5 * ((after - seen) / tremor) ** 2
+            if total < best[left]:
+                best[left], km[left] = total, after
+                before[left, 0], before[left, 1], before[left, 2] = n, lost, deaths
+    kept = np.flatnonzero(best <= best.min() + unlikely) if np.isfinite(best.min()) else np.zeros(0, dtype=np.int64)
+    return kept, best[kept], km[kept], before[kept, 0], before[kept, 1], before[kept, 2]

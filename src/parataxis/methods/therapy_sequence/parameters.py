@@ -9,7 +9,7 @@ import numpy as np
 
 from parataxis.errors import BadInput
 from parataxis.methods.therapy_sequence.inputs import Path, Place, inputs
-from parataxis.methods.therapy_sequence.model import ModelFile
+from parataxis.methods.therapy_sequence.model_file import ModelFile
 from parataxis.methods.therapy_sequence.parts import Schedule
 
 LEAF = ""  # in a tree of changes: the number itself, or the factor of a schedule

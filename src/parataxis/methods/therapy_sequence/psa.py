@@ -159,7 +159,7 @@ class _Study:
 
     def draw(self, place: int) -> list[list[float]]:
         """Cost and QALYs of each strategy."""
-        model = self.model.with_parts(**changed_parts(self.model, self.values(place)))
+        model = revalued(self.model, self.values(place))
         model.tables |= self.tables
         for (drug, line), patients in self.patients.items():
             drawn = patients.drawn(_stream(self.seed, place, drug, line))
@@ -185,7 +185,6 @@ class _Study:
         return calibrate(model, strategy.name, form, trial, ridge=False).dependence
 
 
-def changed_parts(model: Model, values: Mapping[Parameter, float]) -> dict[str, Any]:
-    """Those fields of the model's file that hold parameters, with these values."""
-    parts = with_values(model.parts, values)
-    return {"drugs": parts.drugs, "extensive": parts.extensive}
+def revalued(model: Model, values: Mapping[Parameter, float]) -> Model:
+    """The model with these values of its parameters."""
+    return Model(with_values(model.parts, values), model.folder, model.behaviour)

@@ -17,8 +17,8 @@ from parataxis.methods.therapy_sequence.model import Model, settings_of
 from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.parts import Strategy
 from parataxis.methods.therapy_sequence.plan import Plan, cycle_weights
-from parataxis.methods.therapy_sequence.psa import Analysis, changed_parts, psa
-from parataxis.methods.therapy_sequence.simulate import MonteCarlo, Simulated, patients_needed, simulate
+from parataxis.methods.therapy_sequence.psa import Analysis, psa, revalued
+from parataxis.methods.therapy_sequence.simulate import MonteCarlo, Simulated, simulate
 
 TAILS = (0.025, 0.975)
 
@@ -141,6 +141,9 @@ class SequenceModel:
             table = table.join(errors, on="strategy")
         for threshold in parts.thresholds:
             table[f"nmb_{threshold:g}"] = net_benefit(table["cost"], table["qaly"], threshold)
+            if simulated:
+                of = {each.name: MonteCarlo.of(net_benefit(each.cost, each.qaly, threshold)) for each in simulated}
+                table[f"nmb_{threshold:g}_error"] = [of[each].error for each in table["strategy"]]
         words = tuple(
             in_words(names[i], names[i - 1], cost[i] - cost[i - 1], qaly[i] - qaly[i - 1], parts.currency)
             for i in range(1, len(names))
@@ -148,24 +151,8 @@ class SequenceModel:
         if not simulated or len(simulated) < 2:
             return Comparison(table, words, "")
         paid, felt = (np.column_stack([getattr(each, kind) for each in simulated]) for kind in ("cost", "qaly"))
-        return Comparison(table, words, self._error(simulated), pairs(names, paid, felt, parts.thresholds))
-
-    def _error(self, simulated: Sequence[Simulated]) -> str:
-        """Of the difference between the first two, and whether there are patients enough."""
-        first, second, threshold = simulated[0], simulated[1], self.model.parts.thresholds[0]
-        cost = MonteCarlo.of(second.cost - first.cost)
-        qaly = MonteCarlo.of(second.qaly - first.qaly)
-        benefit = MonteCarlo.of(threshold * (second.qaly - first.qaly) - (second.cost - first.cost))
-        told = (
-            f"{first.n:,} patients: Monte Carlo s.e. of the difference {cost.error:,.0f} in cost, {qaly.error:.4f} "
-            f"QALYs, {benefit.error:,.0f} in net benefit at {threshold:,.0f}"
-        )
-        if benefit.error > abs(benefit.mean):
-            needed = patients_needed(benefit.mean, benefit.error, first.n)
-            told += (
-                f", larger than the difference ({benefit.mean:,.0f}): {needed:,} patients needed, or the exact engine"
-            )
-        return told
+        found = pairs(names, paid, felt, parts.thresholds)
+        return Comparison(table, words, _luck(found, len(paid), parts.thresholds), found)
 
     def tornado(self, strategy: str, against: str, threshold: float | None = None) -> pd.DataFrame:
         """Difference in net benefit with one number at a time at the 2.5 % and 97.5 % of its distribution; the widest
@@ -176,7 +163,7 @@ class SequenceModel:
         held = [Occupancy.of(each) for each in plans]
 
         def difference(values: dict[Any, float]) -> float:
-            model = self.model.with_parts(**changed_parts(self.model, values))
+            model = revalued(self.model, values)
             made = [model.repaid(each) for each in plans]
             found = [Expected.of(new, each.split_as(new)) for new, each in zip(made, held, strict=True)]
             one, other = (net_benefit(each.cost, each.qaly, level) for each in found)
@@ -191,3 +178,22 @@ class SequenceModel:
         table = pd.DataFrame(rows, columns=["parameter", "mean", "low", "high", "base", "at_low", "at_high"])
         order = np.argsort(-np.abs(table["at_high"] - table["at_low"]), kind="stable")
         return table.iloc[order].reset_index(drop=True)
+
+
+def _luck(found: pd.DataFrame, n: int, thresholds: Sequence[float]) -> str:
+    """The errors of the first pair; and of every pair and threshold with too few patients, how many it would take."""
+    first, level = found.iloc[0], thresholds[0]
+    lines = [
+        f"{n:,} patients: Monte Carlo s.e. of the difference {first['d_cost_error']:,.0f} in cost, "
+        f"{first['d_qaly_error']:.4f} QALYs, {first[f'd_nmb_{level:g}_error']:,.0f} in net benefit at {level:,.0f}"
+    ]
+    for row in found.to_dict("records"):
+        for each in thresholds:
+            key = f"d_nmb_{each:g}"
+            if row[f"{key}_needed"] == row[f"{key}_needed"]:
+                lines.append(
+                    f"{row['strategy']} less {row['against']} at {each:,.0f}: s.e. {row[f'{key}_error']:,.0f}, larger "
+                    f"than the difference ({row[key]:,.0f}): {row[f'{key}_needed']:,.0f} patients needed, or the exact "
+                    "engine"
+                )
+    return "\n".join(lines)

@@ -53,6 +53,11 @@ class Simulated:
             self.counts / self.n, columns=list(self.states), index=pd.RangeIndex(len(self.counts), name="cycle")
         )
 
+    def trace_errors(self) -> pd.DataFrame:
+        """The Monte Carlo standard error of each share of `trace`."""
+        share = self.trace()
+        return (share * (1 - share) / (self.n - 1)) ** 0.5
+
     def summary(self) -> dict[str, str | float]:
         """Mean cost and QALYs, each with its Monte Carlo standard error."""
         cost, qaly = MonteCarlo.of(self.cost), MonteCarlo.of(self.qaly)
@@ -104,10 +109,3 @@ def _arrays(plan: Plan) -> tuple[np.ndarray, ...]:
         payoffs,
         np.stack([plan.weights_cost, plan.weights_qaly]),
     )
-
-
-def patients_needed(difference: float, error: float, n: int, z: float = 1.96) -> int:
-    """How many patients until a difference of net benefit stands out of its own standard error."""
-    if difference == 0:
-        return 0
-    return int(np.ceil(n * (z * error / abs(difference)) ** 2))

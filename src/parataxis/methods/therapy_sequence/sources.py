@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from parataxis.methods.therapy_sequence.inputs import Input, inputs
-from parataxis.methods.therapy_sequence.model import ModelFile
+from parataxis.methods.therapy_sequence.model_file import ModelFile
 
 TOLD = 3  # inputs that a note names
 COLUMNS = ("input", "value", "distribution", "standard error", "price year", "source")

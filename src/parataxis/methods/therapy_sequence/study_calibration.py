@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy  # and scipy.special with the first interval
 
 from parataxis.claims import Figure, Measurement, Table
 from parataxis.methods.therapy_sequence import plots
@@ -17,8 +18,9 @@ from parataxis.methods.therapy_sequence.study_inputs import Inputs
 FITTED = (("ratio-dct", "until-dct"), ("ratio-aa", "until-aa"))
 OTHERS = (("corrected-ratio-dct", "corrected-ratio-aa"), ("clayton-dct", "clayton-aa"))
 SURVIVAL = ("independence-overestimates", "corrected-overestimates", "corrected-error-falls")
+FEWER = "corrected-expects-fewer"
 DIFFERENCES = ("dqaly-corrected", "dqaly-corrected-clayton")
-CLAIMS = (*SURVIVAL, *FITTED[0], *FITTED[1], *OTHERS[0], *OTHERS[1], *DIFFERENCES)
+CLAIMS = (*SURVIVAL, FEWER, *FITTED[0], *FITTED[1], *OTHERS[0], *OTHERS[1], *DIFFERENCES)
 Z = 1.959964
 
 
@@ -29,6 +31,8 @@ def measure(inputs: Inputs, done: Any) -> Iterator[Measurement | Figure | Table]
     for claim, model in zip(SURVIVAL, (inputs.model, corrected), strict=False):
         if not done(claim):
             yield _excess(inputs, model, claim)
+    if not done(FEWER):
+        yield _fewer(inputs, corrected)
     fits = {
         (label, form): [_fit(inputs, model, name, form) for name in inputs.names]
         for label, model, form in (
@@ -82,6 +86,37 @@ def _excess(inputs: Inputs, model: Model, claim: str) -> Measurement:
     return Measurement(
         claim, float(gap), float(low), float(high), n, null=0.0, real=inputs.real, data=inputs.data, note=note
     )
+
+
+def _fewer(inputs: Inputs, model: Model) -> Measurement:
+    """Deaths of a trial over those expected: each patient's cumulative hazard in the model until it was seen last."""
+    found, notes, nulls = [], [], []
+    for name in inputs.names:
+        time, event, cycles = inputs.trials[name]
+        dead = Expected.of(model.plan(name, HazardRatio(1.0, 1.0))).dead[: cycles + 1]
+        died = int(event[time <= cycles].sum())
+        expected, own = (died_by(each, time) for each in (dead, deaths(time, event, cycles)))
+        found.append((*(each / expected for each in poisson(died)), died / expected))
+        nulls.append(died / own)
+        notes.append(f"{name}: {died} died, {expected:.1f} expected")
+    low, high, ratio = min(found)
+    n = sum(len(time) for time, _, _ in inputs.trials.values())
+    return Measurement(FEWER, ratio, low, high, n, null=min(nulls), real=inputs.real, data=inputs.data,
+                       note="; ".join(notes))  # fmt: skip
+
+
+def died_by(dead: Any, time: Any) -> float:
+    """Deaths expected of patients seen until these times, where so many of all are dead at the end of cycle 0, 1, ...:
+    the sum of -ln S, which rises evenly within a cycle.
+    """
+    hazard = -np.log1p(-np.asarray(dead))
+    return float(np.interp(time, np.arange(len(hazard)), hazard).sum())
+
+
+def poisson(count: int) -> tuple[float, float]:
+    """The exact 95 % interval of the mean of a Poisson count."""
+    low = float(scipy.special.gammaincinv(count, 0.025)) if count else 0.0
+    return low, float(scipy.special.gammaincinv(count + 1, 0.975))
 
 
 def greenwood(time: Any, event: Any, at: int) -> float:

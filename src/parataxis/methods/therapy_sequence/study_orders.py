@@ -16,8 +16,9 @@ from parataxis.methods.therapy_sequence.exact import Expected, Occupancy
 from parataxis.methods.therapy_sequence.example import EXAMPLE
 from parataxis.methods.therapy_sequence.model import Model
 from parataxis.methods.therapy_sequence.order_labels import by_parts, drawn, rows_of, with_first_line
-from parataxis.methods.therapy_sequence.parameters import parameters, with_values
+from parataxis.methods.therapy_sequence.parameters import parameters
 from parataxis.methods.therapy_sequence.parts import Drug, Strategy
+from parataxis.methods.therapy_sequence.psa import revalued
 from parataxis.methods.therapy_sequence.simulate import simulate
 from parataxis.methods.therapy_sequence.tables import TransitionTable
 
@@ -224,7 +225,7 @@ def _drawn_in_turn(model: Model) -> Any:
     def run(drugs: Sequence[Drug]) -> Any:
         made, rng = model.with_parts(drugs=tuple(drugs)), np.random.default_rng(0)
         values = {each: each.draw(rng) for each in parameters(made.parts)}
-        return _expected(Model(with_values(made.parts, values), model.folder, model.behaviour), "A first")
+        return _expected(revalued(made, values), "A first")
 
     return run
 

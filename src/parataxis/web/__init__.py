@@ -1,0 +1,1 @@
+"""The page: papers, their claims and evidence, and a run at the press of a button. Needs the extra `web`."""
