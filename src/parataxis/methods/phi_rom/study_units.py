@@ -2,6 +2,8 @@
 
 import time
 import warnings
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from parataxis.methods.phi_rom.recipe import Recipe
 from parataxis.methods.phi_rom.rom import PhiROM
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.study_plan import LEARNED, MODES, shuffled
+from parataxis.progress import Tell
 
 Numbers = dict[str, Any]
 EQUATIONS = {"burgers": burgers.equation, "diffusion": diffusion.equation}
@@ -31,25 +34,30 @@ def measure(kind: str, arm: str, problem: Problem, recipe: Recipe | None) -> Num
         warnings.simplefilter("ignore")  # of short trainings and of betas outside: the numbers tell
         if recipe is None:
             return linear(problem, MODES.get(kind, 2))
-        begun = time.process_time()
-        rom = trained(kind, arm, problem, recipe)
-        spent = time.process_time() - begun
+        looks = [(0, time.process_time())]
+        rom = trained(kind, arm, problem, recipe, lambda done, *_: looks.append((done, time.process_time())))
+        spent = time.process_time() - looks[0][1]
         found = crom(rom, problem) if arm == "crom" else scored(rom, problem, kind, arm)
-    return {**found, "cpu": spent, "steps": recipe.steps, "history": history(rom)}
+    return {**found, "cpu": spent, "ms": _step(looks), "steps": recipe.steps, "history": history(rom)}
 
 
-def trained(kind: str, arm: str, problem: Problem, recipe: Recipe) -> PhiROM:
+def _step(looks: list[tuple[int, float]]) -> float:
+    """CPU milliseconds of one step: the median over chunks, of which the few with compiling in them are no matter."""
+    return 1000 * median((end - begun) / (last - first) for (first, begun), (last, end) in pairwise(looks))
+
+
+def trained(kind: str, arm: str, problem: Problem, recipe: Recipe, tell: Tell) -> PhiROM:
     data, name = problem.train, arm.split()[0]
     if arm.endswith("shuffled"):
         data = shuffled(data, np.random.default_rng([recipe.seed, 11]))
     if name == "phi":
-        fitted = fitting.fit(recipe, data, problem.rhs)
+        fitted = fitting.fit(recipe, data, problem.rhs, tell=tell)
     elif name == "dino":
-        fitted = dino.fit(recipe, data)
+        fitted = dino.fit(recipe, data, tell=tell)
     elif name == "pinn":
-        fitted = pinn.fit(recipe, data, EQUATIONS[kind])
+        fitted = pinn.fit(recipe, data, EQUATIONS[kind], tell)
     else:
-        fitted = pinn.reconstruct(recipe, data)
+        fitted = pinn.reconstruct(recipe, data, tell)
     return PhiROM.of(recipe, fitted, data)
 
 
