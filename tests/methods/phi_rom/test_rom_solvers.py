@@ -25,7 +25,7 @@ def laplacian(u, beta=None):
             "its gradient is zero everywhere, though jax raised no error",
         ),
         (lambda u, b: jnp.round(u), "its gradient is zero everywhere"),
-        (lambda u, b: jax.lax.stop_gradient(u) * u, "off finite differences; expected at most 0.1"),
+        (lambda u, b: jax.lax.stop_gradient(u) * u, "off finite differences; expected at most 0.02"),
         (lambda u, b: jnp.round(u).astype(int), "returns int32; expected float32"),
         (lambda u, b: u[0], "returns shape (8, 6) for a field of shape (2, 8, 6)"),
         (lambda u, b: [1.0], "returns list; expected an array"),
@@ -75,7 +75,7 @@ def test_a_solver_outside_jax_has_the_gradient_that_it_gives():
     gradients = [jax.grad(lambda u, rhs=rhs: jnp.sum(rhs(u, beta) ** 2))(jnp.asarray(U)) for rhs in (outside, inside)]
     assert np.allclose(*gradients, rtol=1e-5)
     with pytest.raises(BadInput, match="off finite differences"):
-        check_solver(SolverRHS.from_callback(apply, lambda u, beta, w: 0.5 * vjp(u, beta, w)), U, beta)
+        check_solver(SolverRHS.from_callback(apply, lambda u, beta, w: 0.95 * vjp(u, beta, w)), U, beta)
 
 
 def test_nodes_are_row_major():
@@ -104,7 +104,12 @@ def test_exponax_diffuses_a_wave_as_it_should():
 
 
 def test_jax_cfd_lets_a_vortex_decay_as_it_should():
-    """Taylor and Green: velocities decay as exp(-2 nu t) on a box of 2 pi."""
+    """Taylor and Green: velocities decay as exp(-2 nu t) on a box of 2 pi.
+
+    Differences of second order have (2 - 2 cos h) / h^2 in the place of 1: 0.3 % less at 32 nodes. Of what the flow
+    carries of itself the pressure takes all but an error that goes with the velocity's square: at 1 it is 3 % of the
+    decay, at 0.01 nothing.
+    """
     pytest.importorskip("jax_cfd")
     from jax_cfd.base import equations, grids
 
@@ -113,9 +118,14 @@ def test_jax_cfd_lets_a_vortex_decay_as_it_should():
     step = equations.semi_implicit_navier_stokes(density=1.0, viscosity=nu, dt=dt, grid=grid)
     rhs = adapters.jax_cfd(step, grid, dt)
     face, centre = (np.arange(n) + 1) * 2 * np.pi / n, (np.arange(n) + 0.5) * 2 * np.pi / n
-    u = np.stack([np.outer(np.sin(face), np.cos(centre)), -np.outer(np.cos(centre), np.sin(face))]).astype(np.float32)
+    u = np.stack([np.outer(np.sin(face), np.cos(centre)), -np.outer(np.cos(centre), np.sin(face))])
+    u = (0.01 * u).astype(np.float32)
     found = np.asarray(rhs(jnp.asarray(u)))
-    assert np.linalg.norm(found + 2 * nu * u) < 0.03 * np.linalg.norm(2 * nu * u)
+    h = 2 * np.pi / n
+    decay = 2 * nu * (2 - 2 * np.cos(h)) / h**2
+    first_order = decay * dt / 2  # by which a step of first order misses exp(-decay dt), relative
+    wanted = (np.exp(-decay * dt) - 1) / dt * u
+    assert np.linalg.norm(found - wanted) < 1.2 * first_order * np.linalg.norm(wanted)
     with pytest.raises(BadInput, match="expected \\(2, 32, 32\\)"):
         rhs(jnp.zeros((1, 32, 32)))
     with pytest.raises(BadInput, match=r"jax_cfd.base.grids.Grid"):

@@ -106,11 +106,12 @@ def _fit_report(rom: "PhiROM", data: str, out: Path) -> dict[str, Any]:
 
 
 def _fit_said(report: dict[str, Any]) -> str:
+    steps = "1 step" if report["substeps"] == 1 else f"{report['substeps']} steps"
     return (
         f"{report['data']}: {report['trajectories']} trajectories of {report['times']} times\n"
         f"{report['steps']} steps in {report['seconds']:.0f} s: reconstruction {report['reconstruction']:.4f}, latent "
         f"slopes off by {report['dynamics']:.4f}\n"
-        f"forecasts take {report['substeps']} steps from one snapshot's time to the next\n"
+        f"forecasts take {steps} from one snapshot's time to the next\n"
         f"model: {report['model']}"
     )
 

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from parataxis.methods.phi_rom.waves import cos, sin
+
 LEAST = 1e-12  # a channel or an axis narrower than this, relative to its size, is taken as it is
 
 
@@ -112,7 +114,7 @@ class MFN(eqx.Module):
 
     def filters(self, x: Float[Array, "point d"]) -> Float[Array, "layer point width"]:
         waves = jnp.einsum("nd,ldh->lnh", self.scaling.inward(x), self.frequencies)
-        return jnp.concatenate([jnp.sin(waves), jnp.cos(waves)], axis=-1)
+        return jnp.concatenate([sin(waves), cos(waves)], axis=-1)
 
     def __call__(self, alpha: Float[Array, " k"], x: Float[Array, " d"]) -> Float[Array, " channel"]:
         """The network as it is written, layer by layer: the oracle of the affine path."""
@@ -185,9 +187,9 @@ class SineMLP(eqx.Module):
         self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]
     ) -> Float[Array, "batch channel point"]:
         points = self.scaling.inward(x) @ self.see.T + self.bias[0]
-        h = jnp.sin((alphas @ self.enter.T)[:, None] + points)
+        h = sin((alphas @ self.enter.T)[:, None] + points)
         for weight, bias in zip(self.inner, self.bias[1:], strict=True):
-            h = jnp.sin(h @ weight.T + bias)
+            h = sin(h @ weight.T + bias)
         values = jnp.einsum("bnw,cw->bcn", h, self.leave) + self.leave_bias[:, None]
         return self.scaling.outward(values)
 

@@ -15,7 +15,7 @@ from parataxis.errors import BadInput
 from parataxis.methods.phi_rom.affine import jacobian, normaliser, stacked, sweep, turned
 from parataxis.methods.phi_rom.decoders import MFN, Decoder, Scaling
 from parataxis.methods.phi_rom.dynamics import Dynamics
-from parataxis.methods.phi_rom.forecast import march, substeps_for
+from parataxis.methods.phi_rom.forecast import integrate, substeps_for
 from parataxis.methods.phi_rom.loss import Losses, Points, Sample, fast
 from parataxis.methods.phi_rom.metrics import floors
 from parataxis.methods.phi_rom.recipe import Draw, Draws, Recipe, frequency_scale
@@ -33,7 +33,7 @@ from parataxis.methods.phi_rom.training import (
 )
 from parataxis.progress import Tell, untold
 
-LOOKED_AT = 256  # latents of training at which stability is judged
+LOOKED_AT = 256  # latents of training at which stability is judged, and snapshots decoded at once for the residual
 ILL = 1e3  # condition of a raw basis from which on it is told
 COLLAPSED = 0.5  # reconstruction error of a model that learned little
 LOST = 10.0  # a rollout that is this many times further off than latents are large
@@ -222,9 +222,14 @@ def finished(job: Job, data: Snapshots, found: Any) -> Fitted:
 
 
 def _residual(decoder: Decoder, latents: Any, u: Any, points: Any) -> float:
-    decode = jax.jit(lambda a, v: jnp.square(decoder.fields(a, points) - v).mean())
-    pieces = [float(decode(latents[n : n + 256], u[n : n + 256])) * len(u[n : n + 256]) for n in range(0, len(u), 256)]
-    return float(np.sqrt(sum(pieces) / len(u)))
+    pieces = [slice(n, n + LOOKED_AT) for n in range(0, len(u), LOOKED_AT)]
+    missed = [float(_missed(decoder, latents[each], u[each], points)) * len(u[each]) for each in pieces]
+    return float(np.sqrt(sum(missed) / len(u)))
+
+
+@jax.jit
+def _missed(decoder: Decoder, latents: Array, u: Array, points: Array) -> Array:
+    return jnp.square(decoder.fields(latents, points) - u).mean()
 
 
 def warned(fitted: Fitted, recipe: Recipe, data: Snapshots) -> list[str]:
@@ -262,10 +267,9 @@ def warned(fitted: Fitted, recipe: Recipe, data: Snapshots) -> list[str]:
 
 def _rollout_gap(fitted: Fitted, data: Snapshots) -> float:
     """Distance of the last latents, forecast from the first, to those of training."""
-    n = round(float(data.t[-1] - data.t[0]) / fitted.interval)
-    if n < 1:
+    if len(data.t) < 2:
         return 0.0
     first = jnp.asarray(fitted.latents[:, 0])
     betas = None if data.params is None else jnp.asarray(data.params, first.dtype)
-    ends = jax.jit(lambda a, b: march(fitted.dynamics, a, b, fitted.interval, n, fitted.substeps)[:, -1])(first, betas)
-    return float(np.sqrt(np.square(np.asarray(ends) - fitted.latents[:, -1]).sum(-1).mean()))
+    path = integrate(fitted.dynamics, first, data.t - data.t[0], betas, fitted.interval, fitted.substeps)
+    return float(np.sqrt(np.square(np.asarray(path[:, -1]) - fitted.latents[:, -1]).sum(-1).mean()))

@@ -62,8 +62,13 @@ def march(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float, n: int, 
 
 def spectral_radius(dynamics: Velocity, alphas: Latents, betas: Betas) -> float:
     """The largest modulus of an eigenvalue of dPsi/dalpha, at these latents."""
-    found = jax.jit(jax.vmap(jax.jacfwd(dynamics), (0, None if betas is None else 0)))(alphas, betas)
-    return float(np.abs(np.linalg.eigvals(np.asarray(found, np.float64))).max())
+    found = np.asarray(_jacobians(dynamics, alphas, betas), np.float64)
+    return float(np.abs(np.linalg.eigvals(found)).max())
+
+
+@jax.jit
+def _jacobians(dynamics: Velocity, alphas: Latents, betas: Betas) -> Array:
+    return jax.vmap(jax.jacfwd(dynamics), (0, None if betas is None else 0))(alphas, betas)
 
 
 def substeps_for(dynamics: Velocity, alphas: Latents, betas: Betas, dt: float) -> int:

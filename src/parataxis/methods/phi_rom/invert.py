@@ -17,6 +17,7 @@ from parataxis.methods.phi_rom.decoders import MFN, Decoder
 
 STEPS = 100  # of Gauss-Newton
 DAMPING = 1e-3  # of the largest curvature, at the start
+TOGETHER = 16  # observations in one call: each waits for the slowest
 TRIES = 4  # starts, those that miss an observation least: the misfit of a network of sines has many minima
 MOST = 1e6  # damping
 SMALL = 1e-5  # a refused step, relative to the latent, that says that rounding is all there is left
@@ -126,9 +127,19 @@ def _gauss_newton(decoder: Decoder, values: Any, coords: Any, starts: Any, prior
         white, mean = np.zeros((1, decoder.latent)), np.zeros(decoder.latent)
     else:
         white, mean = prior.whitening, prior.mean
-    given = [jnp.asarray(each, dtype) for each in (values, coords, starts, white, mean)]
-    latents, missed, condition = _descend(decoder, *given)
-    return Encoded(np.asarray(latents), np.asarray(missed) / _sizes(values), float(np.max(np.asarray(condition))))
+    given = [jnp.asarray(each, dtype) for each in (coords, starts, white, mean)]
+    found = [
+        _some(decoder, np.asarray(values[n : n + TOGETHER], dtype), given) for n in range(0, len(values), TOGETHER)
+    ]
+    latents, missed, condition = (np.concatenate(each) for each in zip(*found, strict=True))
+    return Encoded(latents, missed / _sizes(values), float(np.max(condition)))
+
+
+def _some(decoder: Decoder, values: Any, given: Any) -> Any:
+    """Filled up by the first one again, so that one program does for any number of observations."""
+    count = len(values)
+    filled = np.concatenate([values, np.repeat(values[:1], TOGETHER - count, axis=0)])
+    return [np.asarray(each)[:count] for each in _descend(decoder, filled, *given)]
 
 
 @jax.jit

@@ -74,6 +74,26 @@ def error_over_time(found: Evaluation, others: Mapping[str, Float[np.ndarray, " 
     return ax
 
 
+def curves(
+    t: Float[np.ndarray, " time"], found: Mapping[str, Float[np.ndarray, "seed time"]], span: float | None = None
+) -> Any:
+    """The median error over time of some models, a range about the first; a dotted line where training ended."""
+    ax = axes(6.4, 3.2)
+    for number, (name, each) in enumerate(found.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        if number == 0:
+            ax.fill_between(t, each.min(0), each.max(0), color=colour, alpha=0.14, linewidth=0)
+        ax.plot(t, np.median(each, axis=0), color=colour, linewidth=1.6 if number == 0 else 1.2, label=name)
+    if span is not None and t[-1] > span:
+        ax.axvline(span, color=INK, linewidth=0.8, linestyle=":")
+        ax.annotate("T_tr", (span, 1), (3, -8), ("data", "axes fraction"), "offset points", fontsize=8, color=INK)
+    ax.set_yscale("log")
+    ax.set_xlabel("time", fontsize=8)
+    ax.set_ylabel("relative error", fontsize=8)
+    ax.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
 def fields(
     data: Snapshots,
     forecast: Float[np.ndarray, "time channel point"],

@@ -61,17 +61,21 @@ class POD:
         return self.decode(_forecast(moved, self.encode(test.u[:, 0]), test))
 
     def dmd(self, train: Snapshots, test: Snapshots) -> Values:
-        """One linear map from each state's coefficients to the next one's, by PyDMD; it knows no beta."""
+        """One linear map from each state's coefficients, and a constant, to the next one's, by PyDMD; it knows no beta.
+
+        The constant is there because the mean, from which coefficients are counted, need not stay where it is.
+        """
         from pydmd import DMD
 
-        a = self.encode(train.u)
+        a = _with_one(self.encode(train.u), one := float(np.abs(self.encode(train.u)).max()))
         before, after = (each.reshape(-1, a.shape[-1]).T for each in (a[:, :-1], a[:, 1:]))
-        model = DMD(svd_rank=0, exact=True).fit(before, after)
+        # all of the rank: POD has cut it to k already, and PyDMD's own threshold would drop modes that matter
+        model = DMD(svd_rank=-1, exact=True).fit(before, after)
         matrix = np.real(model.modes @ np.diag(model.eigs) @ np.linalg.pinv(model.modes))
-        found = [self.encode(test.u[:, 0])]
+        found = [_with_one(self.encode(test.u[:, 0]), one)]
         for _ in test.t[1:]:
             found.append(found[-1] @ matrix.T)
-        return self.decode(np.stack(found, axis=1))
+        return self.decode(np.stack(found, axis=1)[..., :-1])
 
     def opinf(self, train: Snapshots, test: Snapshots) -> Values:
         """da/dt = c + A a + H (a x a), by opinf, its regularisation chosen on the training trajectories."""
@@ -93,6 +97,11 @@ class POD:
         if chosen is None:
             raise BadInput("opinf: no regularisation gives a model that stays finite on the training trajectories")
         return self.decode(scale * _rollout(chosen, self.encode(test.u[:, 0]) / scale, test.t))
+
+
+def _with_one(a: Float[np.ndarray, "*batch k"], one: float) -> Float[np.ndarray, "*batch k+1"]:
+    """one: the constant that is put last, as large as the others."""
+    return np.concatenate([a, np.full((*a.shape[:-1], 1), one)], axis=-1)
 
 
 class Galerkin(eqx.Module):

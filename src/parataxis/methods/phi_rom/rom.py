@@ -132,11 +132,17 @@ class PhiROM:
 
     def decode(self, latents: Any, coords: Any) -> Float[np.ndarray, "trajectory time channel point"]:
         """Fields of latents [trajectory, time, k] at points, some at a time."""
-        flat = jnp.asarray(latents, self._dtype).reshape(-1, self.recipe.latent_dim)
+        flat = np.asarray(latents, self._dtype).reshape(-1, self.recipe.latent_dim)
         x = jnp.asarray(coords, self._dtype)
         each = max(1, PIECE // (self.fitted.decoder.channels * len(x)))
-        found = [np.asarray(_decoded(self.fitted.decoder, flat[n : n + each], x)) for n in range(0, len(flat), each)]
+        found = [self._decode_some(flat[n : n + each], x) for n in range(0, len(flat), each)]
         return np.concatenate(found).reshape(*latents.shape[:2], self.fitted.decoder.channels, len(x))
+
+    def _decode_some(self, latents: Any, x: Any) -> Any:
+        """Filled up to a power of two: a few programs then do for any number."""
+        count = len(latents)
+        filled = np.pad(latents, [(0, (1 << (count - 1).bit_length()) - count), (0, 0)])
+        return np.asarray(_decoded(self.fitted.decoder, filled, x))[:count]
 
     # -- how good it is ----------------------------------------------------------------------------------------------
 

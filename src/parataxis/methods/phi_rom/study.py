@@ -1,6 +1,8 @@
 """The claims of paper.toml, measured; and the symmetries, with a twin of each system that breaks it."""
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,24 @@ import numpy as np
 
 from parataxis.claims import Figure, Measurement, System, Table
 from parataxis.files import JsonLines, read_json_lines
-from parataxis.methods.phi_rom import study_claims, study_orders, study_published
+from parataxis.methods.phi_rom import study_claims, study_figures, study_orders, study_published
 from parataxis.methods.phi_rom.burgers import PROFILE
 from parataxis.methods.phi_rom.problem import Problem
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.solvers import SolverRHS
-from parataxis.methods.phi_rom.study_plan import SIZES, Sizes, Unit, kind, problem, recipe, units
-from parataxis.methods.phi_rom.study_units import Numbers, measure, toy_recipe
+from parataxis.methods.phi_rom.study_plan import (
+    MODES,
+    SIZES,
+    SPARSE,
+    Sizes,
+    Unit,
+    kind,
+    problem,
+    recipe,
+    sensors,
+    units,
+)
+from parataxis.methods.phi_rom.study_units import SHOWN, Numbers, measure, seen_by_sensors, toy_recipe
 
 Rng = Callable[..., np.random.Generator]
 
@@ -66,8 +79,10 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
     inputs = toy(ctx.rng("toy")) if ctx.scale == "toy" else load(ctx)
     if not all(map(ctx.done, study_claims.CLAIMS)):
         found = trained(inputs, ctx)
-        yield from study_claims.measure(study_claims.Found(found, inputs.made is None))
+        seen = study_claims.Found(found, inputs.made is None)
+        yield from study_claims.measure(seen)
         if inputs.made is None:
+            yield from study_figures.figures(seen, {task: _problem(task, inputs, ctx.work) for task in SHOWN})
             yield from study_published.tables(ctx.data(study_published.FILE))
     for symmetry, system in systems(inputs).items():
         if not ctx.done(symmetry):
@@ -98,7 +113,8 @@ def _toys(inputs: Inputs, left: list[Unit]) -> Iterator[tuple[Unit, Numbers]]:
         if arm not in found:
             seed = int(inputs.rng("unit", arm).integers(2**31))
             found[arm] = measure("burgers", arm, inputs.made, None if arm == "pod" else toy_recipe(seed))
-            found[arm].pop("cpu", None)
+            for each in ("cpu", "ms"):
+                found[arm].pop(each, None)
         yield unit, found[arm]
 
 
@@ -111,13 +127,47 @@ def _spread(inputs: Inputs, left: list[Unit], ctx: Any) -> Iterator[tuple[Unit, 
         return delayed(_unit)(unit, inputs.sizes, inputs.profile, inputs.key, seed, ctx.work)
 
     if left:
-        yield from Parallel(n_jobs=ctx.jobs, return_as="generator_unordered")(map(call, left))
+        pool = Parallel(n_jobs=ctx.jobs, return_as="generator_unordered", initializer=_one_thread)
+        yield from pool(map(call, left))
 
 
 def _unit(unit: Unit, sizes: Sizes, profile: Path, key: int, seed: int, work: Path) -> tuple[Unit, Numbers]:
-    made = problem(unit.task, sizes, profile, key, work)
-    how = None if unit.arm == "pod" else recipe(unit, sizes, seed)
-    return unit, measure(kind(unit.task), unit.arm, made, how)
+    with _compiled(work / "compiled"):
+        made = problem(unit, sizes, profile, key, seed, work)
+        if unit.arm == "pod" and unit.task in SPARSE:
+            return unit, seen_by_sensors(made, sensors(made.test, unit.task, seed), MODES["kdv"])
+        how = None if unit.arm == "pod" else recipe(unit, sizes, seed)
+        return unit, measure(kind(unit.task), unit.arm, made, how)
+
+
+def _one_thread() -> None:
+    """Of a worker, before jax looks at its machine: two workers with two threads each wait for one another."""
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
+
+
+@contextmanager
+def _compiled(folder: Path) -> Iterator[None]:
+    """In this block programs are kept there: what one seed has had compiled the next has too, in whatever process."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    ours = {"jax_compilation_cache_dir": str(folder), "jax_persistent_cache_min_compile_time_secs": 0}
+    before = {name: getattr(jax.config, name) for name in ours}
+    try:
+        _set(jax.config, compilation_cache, ours)
+        yield
+    finally:
+        _set(jax.config, compilation_cache, before)
+
+
+def _set(config: Any, cache: Any, settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        config.update(name, value)
+    cache.reset_cache()  # it is opened where it was first asked for
+
+
+def _problem(task: str, inputs: Inputs, work: Path) -> Problem:
+    return problem(Unit(task, "pod", 0), inputs.sizes, inputs.profile, inputs.key, 0, work)
 
 
 def systems(inputs: Inputs) -> dict[str, System]:

@@ -2,6 +2,8 @@
 
 import time
 import warnings
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,13 @@ from parataxis.methods.phi_rom.recipe import Recipe
 from parataxis.methods.phi_rom.rom import PhiROM
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.study_plan import LEARNED, MODES, shuffled
+from parataxis.progress import Tell
 
 Numbers = dict[str, Any]
 EQUATIONS = {"burgers": burgers.equation, "diffusion": diffusion.equation}
 FRAMES = (0, 1, 2, 5)  # from which a forecast is begun, to see how much that matters
 FITTED = 10  # times of the test to which a decoder of sines is fitted, for its floor: each fit costs a descent
+SHOWN, PANELS = ("burgers", "diffusion"), 4  # problems whose fields are drawn, at so many times
 MOST = 1e6  # an error above it is told as that: the forecast blew up
 
 
@@ -30,25 +34,30 @@ def measure(kind: str, arm: str, problem: Problem, recipe: Recipe | None) -> Num
         warnings.simplefilter("ignore")  # of short trainings and of betas outside: the numbers tell
         if recipe is None:
             return linear(problem, MODES.get(kind, 2))
-        begun = time.process_time()
-        rom = trained(kind, arm, problem, recipe)
-        spent = time.process_time() - begun
+        looks = [(0, time.process_time())]
+        rom = trained(kind, arm, problem, recipe, lambda done, *_: looks.append((done, time.process_time())))
+        spent = time.process_time() - looks[0][1]
         found = crom(rom, problem) if arm == "crom" else scored(rom, problem, kind, arm)
-    return {**found, "cpu": spent, "steps": recipe.steps, "history": history(rom)}
+    return {**found, "cpu": spent, "ms": _step(looks), "steps": recipe.steps, "history": history(rom)}
 
 
-def trained(kind: str, arm: str, problem: Problem, recipe: Recipe) -> PhiROM:
+def _step(looks: list[tuple[int, float]]) -> float:
+    """CPU milliseconds of one step: the median over chunks, of which the few with compiling in them are no matter."""
+    return 1000 * median((end - begun) / (last - first) for (first, begun), (last, end) in pairwise(looks))
+
+
+def trained(kind: str, arm: str, problem: Problem, recipe: Recipe, tell: Tell) -> PhiROM:
     data, name = problem.train, arm.split()[0]
     if arm.endswith("shuffled"):
         data = shuffled(data, np.random.default_rng([recipe.seed, 11]))
     if name == "phi":
-        fitted = fitting.fit(recipe, data, problem.rhs)
+        fitted = fitting.fit(recipe, data, problem.rhs, tell=tell)
     elif name == "dino":
-        fitted = dino.fit(recipe, data)
+        fitted = dino.fit(recipe, data, tell=tell)
     elif name == "pinn":
-        fitted = pinn.fit(recipe, data, EQUATIONS[kind])
+        fitted = pinn.fit(recipe, data, EQUATIONS[kind], tell)
     else:
-        fitted = pinn.reconstruct(recipe, data)
+        fitted = pinn.reconstruct(recipe, data, tell)
     return PhiROM.of(recipe, fitted, data)
 
 
@@ -56,6 +65,7 @@ def scored(rom: PhiROM, problem: Problem, kind: str, arm: str) -> Numbers:
     """floor: the decoder's own best fit to the test's snapshots, or to those amid FITTED parts of the time."""
     test, found = problem.test, forecast_errors(rom, problem.test)
     numbers: Numbers = {"error": halves(found, problem.horizon), "by time": _by_time(found)}
+    numbers |= {"t": test.t.tolist(), "horizon": problem.horizon}
     times = np.arange(len(test.t))
     if not isinstance(rom.fitted.decoder, MFN) and len(times) > FITTED:
         times = ((np.arange(FITTED) + 0.5) * len(times) / FITTED).astype(int)
@@ -72,7 +82,23 @@ def scored(rom: PhiROM, problem: Problem, kind: str, arm: str) -> Numbers:
         projected = projection.project(rom, problem.rhs, test)
         numbers["projection"] = halves(errors(projected, test.u), problem.horizon)
         numbers["semigroup"] = semigroup(rom, test)
+        if kind in SHOWN:
+            numbers["shown"] = _shown(rom, test, found)
     return numbers
+
+
+def _shown(rom: PhiROM, test: Snapshots, found: Any) -> Numbers:
+    """For the figures: the forecast of the first test trajectory at some times, and the latents of all."""
+    times = np.linspace(0, len(test.t) - 1, PANELS).round().astype(int)
+    z = rom.encode(test.u[:, 0], test.coords)
+    path = rom.latents(z, test.t - test.t[0], test.params)
+    fields = rom.decode(path[:1], test.coords)[0, times]
+    return {
+        "times": times.tolist(),
+        "fields": fields.astype(float).round(5).tolist(),
+        "errors": found[0, times].mean(1).tolist(),
+        "latents": path.astype(float).round(5).tolist(),
+    }
 
 
 def forecast_errors(rom: PhiROM, test: Snapshots, first: int = 0) -> Float[np.ndarray, "trajectory time channel"]:
@@ -112,7 +138,8 @@ def semigroup(rom: PhiROM, test: Snapshots) -> Numbers:
 def linear(problem: Problem, k: int) -> Numbers:
     """What needs no training: the projection floor, Galerkin's model, DMD, OpInf, and the mean field."""
     train, test = problem.train, problem.test
-    pod, found = POD.of(train, k), {}
+    pod = POD.of(train, k)
+    found: Numbers = {}
     ways = {
         "floor": lambda: pod.projected(test.u),
         "galerkin": lambda: pod.galerkin(problem.rhs, test),
@@ -122,8 +149,29 @@ def linear(problem: Problem, k: int) -> Numbers:
     }
     for name, way in ways.items():
         fields = np.nan_to_num(np.asarray(way(), np.float64), nan=1e9, posinf=1e9, neginf=-1e9)
-        found[name] = halves(errors(fields, test.u), problem.horizon)
+        each = errors(fields, test.u)
+        found[name] = halves(each, problem.horizon)
+        if name == "galerkin":
+            found["by time"] = _by_time(each)
     return found
+
+
+def seen_by_sensors(problem: Problem, seen: Snapshots, k: int) -> Numbers:
+    """floor: of the test's states by sensors alone, each found by least squares on the k POD modes of the whole grid.
+
+    seen: the test at the sensors. A reduced model that is trained on sensors knows no more of a snapshot than they
+    tell, and has to find its modes besides.
+    """
+    from scipy.interpolate import CubicSpline
+
+    pod, axis = POD.of(problem.train, k), problem.train.coords[:, 0]
+    extent = axis[-1] + axis[1] - axis[0]
+    rows = np.concatenate([np.stack([pod.mean, *pod.modes.T]), np.stack([pod.mean, *pod.modes.T])[:, :1]], axis=1)
+    there = CubicSpline(np.append(axis, extent), rows, axis=1, bc_type="periodic")(seen.coords[:, 0])
+    wanted = (seen.u[:, :, 0] - there[0]).reshape(-1, len(seen.coords))
+    a = np.linalg.lstsq(there[1:].T, wanted.T, rcond=None)[0].T
+    found = pod.decode(a.reshape(*seen.u.shape[:2], k))
+    return {"floor": halves(errors(found, problem.test.u), problem.horizon)}
 
 
 def halves(found: Any, horizon: int) -> dict[str, float]:
