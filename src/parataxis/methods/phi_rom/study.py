@@ -127,7 +127,8 @@ def _spread(inputs: Inputs, left: list[Unit], ctx: Any) -> Iterator[tuple[Unit, 
         return delayed(_unit)(unit, inputs.sizes, inputs.profile, inputs.key, seed, ctx.work)
 
     if left:
-        pool = Parallel(n_jobs=ctx.jobs, return_as="generator_unordered", initializer=_one_thread)
+        # Within a worker of joblib's the default is threads, of whose CPU seconds none can tell whose they are.
+        pool = Parallel(n_jobs=ctx.jobs, backend="loky", return_as="generator_unordered", initializer=_one_thread)
         yield from pool(map(call, left))
 
 
