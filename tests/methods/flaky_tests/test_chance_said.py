@@ -2,10 +2,8 @@
 
 import pytest
 
-from parataxis.methods.flaky_tests.chance import Scored, tally
 from parataxis.methods.flaky_tests.chance_held import failing_lines, held_where_it_fails
 from parataxis.methods.flaky_tests.chance_seen import (
-    Hint,
     Runs,
     counted,
     left_for_good,
@@ -155,9 +153,3 @@ def test_only_who_fails_by_an_assertion_at_the_end_did_all_it_does():
     runs.seen[0]["failure"]["chain"] = [["ConnectionRefusedError", "network"]]
     assert not runs.only_asserted()
     assert not Runs([True], [seen(True, last=False)]).only_asserted()
-
-
-def test_tally_counts_first_hints():
-    hint = Hint("time", True, 0.001, "", "", "")
-    scored = [Scored("a", "x", "time", [hint]), Scored("a", "y", "time", []), Scored("a", "z", "I/O", [hint])]
-    assert {kind: counts for kind, counts in tally(scored).items() if counts[1]} == {"time": (1, 2), "I/O": (0, 1)}

@@ -3,7 +3,7 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +12,9 @@ from hunts import SMALL, smaller
 from official import official
 
 from parataxis.claims import Figure, Measurement, Table
+from parataxis.files import read_json_lines
 from parataxis.methods.flaky_tests import (
+    chance,
     stages,
     study_chance,
     study_cleaners,
@@ -23,6 +25,7 @@ from parataxis.methods.flaky_tests import (
 from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.projects import Project
+from parataxis.methods.flaky_tests.session import Session
 from parataxis.methods.flaky_tests.stages import Failed
 from parataxis.methods.flaky_tests.study import RUN_SUITES, study, systems, toy
 from parataxis.methods.flaky_tests.study_inputs import (
@@ -36,6 +39,8 @@ from parataxis.methods.flaky_tests.study_inputs import (
     read_listed,
     suites_in,
 )
+from parataxis.methods.flaky_tests.suite import find_suite
+from parataxis.studies.context import Context
 from parataxis.studies.registry import methods
 
 SHUFFLES = 8
@@ -209,6 +214,29 @@ def test_held_out_tests_are_no_tuned_ones():
     assert set(study_chance.QUICK_HELD_OUT) <= set(truth[study_chance.HELD_OUT])
     for suite, test in study_chance.QUICK_TUNED.items():
         assert any(f"def {test}(" in path.read_text() for path in (MADE / "chance" / suite).glob("test_*.py"))
+
+
+def test_what_a_test_was_told_is_asked_for_once(forks, tmp_path, monkeypatch):
+    """A run that was cut off: three of the four held-out tests of the quick scale are in its log, one is not."""
+    monkeypatch.setattr(chance, "EXPERIMENTS", ())  # they take half a minute
+    monkeypatch.setattr(chance, "MOST", 12)
+    ctx = Context(methods()["flaky-tests"].paper, "quick", 0, tmp_path)
+    left, *known = study_chance.QUICK_HELD_OUT
+    with (
+        suites_in(tmp_path, "chance") as folder,
+        Session(find_suite([folder / "held_out"]), 0, seed=0) as session,
+    ):
+        ids = {nodeid.partition("::")[2]: nodeid for nodeid in session.collected().ids}
+    told = [study_chance.Told(test, "time", "time") for test in known]
+    rows = [{"suite": "held_out", "nodeid": ids[each.test], "told": asdict(each)} for each in told]
+    (tmp_path / "causes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = study_chance._told(ctx, held_out=True)
+    assert first[:3] == told
+    assert [each.test for each in first[3:]] == [left]
+    rows = list(read_json_lines(tmp_path / "causes.jsonl"))
+    assert [row["nodeid"] for row in rows[3:]] == [ids[left]]
+    assert study_chance._told(ctx, held_out=True) == first
+    assert len(list(read_json_lines(tmp_path / "causes.jsonl"))) == 4
 
 
 def test_causes_are_counted_and_shuffled(made):

@@ -8,7 +8,7 @@ touched by the test is never a cause.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 from pathlib import Path
@@ -20,7 +20,6 @@ from parataxis.methods.flaky_tests.chance_held import failing_lines, held_where_
 from parataxis.methods.flaky_tests.chance_seen import (
     ALPHA,
     FIXES,
-    KINDS,
     Runs,
     counted,
     failing_line,
@@ -367,16 +366,24 @@ class Scored:
     test: str
     kind: str
     hints: list[Hint]
+    nodeid: str = ""
 
     @property
     def right(self) -> bool:
         return bool(self.hints) and self.hints[0].kind == self.kind
 
 
-def score(folder: Path, *, seed: int = 0, suites: Sequence[str] = (), tests: Sequence[str] = ()) -> Iterator[Scored]:
+def score(
+    folder: Path,
+    *,
+    seed: int = 0,
+    suites: Sequence[str] = (),
+    tests: Sequence[str] = (),
+    done: Container[tuple[str, str]] = (),
+) -> Iterator[Scored]:
     """The made tests of the suites in `folder`, or of some of them, each as soon as it is explained.
 
-    `folder/truth.json` holds, by suite, the kind by test or one kind for "*".
+    `folder/truth.json` holds, by suite, the kind by test or one kind for "*". done: (suite, node id) of those left out.
     """
     truth = json.loads((folder / "truth.json").read_text())
     for suite in suites or truth:
@@ -384,17 +391,8 @@ def score(folder: Path, *, seed: int = 0, suites: Sequence[str] = (), tests: Seq
             found = session.collected()
             for place, nodeid in enumerate(found.ids):
                 test = nodeid.partition("::")[2].partition("[")[0]
-                if tests and test not in tests:
+                if (tests and test not in tests) or (suite, nodeid) in done:
                     continue
                 limits, isolate = Limits(10.0, {}, 60.0), found.isolation != "none"
                 hints = explain_chance(session, place, limits=limits, isolate=isolate, seed=seed)
-                yield Scored(suite, test, truth[suite].get(test) or truth[suite]["*"], hints)
-
-
-def tally(scored: Iterable[Scored]) -> dict[str, tuple[int, int]]:
-    """How many of the tests of each kind are explained right, and how many there are."""
-    counts = {kind: [0, 0] for kind in KINDS}
-    for each in scored:
-        counts[each.kind][0] += each.right
-        counts[each.kind][1] += 1
-    return {kind: (right, total) for kind, (right, total) in counts.items()}
+                yield Scored(suite, test, truth[suite].get(test) or truth[suite]["*"], hints, nodeid)

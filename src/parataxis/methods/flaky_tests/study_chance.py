@@ -3,11 +3,12 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from parataxis.audit.statistics import clopper_pearson
 from parataxis.claims import Measurement, Table
+from parataxis.files import JsonLines
 from parataxis.methods.flaky_tests.study_inputs import MADE, Inputs, suites_in
 
 CLAIMS = ("causes-held-out", "causes-tuned")
@@ -53,6 +54,7 @@ def measure(inputs: Inputs, ctx: Any) -> Iterator[Measurement | Table]:
 
 
 def _told(ctx: Any, held_out: bool) -> list[Told]:
+    """What one test was told is on disk before the next, so that a resume explains none twice."""
     if ctx.scale == "toy":
         return made_told()
     from parataxis.methods.flaky_tests.chance import score  # scipy.stats takes longer to load than the toy takes
@@ -62,9 +64,13 @@ def _told(ctx: Any, held_out: bool) -> list[Told]:
     if ctx.scale == "quick":
         suites, tests = ((HELD_OUT,), QUICK_HELD_OUT) if held_out else (tuple(QUICK_TUNED), tuple(QUICK_TUNED.values()))
     seed = int(ctx.rng("causes").integers(2**32))
-    with suites_in(ctx.work, "chance") as folder:
-        scored = list(ctx.progress(score(folder, seed=seed, suites=suites, tests=tests), "causes"))
-    return [Told(each.test, each.kind, each.hints[0].kind if each.hints else "") for each in scored]
+    with suites_in(ctx.work, "chance") as folder, JsonLines(ctx.work / "causes.jsonl") as log:
+        known = {(row["suite"], row["nodeid"]): Told(**row["told"]) for row in log}
+        for each in ctx.progress(score(folder, seed=seed, suites=suites, tests=tests, done=known), "causes"):
+            told = Told(each.test, each.kind, each.hints[0].kind if each.hints else "")
+            log.append({"suite": each.suite, "nodeid": each.nodeid, "told": asdict(told)})
+            known[each.suite, each.nodeid] = told
+    return [told for (suite, _), told in known.items() if suite in suites]
 
 
 def made_told() -> list[Told]:
