@@ -5,8 +5,6 @@ import hashlib
 import os
 import shutil
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,8 +19,8 @@ from parataxis.studies.context import Context
 from parataxis.studies.registry import Method
 from parataxis.studies.results import Found, Results, afar, results
 from parataxis.studies.store import Run, Store
+from parataxis.workers import end_with
 
-PARENT = 1.0  # seconds between two looks whether it lives
 PACKAGE = Path(__file__).parent.parent
 SHARED = (
     "*.py",
@@ -147,7 +145,7 @@ def _spread(tasks: Sequence[Task], jobs: int, backend: str) -> list[int]:
         return [run for task in tasks for run in _spread([task], 1, backend)]
     try:
         # n_jobs=1 would run in this process, which a crash of the method would take along
-        own = {"initializer": _end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
+        own = {"initializer": end_with, "initargs": (os.getpid(),)} if backend == "loky" else {}
         with Parallel(n_jobs=max(2, jobs), backend=backend, **own) as parallel:
             with _deaf_children():
                 parallel([delayed(int)()])  # starts the workers
@@ -186,20 +184,6 @@ def _measure_deaf(task: Task) -> int:
     signal.signal(signal.SIGINT, lambda *_: None)  # unlike a mask, a handler is not handed down
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return measure(task)
-
-
-def _end_with(parent: int) -> None:
-    """Watch for the end of the process that started this one, killed or not, and end then.
-
-    Nobody waits any more for what is measured here, and the next run of the same study would write beside it.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _died(task: Task) -> int:

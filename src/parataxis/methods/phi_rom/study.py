@@ -29,6 +29,7 @@ from parataxis.methods.phi_rom.study_plan import (
     units,
 )
 from parataxis.methods.phi_rom.study_units import SHOWN, Numbers, measure, seen_by_sensors, toy_recipe
+from parataxis.workers import spread
 
 Rng = Callable[..., np.random.Generator]
 
@@ -120,16 +121,14 @@ def _toys(inputs: Inputs, left: list[Unit]) -> Iterator[tuple[Unit, Numbers]]:
 
 def _spread(inputs: Inputs, left: list[Unit], ctx: Any) -> Iterator[tuple[Unit, Numbers]]:
     """As they are finished. A unit's numbers depend on its task, arm and seed alone."""
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     def call(unit: Unit) -> Any:
         seed = int(inputs.rng("unit", unit.task, unit.seed).integers(2**31))
         return delayed(_unit)(unit, inputs.sizes, inputs.profile, inputs.key, seed, ctx.work)
 
     if left:
-        # Within a worker of joblib's the default is threads, of whose CPU seconds none can tell whose they are.
-        pool = Parallel(n_jobs=ctx.jobs, backend="loky", return_as="generator_unordered", initializer=_one_thread)
-        yield from pool(map(call, left))
+        yield from spread(map(call, left), ctx.jobs, _one_thread)
 
 
 def _unit(unit: Unit, sizes: Sizes, profile: Path, key: int, seed: int, work: Path) -> tuple[Unit, Numbers]:
