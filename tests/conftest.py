@@ -16,6 +16,7 @@ import pytest
 
 # Set by pytest; by joblib and by scikit-learn, once, when they are imported.
 PASSING = ("PYTEST_CURRENT_TEST", "KMP_INIT_AT_FORK", "KMP_DUPLICATE_LIB_OK")
+FINDERS = ("tlz", "importlib_metadata")  # theirs come with Dask, which xarray imports where it is installed
 
 # How long a slow machine takes says nothing of the code: no deadline, and no complaint that examples come slowly.
 hypothesis.settings.register_profile(
@@ -79,7 +80,7 @@ def _shared() -> dict[str, Any]:
         "current folder": os.getcwd(),
         "environment": {name: value for name, value in os.environ.items() if name not in PASSING},
         "sys.path": list(sys.path),
-        "sys.meta_path": list(sys.meta_path),
+        "sys.meta_path": [each for each in sys.meta_path if type(each).__module__.split(".")[0] not in FINDERS],
         "folder for temporary files": tempfile.gettempdir(),
         "handling of signals": {each: signal.getsignal(each) for each in signal.valid_signals()},
         "logging": (root.level, root.manager.disable, handlers),

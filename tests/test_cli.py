@@ -14,6 +14,7 @@ import pytest
 
 from nursery import command, in_child
 from parataxis.cli.house import installed
+from parataxis.studies import registry
 from parataxis.studies.docs import BEGIN, END
 from parataxis.studies.registry import methods
 from planted import NUMBERS, plant
@@ -185,7 +186,8 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(call, cwd, argv, kin
     )
 
 
-def test_without_a_name_a_method_that_lacks_its_extra_is_left_out(tmp_path, capsys):
+def test_without_a_name_a_method_that_lacks_its_extra_is_left_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(registry, "_installed", lambda library: library != "ray")
     folder = plant(tmp_path / "more", ("paper.toml", 'extra = ""', 'extra = "ray"'), name="needs-ray")
     known = methods([plant(folder)])
     assert [each.name for each in installed(known)] == [name for name in known if name != "needs-ray"]
