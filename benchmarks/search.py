@@ -12,9 +12,12 @@ import math
 import re
 import statistics
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from parataxis.studies.registry import methods
+from parataxis.web.ledger import Ledger
 from parataxis.web.meaning import MOST, Meaning
 
 ASKED = {
@@ -68,11 +71,12 @@ def words(text):
 
 def main():
     known = methods()
-    text = {name: f"{name} {each.paper.title}. {each.paper.summary}".lower() for name, each in known.items()}
-    held = {name: words(each) for name, each in text.items()}
+    held = {name: words(f"{name} {each.paper.title}. {each.paper.summary}") for name, each in known.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder) / "evidence.sqlite", known)
 
     def all_words(query):
-        return [name for name in known if all(word in text[name] for word in query.lower().split())]
+        return [each.name for each in ledger.found(query, "name")]
 
     def some_words(query):
         def weight(name):

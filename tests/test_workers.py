@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 from joblib import Parallel, delayed
 
 from parataxis.workers import spread
+from waiting import until
 
 WAIT = 60.0  # seconds
 SLEEPERS = """
@@ -36,13 +36,6 @@ def test_all_calls_are_made_in_processes_even_within_a_worker():
     for outer, found in Parallel(n_jobs=2)(delayed(within)(place) for place in range(2)):
         assert sorted(place for place, _ in found) == list(range(6))
         assert outer not in {process for _, process in found}
-
-
-def until(true, what):
-    deadline = time.monotonic() + WAIT
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT], ids=["killed", "ctrl-c"])

@@ -204,12 +204,7 @@ class _Dask(Cluster):
             if self.client.status == "closed":
                 raise Refused("the scheduler is gone") from None
             raise
-        except (
-            OSError,
-            RuntimeError,
-            CancelledError,
-            KilledWorker,
-        ) as error:  # any of them says so
+        except (OSError, RuntimeError, CancelledError, KilledWorker) as error:  # by what was under way
             raise Lost from error
         except Exception as error:  # the worker can't even make a _Host, as it has no Parataxis
             raise Refused(f"on a worker: {one_line(error)}") from None

@@ -20,10 +20,11 @@ pytest.importorskip("playwright.sync_api", reason="not run: no Playwright; pip i
 import uvicorn
 from playwright.sync_api import sync_playwright
 from web_accessibility import FAULTS, FOUND, WRONG
-from web_helpers import SLOW, TOKEN, WAIT, command, keep, until
+from web_helpers import SLOW, TOKEN, command, keep
 
 from parataxis.web.app import make_app
 from parataxis.web.queue import Queue
+from waiting import WAIT, until
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="not run: no Chromium; apt-get install chromium")

@@ -9,13 +9,14 @@ from parataxis.studies.registry import methods
 
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 from starlette.testclient import TestClient
-from web_helpers import TOKEN, command, keep, until
+from web_helpers import TOKEN, command, keep
 
 from parataxis.web import digest as digest_module
 from parataxis.web.app import make_app
 from parataxis.web.digest import WEEK, Digest, MailServer, changes
 from parataxis.web.ledger import Ledger
 from parataxis.web.queue import Queue
+from waiting import until
 
 NETLOC, PAGE = "papers.example", "https://papers.example"
 ANN = "ann@example.org"

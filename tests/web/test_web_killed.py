@@ -17,11 +17,12 @@ from planted import plant
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 import httpx2
 from starlette.testclient import TestClient
-from web_helpers import SLOW, TOKEN, command, until
+from web_helpers import SLOW, TOKEN, command
 
 from parataxis.errors import BadInput
 from parataxis.web.app import make_app
 from parataxis.web.queue import Queue, _lives
+from waiting import until
 
 # As `parataxis serve`, whose studies know the planted method, too.
 SERVER = """

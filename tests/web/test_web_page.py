@@ -18,7 +18,7 @@ from planted import plant
 pytest.importorskip("fastapi", reason="the extra `web` is not installed")
 import httpx2
 from starlette.testclient import TestClient
-from web_helpers import SLOW, TOKEN, WAIT, command, keep, until
+from web_helpers import SLOW, TOKEN, command, keep
 
 from parataxis.errors import BadInput
 from parataxis.web import app as app_module
@@ -27,6 +27,7 @@ from parataxis.web import queue as queue_module
 from parataxis.web.app import make_app
 from parataxis.web.queue import Queue
 from parataxis.web.safety import BODY, check_bind
+from waiting import WAIT, until
 
 NETLOC = "127.0.0.1:8421"
 

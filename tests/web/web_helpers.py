@@ -1,16 +1,12 @@
 """What the tests of the page share."""
 
 import sys
-import time
-
-import pytest
 
 from parataxis.claims import Measurement
 from parataxis.studies.store import Store
 
 TOKEN = "a token that is long enough"
 SLOW = ("study.py", '    yield Table("numbers"', '    __import__("time").sleep(60)\n    yield Table("numbers"')
-WAIT = 30  # seconds
 
 
 def command(folder):
@@ -24,11 +20,3 @@ def keep(tmp_path, value=1.0, version=1, note=""):
         run = store.begin("planted-gap", "quick", 0, "code", fresh=True)
         store.add(run.id, Measurement("gap", value, value, value, 40, "points", note=note), version, {})
         store.finish(run.id)
-
-
-def until(true, what="it"):
-    for _ in range(WAIT * 20):
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"{what} did not happen in {WAIT} s")

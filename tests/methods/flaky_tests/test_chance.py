@@ -112,7 +112,7 @@ def test_a_leak_behind_a_draw_is_named_though_the_test_tidies_up(forks, tmp_path
     (scored,) = score(tmp_path, suites=["port"], tests=["test_harbour"])
     assert [hint.kind for hint in scored.hints[:2]] == ["resource leak", "randomness"], scored.hints
     assert "threads" in scored.hints[0].says
-    assert scored.right
+    assert scored.kind == "resource leak"
 
 
 def test_what_is_cut_short_is_no_cause(watched):

@@ -81,7 +81,7 @@ PROTOCOLS = pytest.mark.parametrize("protocol", ["paper", "default"])
 
 
 @PROTOCOLS
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(rows=ROWS)
 def test_agrees_with_a_second_reading(protocol, rows):
     runs = [Run(**row) for row in rows]
@@ -89,7 +89,7 @@ def test_agrees_with_a_second_reading(protocol, rows):
 
 
 @PROTOCOLS
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(rows=ROWS, data=st.data())
 def test_the_order_in_which_runs_arrive_changes_nothing(protocol, rows, data):
     runs = [Run(**row) for row in rows]
@@ -98,7 +98,7 @@ def test_the_order_in_which_runs_arrive_changes_nothing(protocol, rows, data):
 
 
 @PROTOCOLS
-@settings(max_examples=15)
+@settings(max_examples=40)
 @given(rows=ROWS, places=st.permutations(range(TESTS)))
 def test_relabelling_the_tests_relabels_their_classes(protocol, rows, places):
     runs = [Run(**row) for row in rows]

@@ -366,11 +366,7 @@ class Scored:
     test: str
     kind: str
     hints: list[Hint]
-    nodeid: str = ""
-
-    @property
-    def right(self) -> bool:
-        return bool(self.hints) and self.hints[0].kind == self.kind
+    nodeid: str
 
 
 def score(

@@ -6,7 +6,6 @@ outcomes, and which of them belong to which order is shuffled.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,7 +14,6 @@ from parataxis.audit.statistics import benjamini_hochberg
 from parataxis.errors import BadInput
 
 FEWEST_EXPECTED = 5.0
-TIE = 1e-7  # of logarithms of probabilities that are the same
 DRAWS = 9_999  # with (b+1) / (m+1), p-values are then multiples of 1/10,000
 STATES = 200_000  # more intermediate states than this, and sampling is cheaper than counting
 
@@ -103,21 +101,15 @@ def permutation(
     return float(1 + np.count_nonzero(np.sum(drawn**2 / runs, axis=1) >= observed)) / (1 + DRAWS), "sampled"
 
 
-def _log_factorials(most: int) -> Float[np.ndarray, " n"]:
-    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, most + 1)))])
-
-
-def _log_choose(
-    log_factorial: Float[np.ndarray, " n"], n: Int[np.ndarray, "..."] | int, k: Int[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
-    return log_factorial[n] - log_factorial[k] - log_factorial[n - k]
-
-
 def _law(
     total: int, runs: Int[np.ndarray, " order"]
 ) -> tuple[Float[np.ndarray, " state"], Float[np.ndarray, " state"]] | None:
     """The values of the statistic when `total` failures fall on any runs alike, with their probabilities."""
-    choose = partial(_log_choose, _log_factorials(int(runs.sum())))
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, runs.sum() + 1)))])
+
+    def log_choose(n: Int[np.ndarray, "..."] | int, k: Int[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        return log_factorial[n] - log_factorial[k] - log_factorial[n - k]
+
     left = np.array([total])  # a state: failures that are left for the orders to come, and the statistic so far
     statistic: Float[np.ndarray, " state"] = np.zeros(1)
     probability: Float[np.ndarray, " state"] = np.ones(1)
@@ -128,7 +120,7 @@ def _law(
             return None
         state, take = np.nonzero((left[:, None] >= here) & (left[:, None] - here <= rest - n))
         after = left[state] - here[take]
-        log = choose(n, here[take]) + choose(rest - n, after) - choose(rest, left[state])
+        log = log_choose(n, here[take]) + log_choose(rest - n, after) - log_choose(rest, left[state])
         values = np.round(statistic[state] + here[take] ** 2 / n, 9)
         merged, where = np.unique(after + 1j * values, return_inverse=True)
         probability = np.bincount(where, weights=probability[state] * np.exp(log))
@@ -155,20 +147,9 @@ def same_against_shuffled(
     failures: Int[np.ndarray, "test 2"], runs: Int[np.ndarray, "test 2"]
 ) -> Float[np.ndarray, " test"]:
     """Fisher's exact test, two-sided, for each test: failures in file order against failures in shuffled orders."""
+    from scipy.stats import fisher_exact
+
     _checked(failures, runs)
-    tables, place = np.unique(np.hstack([failures, runs]), axis=0, return_inverse=True)
-    p = np.array([_fisher(*table) for table in tables.tolist()])
+    tables, place = np.unique(np.hstack([failures, runs - failures]), axis=0, return_inverse=True)
+    p = np.array([fisher_exact(table.reshape(2, 2)).pvalue for table in tables])
     return p[place.reshape(-1)]
-
-
-def _fisher(here: int, there: int, first: int, second: int) -> float:
-    """The share of all ways to deal the failures of two orders out to their runs that are as rare as this or rarer.
-
-    here, there: failures in the first and the second; first, second: runs. Not by `scipy.stats.fisher_exact`: to load
-    that takes longer than to read and judge most hunts.
-    """
-    choose, failures = partial(_log_choose, _log_factorials(first + second)), here + there
-    ways = np.arange(max(0, failures - second), min(failures, first) + 1)
-    log = choose(first, ways) + choose(second, failures - ways)
-    log -= choose(first + second, np.array([failures]))
-    return min(1.0, float(np.exp(log[log <= log[here - ways[0]] + TIE]).sum()))
