@@ -11,15 +11,23 @@ PARENT = 1.0  # seconds between two looks whether it lives
 
 
 def spread(calls: Iterable[Any], jobs: int, begin: Callable[[], None] | None = None) -> Iterator[Any]:
-    """What joblib's delayed calls give, `jobs` at a time, each as soon as it is there.
+    """What joblib's delayed calls give, `jobs` at a time, each as soon as it is there; one after the other here if 1.
 
     In processes even where this one is itself joblib's worker, in which it would take threads: of those, nobody can
-    tell whose CPU seconds are whose. begin: called in each before anything else.
+    tell whose CPU seconds are whose. They are no workers that joblib keeps for whoever asks next: a worker that has
+    such workers does not end until these have waited in vain for five minutes. begin: called in each before all else.
     """
-    from joblib import Parallel
+    from joblib.externals.loky import ProcessPoolExecutor, as_completed
 
-    own = {"initializer": _begun, "initargs": (os.getpid(), begin)}
-    yield from Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered", **own)(calls)
+    if jobs == 1:
+        yield from (function(*args, **options) for function, args, options in calls)
+        return
+    pool = ProcessPoolExecutor(jobs, initializer=_begun, initargs=(os.getpid(), begin))
+    try:
+        for done in as_completed([pool.submit(function, *args, **options) for function, args, options in calls]):
+            yield done.result()
+    finally:
+        pool.shutdown(kill_workers=True)
 
 
 def _begun(parent: int, begin: Callable[[], None] | None) -> None:

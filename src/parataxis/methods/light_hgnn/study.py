@@ -15,6 +15,7 @@ from parataxis.methods.light_hgnn.study_units import Numbers, Plan, unit
 from parataxis.methods.light_hgnn.teaching import Recipe
 from parataxis.nn.fit import Rng, named
 from parataxis.nn.hypergraph import Hypergraph
+from parataxis.workers import spread
 
 DATA = ("cora_coauthorship", "cora_cocitation", "citeseer_cocitation", "dblp_paper", "dblp_term", "dblp_conf")
 QUICK = ("cora_coauthorship", "dblp_term")
@@ -90,7 +91,7 @@ def trained(inputs: Inputs, ctx: Any) -> study_accuracy.Units:
 
 def _spread(inputs: Inputs, left: list[tuple[str, int]], ctx: Any) -> Iterator[tuple[tuple[str, int], Numbers]]:
     """As they are finished. A unit's numbers depend on its data set and seed alone."""
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     def call(name: str, seed: int) -> Any:
         key = int(inputs.rng("unit", name, seed).integers(2**63))
@@ -99,7 +100,7 @@ def _spread(inputs: Inputs, left: list[tuple[str, int]], ctx: Any) -> Iterator[t
 
     jobs = ctx.jobs if inputs.real else 1  # the toy is done before a process has started
     if left:
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(call(*each) for each in left)
+        yield from spread((call(*each) for each in left), jobs)
 
 
 def _named_unit(name: tuple[str, int], data: Dataset, key: int, plan: Plan) -> tuple[tuple[str, int], Numbers]:

@@ -15,6 +15,7 @@ from parataxis.methods.skill_it.regmix import SETS, read_runs
 from parataxis.methods.skill_it.study_plan import SIZES, Sizes, Texts, Unit, units
 from parataxis.methods.skill_it.study_units import Numbers, measure
 from parataxis.nn.fit import Rng, named
+from parataxis.workers import spread
 
 TEXTS = "manpages6.jsonl.gz"
 Runs = tuple[pd.DataFrame, pd.DataFrame]
@@ -86,7 +87,7 @@ def trained(inputs: Inputs, ctx: Any, wanted: Sequence[Unit]) -> study_claims.Un
 
 def _spread(inputs: Inputs, left: list[Unit], ctx: Any) -> Iterator[tuple[Unit, Numbers]]:
     """As they are finished. A unit's numbers depend on its task, arm and seed alone."""
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     def call(unit: Unit) -> Any:
         key = int(inputs.rng("unit", unit.task.split()[0], unit.seed).integers(2**63))
@@ -94,7 +95,7 @@ def _spread(inputs: Inputs, left: list[Unit], ctx: Any) -> Iterator[tuple[Unit, 
 
     jobs = ctx.jobs if inputs.real else 1  # the toy is done before a process has started
     if left:
-        yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(call(each) for each in left)
+        yield from spread(map(call, left), jobs)
 
 
 def _named_unit(unit: Unit, sizes: Sizes, key: int, texts: Any) -> tuple[Unit, Numbers]:
