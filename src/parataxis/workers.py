@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -22,6 +23,7 @@ def spread(calls: Iterable[Any], jobs: int, begin: Callable[[], None] | None = N
     if jobs == 1:
         yield from (function(*args, **options) for function, args, options in calls)
         return
+    warnings.filterwarnings("ignore", "A worker stopped")  # one that has grown by 300 MB: another takes its place
     pool = ProcessPoolExecutor(jobs, initializer=_begun, initargs=(os.getpid(), begin))
     try:
         for done in as_completed([pool.submit(function, *args, **options) for function, args, options in calls]):

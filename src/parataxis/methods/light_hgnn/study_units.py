@@ -44,6 +44,17 @@ def _unit(data: Dataset, rng: Rng, key: str, plan: Plan) -> Numbers:
     return _transductive(setting, plan.other_teachers) | _production(data, found, rng, key, plan)
 
 
+def imitation(data: Dataset, key: int, plan: Plan) -> Numbers:
+    """Of a teacher and its student alone: how the one answers as the other does."""
+    with one_thread():
+        by_name = data.by_name()
+        found = split(by_name.labels, by_name.ids, str(key), plan.train, plan.validation, by_name.classes)
+        setting = Setting.whole(by_name, found, named(key), plan.recipe, plan.device)
+        teacher, _ = setting.teacher()
+        taught, own = said(teacher), said(setting.student(teacher))
+        return {"light-agrees": accuracy(taught, own), "shuffled-agrees": _by_chance(taught, own)}
+
+
 def _transductive(setting: Setting, other_teachers: bool) -> Numbers:
     teacher, through = setting.teacher()
     reliable = setting.reliable(teacher, through)

@@ -16,7 +16,8 @@ from parataxis.methods.skill_it.study_units import Numbers
 POINTS = 100  # of a share
 LEGO = (
     *("lego-chain", "lego-one-before", "lego-over-random", "lego-over-stratified-end", "lego-over-stratified-half"),
-    *("lego-group-curricula", "lego-example-curricula", "lego-controls", "lego-learned", "lego-learned-counted"),
+    *("lego-group-curricula", "lego-example-curricula", "lego-controls", "lego-controls-gain"),
+    *("lego-learned", "lego-learned-counted"),
     *("lego-target-stratified", "lego-target-only", "addition-over-random", "addition-over-stratified"),
     *("addition-over-curricula", "order-blocked", "order-shuffled"),
 )
@@ -105,6 +106,11 @@ def lego(units: Units, real: bool) -> Iterator[Measurement | Figure | Table]:
     yield _points("lego-example-curricula", lego.gain(list(BY_EXAMPLE)), "LEGO")
     each = "; ".join(f"less {arm} {lego.gain([arm])}" for arm in CONTROLS)
     yield _points("lego-controls", lego.gain(CONTROLS), "LEGO", note=each)
+    gains = {arm: lego.gain(["stratified"], arm) for arm in CONTROLS if arm != "stratified"}
+    most = max(gains.values(), key=lambda gain: gain.value)
+    each = ", ".join(f"{arm} {gain}" for arm, gain in gains.items())
+    note = f"the most of {each}, equal edges 0 by construction; {most.signs}"
+    yield _told("lego-controls-gain", most, "LEGO", False, note=note)
     yield from _learned(lego)
     yield from _tuned(tuned, "lego", real=False, data="LEGO")
     yield from accuracies(lego, "lego", "LEGO", (*MIXED, *BY_EXAMPLE), real)
