@@ -16,7 +16,7 @@ help:  ## list the targets
 
 run: $(VENV)/.methods  ## measure every method (60 s each on two cores); parataxis-report.html
 	@status=0; $(BIN)/parataxis run --scale quick --jobs 2 || status=$$?; \
-	$(BIN)/parataxis report --out parataxis-report.html || status=$$?; exit $$status
+	$(BIN)/parataxis report --evidence evidence --out parataxis-report.html || status=$$?; exit $$status
 
 test: check docs tests  ## every check that CI runs, the documentation, then the tests
 

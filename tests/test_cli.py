@@ -120,6 +120,10 @@ BAD = [
     (["docs", "--check"], "no README.md and pyproject.toml here"),
     (["report"], "nothing has been measured yet; `parataxis run` does"),
     (
+        ["report", "--evidence", "none"],
+        "--evidence=none: is no folder; give one that `parataxis evidence export` wrote",
+    ),
+    (
         ["evidence", "export", "planted-gap"],
         "planted-gap: has no finished full run; `parataxis run planted-gap --scale full`",
     ),
@@ -160,6 +164,10 @@ def test_a_run_ends_in_a_table_and_can_be_reported_and_exported(call, cwd):
     assert call("report").stdout == f"{cwd / 'parataxis-report.html'}\n"
     assert "A Gap That Is There" in (cwd / "parataxis-report.html").read_text()
     assert call("evidence", "export", "planted-gap").stdout == "evidence/planted-gap.json\n"
+    call("report", "--evidence", "evidence")
+    assert ", kept" not in (cwd / "parataxis-report.html").read_text()  # what was measured here speaks
+    assert call("report", "--evidence", "evidence", "--store", "none.sqlite").returncode == 0
+    assert "full, kept" in (cwd / "parataxis-report.html").read_text()
     (found,) = [each for each in json.loads(call("papers", "--json").stdout) if each["name"] == "planted-gap"]
     assert found["standing"] == "4 hold, 1 reported"
     assert "4 hold, 1" in call("papers").stdout

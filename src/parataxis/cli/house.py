@@ -120,6 +120,9 @@ def report(
     context: typer.Context,
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("parataxis-report.html"),
     show: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    kept: Annotated[
+        Path | None, typer.Option("--evidence", help="A folder of exported runs, for methods not measured here.")
+    ] = None,
     store: StorePath = None,
 ) -> None:
     """Render the evidence as one self-contained HTML file.
@@ -127,13 +130,19 @@ def report(
     Example: parataxis report --open
     """
     from parataxis.files import write_atomic
+    from parataxis.studies.render import read_evidence
     from parataxis.studies.report import html_report
 
     known: dict[str, Method] = context.obj
     runs = _shown(known, store)
+    if kept and not kept.is_dir():
+        raise BadInput(f"--evidence={kept}: is no folder; give one that `parataxis evidence export` wrote")
+    missing = [name for name, found in runs.items() if found is None]
+    elsewhere = {name: read_evidence(kept, known[name].paper) for name in missing} if kept else {}
+    runs |= elsewhere
     if not any(runs.values()):
         raise BadInput("nothing has been measured yet; `parataxis run` does")
-    page = html_report([(each.paper, runs[name]) for name, each in known.items()])
+    page = html_report([(each.paper, runs[name]) for name, each in known.items()], frozenset(elsewhere))
     try:
         path = write_atomic(out, page)
     except OSError as error:

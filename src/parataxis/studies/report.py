@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 from parataxis import __version__
@@ -17,37 +17,39 @@ MARKS = {Standing.HOLDS: "✓", Standing.FAILS: "✗", Standing.UNDECIDED: "?"}
 Papers = Sequence[tuple[Paper, Run | None]]
 
 
-def html_report(papers: Papers) -> str:
-    """One page of all papers; those that have no run are in the overview only."""
+def html_report(papers: Papers, kept: Collection[str] = ()) -> str:
+    """One page of all papers; those that have no run are in the overview only. kept: whose run is from elsewhere."""
     parts = "".join(paper_section(paper, run) for paper, run in papers if run)
     return page(
         "Parataxis: evidence",
         "<header><h1>Evidence</h1><p class=soft>Does the order matter, and what depends on what? A claim holds only if "
         "its whole interval obeys the rule, and fails only if the whole interval disobeys it. In a strip the band is "
         "the rule, the line the interval, the dot the value and the cross the null, where the rule must fail. Rendered "
-        f"by parataxis {__version__}.</p></header><main>{overview(papers)}{permuted(papers)}{parts}</main>",
+        f"by parataxis {__version__}.</p></header><main>{overview(papers, kept)}{permuted(papers)}{parts}</main>",
     )
 
 
 # -- all papers ------------------------------------------------------------------------------------------------------
 
 
-def overview(papers: Papers) -> str:
-    rows = "".join(_overview_row(paper, run) for paper, run in papers)
+def overview(papers: Papers, kept: Collection[str]) -> str:
+    rows = "".join(_overview_row(paper, run, paper.name in kept) for paper, run in papers)
+    said = "<p class=soft>Kept: not measured here; an exported run of another time and machine.</p>" if kept else ""
     return (
-        "<h2 id=papers>Papers</h2><div class=wide><table class=stacked><thead><tr><th scope=col>Paper"
+        f"<h2 id=papers>Papers</h2>{said}<div class=wide><table class=stacked><thead><tr><th scope=col>Paper"
         f"<th scope=col>Verbs<th scope=col>Scale<th scope=col>Standing</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _overview_row(paper: Paper, run: Run | None) -> str:
+def _overview_row(paper: Paper, run: Run | None, kept: bool) -> str:
     title = escape(paper.title)
     name = f'<a href="#{paper.name}">{title}</a>' if run else title
     found = findings(paper, run)
     standing = f"{standing_bar(found)}{escape(counts(found))}" if run else "not measured"
+    scale = f"{run.scale}{', kept' * kept}" if run else ""
     return (
         f'<tr><th scope=row>{name}<div class=soft>{escape(paper.summary)}</div><td data-name="Verbs">'
-        f'{escape(", ".join(paper.verbs))}<td data-name="Scale">{run.scale if run else ""}'
+        f'{escape(", ".join(paper.verbs))}<td data-name="Scale">{scale}'
         f'<td data-name="Standing">{standing}</tr>'
     )
 
