@@ -20,8 +20,7 @@ DAMPING = 1e-3  # of the largest curvature, at the start
 TOGETHER = 16  # observations in one call: each waits for the slowest
 TRIES = 4  # starts, those that miss an observation least: the misfit of a network of sines has many minima
 MOST = 1e6  # damping
-SMALL = 1e-5  # a refused step, relative to the latent, that says that rounding is all there is left
-EXACT = 1e-6  # a misfit, relative to the values, that float32 can't better
+ROUNDING = 2e-6  # what float32 leaves open of a field, relative: no step and no misfit below it is told from noise
 ENOUGH = 1e-7  # relative drop of the misfit at which Gauss-Newton stops
 
 
@@ -127,7 +126,7 @@ def _gauss_newton(decoder: Decoder, values: Any, coords: Any, starts: Any, prior
         white, mean = np.zeros((1, decoder.latent)), np.zeros(decoder.latent)
     else:
         white, mean = prior.whitening, prior.mean
-    given = [jnp.asarray(each, dtype) for each in (coords, starts, white, mean)]
+    given = [np.asarray(each, dtype) for each in (coords, starts, white, mean)]
     found = [
         _some(decoder, np.asarray(values[n : n + TOGETHER], dtype), given) for n in range(0, len(values), TOGETHER)
     ]
@@ -157,17 +156,22 @@ def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, whit
         return jnp.concatenate([stacked(jacobian(decoder, alpha[None], coords)[0]), white])
 
     def step(carried: Any, u: Array) -> Any:
+        """By QR: the normal equations would square a condition that float32 hardly bears. R of [J m] has Q^T m in its
+        last column."""
         alpha, damping, best, number, _ = carried
         j, missed = matrix(alpha), off(alpha, u)
-        curvature = j.T @ j
-        scale = damping * jnp.trace(curvature) + jnp.finfo(j.dtype).tiny
-        new = alpha - jnp.linalg.solve(curvature + scale * jnp.eye(len(alpha), dtype=j.dtype), j.T @ missed)
+        bound = jnp.sqrt(damping * jnp.square(j).sum() + jnp.finfo(j.dtype).tiny) * jnp.eye(len(alpha), dtype=j.dtype)
+        rows = jnp.concatenate([jnp.c_[j, missed], jnp.pad(bound, ((0, 0), (0, 1)))])
+        r = jnp.linalg.qr(rows, mode="r")[: len(alpha)]
+        move = jax.scipy.linalg.solve_triangular(r[:, :-1], r[:, -1])
+        new = alpha - move
         found = jnp.square(off(new, u)).sum()
         better = found < best
-        small = jnp.square(new - alpha).sum() <= SMALL**2 * jnp.square(alpha).sum()
-        done = jnp.where(better, best - found <= ENOUGH * best, small | (damping > MOST))
-        done |= found <= EXACT**2 * jnp.square(u).sum()
+        size, moved = jnp.square(u).sum(), jnp.square(j @ move).sum()
+        still = moved <= ROUNDING**2 * size
+        done = jnp.where(better, (best - found <= ENOUGH * best) | (still & (damping <= DAMPING)), still)
         damping = jnp.where(better, damping / 10, damping * 10)
+        done |= (damping > MOST) | (found <= ROUNDING**2 * size)
         return jnp.where(better, new, alpha), damping, jnp.where(better, found, best), number + 1, done
 
     def unfinished(carried: Any) -> Any:
