@@ -39,6 +39,18 @@ def test_wait():
     assert done.is_set()
 
 
+def test_wait_aside():
+    spool = ["job"]
+
+    def sweep():
+        time.sleep(0.03)
+        spool.clear()
+
+    threading.Thread(target=sweep).start()
+    threading.Event().wait(0.06)
+    assert spool
+
+
 def test_race():
     total = [0]
 
