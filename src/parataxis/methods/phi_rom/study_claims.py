@@ -20,18 +20,12 @@ ARMS = {
     "dino shuffled": "DINo, time labels shuffled",
 }
 LINEAR = {"galerkin": "POD-Galerkin", "dmd": "linear DMD", "opinf": "OpInf", "mean": "mean of training"}
-PROBLEMS = {
-    "burgers": "Burgers, unseen β",
-    "diffusion": "diffusion, unseen states",
-    "flow": "Navier-Stokes 32 x 32",
-    "sparse flow": "Navier-Stokes 32 x 32, 102 sensors",
-}
+PROBLEMS = {"burgers": "Burgers, unseen β", "diffusion": "diffusion, unseen states", "flow": "Navier-Stokes 32 x 32"}
 CLAIMS = (
     *("burgers-in", "burgers-out", "burgers-dino", "burgers-galerkin", "burgers-beyond", "burgers-projection"),
     *("diffusion-in", "diffusion-out", "diffusion-dino-in", "diffusion-dino-out"),
     *("kdv-in", "kdv-dino", "kdv-out", "sparse", "sparse-dino", "data-efficiency"),
-    *("flow-in", "flow-out", "flow-sparse", "flow-sparse-dino"),
-    *("shuffled", "shuffled-dino", "semigroup", "first-observation"),
+    *("flow-in", "flow-out", "shuffled", "shuffled-dino", "semigroup", "first-observation"),
 )
 Units = dict[Unit, Numbers]
 
@@ -154,15 +148,22 @@ def kdv(found: Found) -> Iterator[Measurement]:
 
 
 def sparse(found: Found) -> Iterator[Measurement]:
-    """The sparsest of KdV that a rule is for."""
-    tasks = sorted({unit.task for unit in found.units if unit.task.startswith("sparse ") and "%" in unit.task})[::-1]
+    """Each seed's error on sparse points over the same seed's on the full grid; the sparsest that a rule is for."""
+    tasks = sorted({unit.task for unit in found.units if unit.task.startswith("sparse")}, reverse=True)
     whole = max((unit.task for unit in found.units if unit.task.startswith("kdv ")), key=lambda t: int(t.split()[1]))
-    more = [f"{task}, {ARMS[arm]}: {_grown(found, task, whole, arm)}" for task in tasks[1:] for arm in LEARNED]
+    grown = {
+        (task, arm): [a / b for a, b in zip(found.of(task, arm, "in"), found.of(whole, arm, "in"), strict=True)]
+        for task in tasks
+        for arm in LEARNED
+    }
+    note = "; ".join(f"{task}, {ARMS[arm]}: {Median.of(each)}" for (task, arm), each in grown.items())
     if found.seeds(tasks[0], "pod"):
         floor = Median.of(found.of(tasks[0], "pod", "in", "floor"))
-        more.append(f"least squares on POD-24 modes of the whole grid at the sensors of {tasks[0]}: error {floor}")
-    nulls = (PUBLISHED_SPARSE, 1.0)
-    yield from _sparse(found, "sparse", tasks[0], whole, f"KdV 1-D, {tasks[0]}", "; ".join(more), nulls)
+        note += f"; least squares on POD-24 modes of the whole grid at the sensors of {tasks[0]}: error {floor}"
+    data, (mine, theirs) = f"KdV 1-D, {tasks[0]}", (grown[tasks[0], arm] for arm in LEARNED)
+    yield found.told("sparse", Median.of(mine), data, null=PUBLISHED_SPARSE, note=note)
+    pairs = [one / other for one, other in zip(mine, theirs, strict=True)]
+    yield found.told("sparse-dino", Median.of(pairs), data, null=1.0)
 
 
 def flow(found: Found) -> Iterator[Measurement]:
@@ -174,31 +175,6 @@ def flow(found: Found) -> Iterator[Measurement]:
         theirs = Median.of(found.of("flow", "dino", half))
         mine = Median.of(found.of("flow", "phi", half))
         yield found.told(f"flow-{half}", mine, PROBLEMS["flow"], baseline=theirs.value, note=note)
-    beyond = Median.of(found.of("sparse flow", "phi", "out"))
-    note = f"error in [T_tr, T_te] {beyond}, DINo's {Median.of(found.of('sparse flow', 'dino', 'out'))}"
-    yield from _sparse(found, "flow-sparse", "sparse flow", "flow", PROBLEMS["sparse flow"], note)
-
-
-def _sparse(
-    found: Found,
-    claim: str,
-    task: str,
-    whole: str,
-    data: str,
-    more: str,
-    nulls: tuple[float | None, ...] = (None, None),
-) -> Iterator[Measurement]:
-    """Each seed's error on sparse points over the same seed's on the full grid; and that over DINo's."""
-    mine, theirs = (_grown(found, task, whole, arm) for arm in LEARNED)
-    note = f"{Median.of(found.of(task, 'phi', 'in'))}; DINo's ratio {theirs}; {more}"
-    yield found.told(claim, mine, data, null=nulls[0], note=note)
-    each = zip(*(found.of(name, arm, "in") for arm in LEARNED for name in (task, whole)), strict=True)
-    yield found.told(f"{claim}-dino", Median.of([a / b * d / c for a, b, c, d in each]), data, null=nulls[1])
-
-
-def _grown(found: Found, task: str, whole: str, arm: str) -> Median:
-    pairs = zip(found.of(task, arm, "in"), found.of(whole, arm, "in"), strict=True)
-    return Median.of([sparse / full for sparse, full in pairs])
 
 
 def orders(found: Found) -> Iterator[Measurement]:
@@ -243,7 +219,7 @@ def _errors(found: Found, task: str) -> Table:
         if "projection" in first:
             cells = [str(Median.of(found.of(task, arm, half, "projection"))) for half in HALVES]
             rows.append(["ProjectionROM on its decoder", len(found.seeds(task, arm)), *cells, "", ""])
-    if found.seeds(task, "pod") and task.startswith("sparse"):
+    if task.startswith("sparse"):
         cells = [str(Median.of(found.of(task, "pod", half, "floor"))) for half in HALVES]
         rows.append(["least squares on POD modes at the sensors", len(found.seeds(task, "pod")), *cells, "", ""])
     elif found.seeds(task, "pod"):
