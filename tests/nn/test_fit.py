@@ -194,6 +194,9 @@ def test_checkpoints_of_others_are_refused(tmp_path):
     (tmp_path / "fit.pt").write_bytes(b"half")
     with pytest.raises(BadInput, match=r"fit\.pt: is no checkpoint"):
         run(3, tmp_path / "fit.pt")
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "fit.pt")
+    with pytest.raises(BadInput, match=r"fit\.pt: is no checkpoint of a fit"):
+        run(3, tmp_path / "fit.pt")
 
 
 def test_told_how_far_it_is(capsys, monkeypatch):

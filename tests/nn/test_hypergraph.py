@@ -140,6 +140,21 @@ def test_pairs_and_incidence_say_the_same(some):
     assert len(hypergraph.merged()) == len({tuple(each) for each in lists(hypergraph)})
 
 
+def test_weights_of_a_table_are_those_of_its_hyperedges():
+    weights = {"x": 1.5, "y": 2.0, "z": 0.25}
+    found = Hypergraph.from_frame(FRAME.assign(heavy=FRAME["paper"].map(weights)), "who", "paper", weight="heavy")
+    assert found.weights.tolist() == list(weights.values())
+
+
+def test_names_from_numpy_are_written_and_others_refused(tmp_path):
+    found = Hypergraph.of(
+        2, np.array([[0, 1], [0, 0]]), 1, vertex_names=list(np.array([7, 8])), edge_names=[np.str_("e")]
+    )
+    assert Hypergraph.from_hif(found.to_hif(tmp_path / "a.json")).vertex_names == (7, 8)
+    with pytest.raises(BadInput, match=r"name 0\.5: HIF names vertices and hyperedges by text or whole numbers"):
+        Hypergraph.of(1, np.array([[0], [0]]), 1, vertex_names=[0.5]).to_hif(tmp_path / "b.json")
+
+
 WRONG = [
     (
         lambda: Hypergraph.from_edges([[0], [1, 4]], 4),
@@ -168,6 +183,20 @@ WRONG = [
         "hyperedge 2: expected 0 to 1, as there are 2 hyperedges",
     ),
     (lambda: Hypergraph.of(3, np.array([[0], [-1]]), 1), "hyperedge -1: expected 0 to 0"),
+    (lambda: Hypergraph.from_edges([[0]], -1), "n=-1: expected how many vertices there are"),
+    (
+        lambda: Hypergraph.of(2, np.array([[0], [0]]), 1, vertex_names=["a"]),
+        "vertex_names: 1 given for 2; give one each",
+    ),
+    (
+        lambda: Hypergraph.from_frame(FRAME.assign(weight=range(1, len(FRAME) + 1)), "who", "paper", weight="weight"),
+        "row 2: hyperedge 'x' has another weight above; give all its rows one",
+    ),
+    (
+        lambda: Hypergraph.from_frame(FRAME.assign(weight=-1.0), "who", "paper", weight="weight"),
+        "hyperedge 'x': weight=-1.0 must be a number above 0",
+    ),
+    (lambda: Hypergraph.from_frame(FRAME, "who", "paper", weight="paper"), "no column 'paper' of numbers"),
     (lambda: Hypergraph.from_graph(np.array([[0, 7]]), 4), "link 0, 7: expected vertices from 0 to 3"),
 ]
 

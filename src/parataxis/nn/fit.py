@@ -285,6 +285,8 @@ class _Keeper:
             found = torch.load(self.path, map_location=device, weights_only=True)
         except Exception as error:  # pickle, zip or torch: whatever it is, the file is no checkpoint
             raise BadInput(f"{self.path}: is no checkpoint ({type(error).__name__}); take it away") from None
+        if not isinstance(found, dict) or "fingerprint" not in found:
+            raise BadInput(f"{self.path}: is no checkpoint of a fit; take it away")
         if found["fingerprint"] != self.fingerprint:
             raise BadInput(
                 f"{self.path}: is of a fit with another model, optimizer, seed or data; take it away to begin anew"

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
+from parataxis.nn import hif
 
 Pairs = Int[np.ndarray, "2 pair"]
 
@@ -58,6 +59,11 @@ class Hypergraph:
     ) -> "Hypergraph":
         """From pairs (vertex, edge) in any order. BadInput for a wrong id, a repeated pair, an empty edge, a weight."""
         vertex, edge = (np.asarray(each, np.int64) for each in pairs)
+        if n < 0:
+            raise BadInput(f"n={n}: expected how many vertices there are")
+        for what, count, given in (("vertex_names", n, vertex_names), ("edge_names", edges, edge_names)):
+            if given is not None and len(given) != count:
+                raise BadInput(f"{what}: {len(given)} given for {count}; give one each")
         shown = _Shown(vertex_names, edge_names)
         shown.outside(vertex, n, edge)
         if len(wrong := np.flatnonzero((edge < 0) | (edge >= edges))):
@@ -75,13 +81,13 @@ class Hypergraph:
             raise BadInput(f"{shown.edge(empty[0])}: has no member; leave it out")
         if weights is not None and np.asarray(weights).dtype.kind not in "biuf":
             raise BadInput(f"weights: are {np.asarray(weights).dtype}; expected numbers above 0")
-        given = np.ones(edges) if weights is None else np.asarray(weights, float)
-        if len(given) != edges:
-            raise BadInput(f"weights: {len(given)} given for {edges} hyperedges; give one each")
-        if len(wrong := np.flatnonzero(~(np.isfinite(given) & (given > 0)))):
-            raise BadInput(f"{shown.edge(wrong[0])}: weight={given[wrong[0]]} must be a number above 0")
+        numbers = np.ones(edges) if weights is None else np.asarray(weights, float)
+        if len(numbers) != edges:
+            raise BadInput(f"weights: {len(numbers)} given for {edges} hyperedges; give one each")
+        if len(wrong := np.flatnonzero(~(np.isfinite(numbers) & (numbers > 0)))):
+            raise BadInput(f"{shown.edge(wrong[0])}: weight={numbers[wrong[0]]} must be a number above 0")
         names = (None if each is None else tuple(each) for each in (vertex_names, edge_names))
-        return cls(n, np.concatenate([[0], np.cumsum(sizes)]), vertex, given, *names)
+        return cls(n, np.concatenate([[0], np.cumsum(sizes)]), vertex, numbers, *names)
 
     @classmethod
     def from_edges(cls, edges: Iterable[Iterable[Any]], n: int | None = None, weights: Any = None) -> "Hypergraph":
@@ -103,11 +109,14 @@ class Hypergraph:
         return cls.of(found.shape[0], pairs, found.shape[1], weights=_numbers(weights))
 
     @classmethod
-    def from_frame(cls, frame: Any, vertex: str, edge: str, vertices: Iterable[Hashable] | None = None) -> "Hypergraph":
+    def from_frame(
+        cls, frame: Any, vertex: str, edge: str, vertices: Iterable[Hashable] | None = None, weight: str | None = None
+    ) -> "Hypergraph":
         """From a table with a row a membership.
 
-        vertex, edge: its columns. vertices: the names in the order of their numbers (that of the feature rows), all of
-        them, also those in no hyperedge; by default in order of appearance. Hyperedges are numbered as they appear.
+        vertex, edge, weight: its columns; the weight stands in each row of a hyperedge. vertices: the names in the
+        order of their numbers (that of the feature rows), all of them, also those in no hyperedge; by default in order
+        of appearance. Hyperedges are numbered as they appear.
         """
         for name in (vertex, edge):
             if name not in frame.columns:
@@ -115,7 +124,9 @@ class Hypergraph:
             if len(gaps := np.flatnonzero(frame[name].isna())):
                 raise BadInput(f"row {gaps[0] + 1}: {name} is empty; give every membership both, or drop the row")
         edge_names = list(dict.fromkeys(frame[edge].tolist()))
-        return cls._named(list(zip(frame[vertex].tolist(), frame[edge].tolist(), strict=True)), vertices, edge_names)
+        memberships = list(zip(frame[vertex].tolist(), frame[edge].tolist(), strict=True))
+        weights = None if weight is None else _column(frame, edge, weight)
+        return cls._named(memberships, vertices, edge_names, weights)
 
     @classmethod
     def _named(
@@ -203,11 +214,11 @@ class Hypergraph:
             raise BadInput("is not HIF: expected an object with a list 'incidences'")
         if value.get("network-type", "undirected") == "directed":
             raise BadInput("network-type='directed': only undirected hypergraphs are read")
-        memberships = [(each["node"], each["edge"]) for each in _hif_rows(value, "incidences", "edge", "node")]
-        weights = {each["edge"]: _hif_weight(each) for each in _hif_rows(value, "edges", "edge")}
+        memberships = [(each["node"], each["edge"]) for each in hif.rows_of(value, "incidences", "edge", "node")]
+        weights = {each["edge"]: hif.weight_of(each) for each in hif.rows_of(value, "edges", "edge")}
         edges = list(dict.fromkeys([*weights, *(edge for _, edge in memberships)]))
         if vertices is None:
-            listed = [each["node"] for each in _hif_rows(value, "nodes", "node")]
+            listed = [each["node"] for each in hif.rows_of(value, "nodes", "node")]
             vertices = dict.fromkeys([*listed, *(node for node, _ in memberships)])
         known = list(vertices)
         if all(isinstance(each, str) for each in known):
@@ -276,11 +287,12 @@ class Hypergraph:
     def to_hif(self, path: Path | str) -> Path:
         """What `from_hif` reads: incidences, every vertex, and every hyperedge with its weight, for XGI twice."""
         vertex, edge = self.pairs
-        names = [self.edge_name(each) for each in range(len(self))]
+        names = [hif.name_of(self.edge_name(each)) for each in range(len(self))]
+        nodes = [hif.name_of(self.vertex_name(each)) for each in range(self.n)]
         value = {
             "network-type": "undirected",
-            "incidences": [{"edge": names[e], "node": self.vertex_name(v)} for v, e in zip(vertex, edge, strict=True)],
-            "nodes": [{"node": self.vertex_name(each)} for each in range(self.n)],
+            "incidences": [{"edge": names[e], "node": nodes[v]} for v, e in zip(vertex, edge, strict=True)],
+            "nodes": [{"node": each} for each in nodes],
             "edges": [
                 {"edge": name, "weight": weight, "attrs": {"weight": weight}}
                 for name, weight in zip(names, self.weights.tolist(), strict=True)
@@ -350,24 +362,16 @@ def _numbers(weights: Any) -> Float[np.ndarray, " edge"] | None:
     return None if weights is None else np.asarray(weights, float)
 
 
-def _hif_rows(value: dict[str, Any], name: str, *keys: str) -> list[dict[str, Any]]:
-    """The objects of one of HIF's lists, which names its vertices and hyperedges by text or whole numbers."""
-    rows = value.get(name, [])
-    if not isinstance(rows, list):
-        raise BadInput(f"{name}={rows!r}: expected a list")
-    for place, each in enumerate(rows):
-        if not isinstance(each, dict) or not all(isinstance(each.get(key), str | int) for key in keys):
-            wanted = " and ".join(map(repr, keys))
-            raise BadInput(f"{name}[{place}]={each!r}: expected an object with {wanted}, text or a whole number")
-    return rows
-
-
-def _hif_weight(edge: dict[str, Any]) -> float:
-    attributes = edge.get("attrs")
-    found = edge.get("weight", attributes.get("weight", 1.0) if isinstance(attributes, dict) else 1.0)
-    if not isinstance(found, int | float):
-        raise BadInput(f"hyperedge {edge['edge']!r}: weight={found!r} must be a number above 0")
-    return float(found)
+def _column(frame: Any, edge: str, weight: str) -> Float[np.ndarray, " edge"]:
+    """The weight of each hyperedge, in the order in which they appear."""
+    if weight not in frame.columns or frame[weight].dtype.kind not in "biuf":
+        raise BadInput(f"no column {weight!r} of numbers; there: {', '.join(map(repr, frame.columns))}")
+    first = frame.drop_duplicates(edge).set_index(edge)[weight]
+    told = frame[edge].map(first)
+    if len(other := np.flatnonzero((told != frame[weight]) & ~(told.isna() & frame[weight].isna()))):
+        name = frame[edge].iloc[other[0]]
+        raise BadInput(f"row {other[0] + 1}: hyperedge {name!r} has another {weight} above; give all its rows one")
+    return first.to_numpy(float)
 
 
 class _Shown:

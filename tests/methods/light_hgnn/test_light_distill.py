@@ -189,7 +189,13 @@ def test_refused(options, said):
         distill(**{**given, **options})
 
 
-@pytest.mark.parametrize(("name", "value"), [("label_share", 1.5), ("temperature", 0.0), ("kl", "other")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("label_share", 1.5), ("temperature", 0.0), ("kl", "other"), ("hidden", 0), ("teacher_hidden", 0)),
+        *(("lr", -1.0), ("lr", float("nan")), ("level", float("nan")), ("level", float("inf"))),
+    ],
+)
 def test_no_such_recipe(name, value):
     with pytest.raises(BadInput, match=f"{name}="):
         Recipe(**{name: value})

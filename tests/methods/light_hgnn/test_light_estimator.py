@@ -1,10 +1,12 @@
 """The scikit-learn classifier, and what scikit-learn itself checks."""
 
+import dataclasses
 import json
 import os
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
@@ -116,7 +118,27 @@ def test_saved_and_loaded(tmp_path):
     clone(again)
 
 
+def test_a_loaded_model_knows_the_names_of_its_features(tmp_path):
+    """So that columns in another order are refused, as the fitted one does."""
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = LightHGNNClassifier(**SMALL).fit(frame, LABELS, Hypergraph.from_edges(EDGES, N))
+    again = LightHGNNClassifier.load(model.save(tmp_path / "model.npz"))
+    assert (again.predict_proba(frame) == model.predict_proba(frame)).all()
+    for each in (model, again):
+        with pytest.raises(ValueError, match="feature names"):
+            each.predict(frame[list("badc")])
+
+
 def test_refused(tmp_path):
+    names = [f"v{n}" for n in range(N)]
+    turned = Hypergraph.from_edges(EDGES, N)
+    turned = dataclasses.replace(turned, vertex_names=tuple(names[::-1]))
+    with pytest.raises(BadInput, match=r"ids\[0\]='v0': vertex 0 of the hypergraph is 'v39'"):
+        LightHGNNClassifier(**SMALL).fit(X, LABELS, turned, ids=names)
+    with pytest.raises(BadInput, match="under this noise the teacher's answers are no numbers"):
+        fitted(plus=True, level=1e38, epochs=2)
+    with pytest.raises(BadInput, match="expected a whole number, or None"):
+        LightHGNNClassifier(**SMALL).set_params(random_state="0").fit(X, LABELS)
     with pytest.raises(BadInput, match="hypergraph has 3 vertices, X 40 rows"):
         LightHGNNClassifier(**SMALL).fit(X, LABELS, Hypergraph.from_edges([], 3))
     with pytest.raises(BadInput, match=r"validation=1\.0: expected a share"):

@@ -60,6 +60,11 @@ def test_no_row_sees_another():
         assert np.abs(STUDENT.probabilities(X[rows]) - whole[rows]).max() <= 1e-6
 
 
+@pytest.mark.parametrize("unit_of_measure", [1e-46, 1e39])
+def test_a_row_is_scaled_before_float32_could_lose_it(unit_of_measure):
+    assert np.abs(STUDENT.logits(X * unit_of_measure) - STUDENT.logits(X)).max() <= 1e-6
+
+
 def test_saved_and_loaded(tmp_path):
     again = Student.load(STUDENT.save(tmp_path / "model.npz"))
     assert (again.classes, again.unit) == (CLASSES, True)
@@ -81,6 +86,8 @@ def test_onnx_says_the_same(tmp_path, unit):
 def test_refused(tmp_path):
     with pytest.raises(BadInput, match="x has 2 features, the model was trained with 9"):
         STUDENT.logits(np.ones((1, 2)))
+    with pytest.raises(BadInput, match="vertex 1: feature 2=nan must be finite"):
+        STUDENT.probabilities(np.array([np.ones(9), [0, 0, np.nan, *np.ones(6)]]))
     np.savez(tmp_path / "other.npz", a=np.ones(1))
     with pytest.raises(BadInput, match=r"other\.npz: is no model of `parataxis lighthgnn train`"):
         Student.load(tmp_path / "other.npz")

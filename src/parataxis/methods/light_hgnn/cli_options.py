@@ -34,13 +34,15 @@ Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="Vertices: a table (.csv, .parquet) with the columns vertex and label (empty: none), every other a "
+        help="Vertices: a table (.csv, .parquet) with the columns vertex and label (empty or -1: none), every other a "
         "feature; or an .npz that holds hyperedges as well.",
     ),
 ]
 Hyperedges = Annotated[
     Path | None,
-    typer.Option(help="A table with a row a membership, columns vertex and edge; or HIF (.json).", show_default=False),
+    typer.Option(
+        help="A table with a row a membership, columns vertex, edge, maybe weight; or HIF (.json).", show_default=False
+    ),
 ]
 Teacher = Annotated[TeacherName, typer.Option(help="The hypergraph network that teaches.")]
 Plus = Annotated[bool, typer.Option("--plus", help="LightHGNN+: also teach what reliable hyperedges say.")]

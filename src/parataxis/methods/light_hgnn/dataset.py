@@ -14,6 +14,8 @@ from parataxis.methods.light_hgnn.split import classes_of
 from parataxis.nn.hypergraph import Hypergraph, open_npz
 
 VERTEX, LABEL, EDGE, WEIGHT = "vertex", "label", "edge", "weight"  # columns of tables
+BLANK = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]  # as a feature; of a vertex or class they are names
+NONE = ("-1", "-1.0")  # as a label of a table: none, as -1 is in arrays
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ def read_dataset(path: Path | str, hyperedges: Path | str | None = None) -> Data
     """One .npz that holds all, or a table of vertices and a file of hyperedges.
 
     The .npz holds x_indptr, x_indices, x_data, x_shape (CSR), y, e_indptr, e_indices. The table (.csv, .parquet) has a
-    row a vertex: the columns `vertex` and `label` (empty: none), every other a feature. The hyperedges: a table with a
-    row a membership, columns `vertex` and `edge`; or HIF, as JSON.
+    row a vertex: the columns `vertex` and `label` (empty or -1: none), every other a feature. The hyperedges: a table
+    with a row a membership, columns `vertex`, `edge` and, if it is there, `weight`; or HIF, as JSON.
     """
     path = Path(path)
     if path.suffix == ".npz":
@@ -98,7 +100,8 @@ def read_dataset(path: Path | str, hyperedges: Path | str | None = None) -> Data
         if edges.suffix == ".json":
             hypergraph = Hypergraph.from_hif(edges, ids)
         else:
-            hypergraph = Hypergraph.from_frame(_frame(edges), VERTEX, EDGE, ids)
+            frame = _frame(edges)
+            hypergraph = Hypergraph.from_frame(frame, VERTEX, EDGE, ids, WEIGHT if WEIGHT in frame.columns else None)
     except BadInput as error:
         raise BadInput(str(error) if str(edges) in str(error) else f"{edges}: {error}") from None
     return Dataset(path.stem, x, labels, hypergraph, ids, classes, columns)
@@ -140,9 +143,10 @@ def _frame(path: Path) -> Any:
     try:
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
-            text = [name for name in (VERTEX, EDGE, LABEL) if name in frame.columns]
-            return frame.astype(dict.fromkeys(text, "str"))
-        return pd.read_csv(path, dtype={VERTEX: str, EDGE: str, LABEL: str})
+            return frame.astype({name: "str" for name in (VERTEX, EDGE, LABEL) if name in frame.columns})
+        text = dict.fromkeys((VERTEX, EDGE, LABEL), str)
+        blank = {name: [""] if name in text else BLANK for name in pd.read_csv(path, nrows=0).columns}
+        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=blank)
     except OSError as error:
         raise BadInput(f"{path}: can't be read: {error.strerror or error}") from None
     except ImportError:
@@ -160,6 +164,7 @@ def _vertices(path: Path) -> tuple[list[Any], Int[np.ndarray, " vertex"], tuple[
         raise BadInput(f"{path}: row {gaps[0] + 1}: {VERTEX} is empty; name the vertex, or drop the row")
     if len(twice := np.flatnonzero(frame[VERTEX].duplicated())):
         raise BadInput(f"{path}: row {twice[0] + 1}: vertex {frame[VERTEX][twice[0]]!r} stands twice; name each once")
+    frame[LABEL] = frame[LABEL].where(~frame[LABEL].isin(NONE))
     classes = tuple(sorted(frame[LABEL].dropna().unique().tolist()))
     numbers = {name: place for place, name in enumerate(classes)}
     labels = np.array([numbers.get(each, -1) for each in frame[LABEL]], np.int64)

@@ -97,15 +97,15 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         labels = self._labels(y)
         hypergraph = self._checked(hypergraph, X.shape[0])
         known = range(X.shape[0]) if ids is None else list(ids)
-        if len(known) != X.shape[0]:
-            raise BadInput(f"ids: {len(known)} for {X.shape[0]} rows of X; give one each")
+        _check_ids(known, X.shape[0], hypergraph.vertex_names if ids is not None else None)
         order = by_name(known)
         train, chooses = self._parts(labels[order], [known[each] for each in order])
         self.validation_ = np.sort(order[chooses])
         structure, edges = arranged(hypergraph, order)
         taught = self._taught(csr_array(X)[order], labels[order], structure, train, chooses)
         self._put_back(order, edges)
-        self.student_ = Student.of(taught.model, self.classes_.tolist(), self.unit)
+        columns = tuple(getattr(self, "feature_names_in_", ()))
+        self.student_ = replace(Student.of(taught.model, self.classes_.tolist(), self.unit), columns=columns)
         self.history_ = taught.fitted.history
         self.n_iter_, self.best_epoch_ = len(self.history_), taught.fitted.best
         return self
@@ -149,6 +149,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
             draws = named(self.random_state or 0, "reliable")
             reliable = find_reliable(self.teacher_, x, hypergraph, through, draws, recipe)
             self.reliability_: Any = reliable.rho.cpu().numpy()
+            if not np.isfinite(self.reliability_).all():
+                raise BadInput(f"level={self.level}: under this noise the teacher's answers are no numbers; lower it")
         options = {"guide": guide, "reliable": reliable, "choose": self.choose, **rest("student")}
         return distill(self.teacher_.logits, x, **options)
 
@@ -161,6 +163,8 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _labels(self, y: Any) -> Any:
         check_classification_targets(y)
+        if not (self.random_state is None or isinstance(self.random_state, int | np.integer)):
+            raise BadInput(f"random_state={self.random_state!r}: expected a whole number, or None for 0")
         known = y != -1 if y.dtype.kind in "iuf" else np.ones(len(y), bool)
         self.classes_, numbers = np.unique(y[known], return_inverse=True)
         if len(self.classes_) < 2:
@@ -210,8 +214,22 @@ class LightHGNNClassifier(ClassifierMixin, BaseEstimator):
         made = cls(hidden=len(student.a_bias), unit=student.unit)
         made.student_, made.classes_ = student, np.array(student.classes)
         made.n_features_in_ = student.features
+        if student.columns:
+            made.feature_names_in_ = np.array(student.columns, object)
         return made
 
     def to_onnx(self, path: Path | str) -> Path:
         check_is_fitted(self, "student_")
         return self.student_.to_onnx(path)
+
+
+def _check_ids(ids: Any, rows: int, names: Any) -> None:
+    """names: of the hypergraph's vertices, if it has any: the same in another order would be those of other rows."""
+    if len(ids) != rows:
+        raise BadInput(f"ids: {len(ids)} for {rows} rows of X; give one each")
+    if names is not None and set(names) == set(ids) and list(names) != list(ids):
+        row = next(place for place, (one, other) in enumerate(zip(ids, names, strict=True)) if one != other)
+        raise BadInput(
+            f"ids[{row}]={ids[row]!r}: vertex {row} of the hypergraph is {names[row]!r}; give the hypergraph its "
+            "vertices in the order of the rows"
+        )

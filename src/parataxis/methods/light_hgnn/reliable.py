@@ -44,10 +44,11 @@ def reliability(
     """rho_e = 1 - delta_e / max delta; delta_e: how far the noise moves the mean entropy of e.
 
     logits: of the trained teacher, in eval mode, whatever it is. gather: means over members. If nothing moves at all,
-    every hyperedge is reliable; if all move by the same, none is, as the formula has it.
+    every hyperedge is reliable; if all move by the same, none is, as the formula has it. NaN where the
+    teacher's answers under this noise are no numbers.
     """
     with torch.no_grad():
         before, after = (entropy(logits(each).softmax(1))[:, None] for each in (x, noisy))
         moved = (gather @ after - gather @ before).squeeze(1).abs()
         most = moved.max()
-        return torch.where(most > 0, 1 - moved / most, torch.ones_like(moved))  # asks no device whether it is
+        return torch.where(most == 0, torch.ones_like(moved), 1 - moved / most)  # asks no device whether it is

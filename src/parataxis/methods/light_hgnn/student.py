@@ -81,12 +81,11 @@ class Student:
             )
         from scipy.sparse import csr_array
 
-        # by rows, sparse: each row is summed on its own, whatever others there are
-        rows = csr_array(x, dtype=np.float32)
-        if self.unit:
-            from parataxis.methods.light_hgnn.dataset import unit_rows
+        from parataxis.methods.light_hgnn.dataset import check_features, unit_rows
 
-            rows = unit_rows(rows).astype(np.float32)
+        rows = csr_array(x)  # by rows, sparse: each row is summed on its own, whatever others there are
+        check_features(rows)
+        rows = (unit_rows(rows) if self.unit else rows).astype(np.float32)
         hidden = np.maximum(rows @ self.a_weight + self.a_bias, 0)
         return hidden @ self.b_weight + self.b_bias
 

@@ -49,8 +49,15 @@ class Recipe:
         check_kl(self.kl)
         if not 0 <= self.label_share <= 1:
             raise BadInput(f"label_share={self.label_share}: expected a share, 0 to 1")
-        if not self.temperature > 0:
+        if not 0 < self.temperature < np.inf:
             raise BadInput(f"temperature={self.temperature}: must be above 0")
+        if not 0 <= self.lr < np.inf:
+            raise BadInput(f"lr={self.lr}: must not be below 0")
+        for name in ("hidden", "teacher_hidden"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name}={getattr(self, name)}: expected 1 or more units")
+        if not np.isfinite(self.level):
+            raise BadInput(f"level={self.level}: must be a number")
 
 
 @dataclass(frozen=True)
