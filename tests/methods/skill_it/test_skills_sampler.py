@@ -37,6 +37,12 @@ def begun(**options):
     return found.state_dict()
 
 
+def masked(rows):
+    from parataxis.methods.skill_it.sampler import grouped
+
+    return grouped({"a": rows})
+
+
 def of(rows):
     """How many of each skill."""
     return Counter(name for name, its in GROUPS.items() for row in rows if row in its)
@@ -121,6 +127,44 @@ def test_it_resumes_in_the_middle_of_a_round(stop):
     assert second.drawn == {"a": 18, "b": 27, "c": 45}
 
 
+@pytest.mark.parametrize("stop", range(13))
+@pytest.mark.parametrize(("rank", "world"), [(0, 1), (0, 2), (1, 2)])
+def test_it_resumes_anywhere_and_every_rank_alike(stop, rank, world):
+    """Rounds of 6 batches whose weights change; a state after a round's last batch waits for the update."""
+    losses = {"a": 0.1, "b": 1.0, "c": 3.0}
+
+    def parts(controller, found):
+        while controller.round < 3:
+            yield from found.round()
+            controller.update(losses)
+
+    def made():
+        control = controller()
+        return control, sampler(controller=control, rank=rank, world=world)
+
+    whole = list(parts(*made()))
+    control, first = made()
+    going = parts(control, first)
+    begun = [batch for _, batch in zip(range(stop // world), going, strict=False)]
+    again, second = made()
+    again.load_state_dict(json.loads(json.dumps(control.state_dict())))
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert begun + list(parts(again, second)) == whole
+    assert len(whole) == 18 // world
+    assert second.batches == 18
+
+
+def test_iterating_that_was_resumed_ends_where_it_would_have():
+    found = sampler(rounds=3)
+    whole = list(sampler(rounds=3))
+    going = iter(found)
+    begun = [next(going) for _ in range(8)]
+    again = sampler(rounds=3)
+    again.load_state_dict(found.state_dict())
+    assert begun + list(again) == whole
+    assert len(list(again)) == 18  # another time over all rounds
+
+
 @pytest.mark.parametrize("world", [2, 3])
 def test_ranks_share_the_batches_of_a_round(world):
     whole = list(sampler().round())
@@ -183,6 +227,12 @@ def test_a_column_of_skills_serves_as_groups():
             lambda: list(sampler({"a": 0.5, "b": 0.5}, "ab", replacement=False).round()),
             "skill 'a': 15 examples .* of 7",
         ),
+        *(
+            (lambda other=other: sampler(**other).load_state_dict(begun()), f"state_dict: {next(iter(other))}=")
+            for other in ({"batch_size": 10}, {"round_size": 60}, {"seed": 4})
+        ),
+        (lambda: masked([True, False, True]), "skill 'a': expected row numbers from 0 on; of a mask, np.flatnonzero"),
+        (lambda: masked([3, -1]), "skill 'a': expected row numbers"),
         (lambda: sampler().load_state_dict(begun(names="ab")), "skill 'c' is not in both the state and the controller"),
     ],
 )

@@ -31,15 +31,18 @@ def test_the_lag_is_measured_and_told(runs, name, lag):
     assert (found["rounds"], found["records"]) == (3, 6)
 
 
-def test_the_weights_apply_from_the_step_that_is_told(runs):
+@pytest.mark.parametrize(("name", "a_step"), [("sharp", 1), ("sharp accumulated", 2)])
+def test_the_weights_apply_from_the_step_that_is_told(runs, name, a_step):
     # so large an eta that all is drawn of the skill with the highest loss
-    found = runs["sharp"]
+    found = runs[name]
     first = found["updates"]["applies_from"][0]
     weights = {name: found["updates"][name][0] for name in SKILLS}
     most = 1 + SKILLS.index(max(weights, key=weights.get))
     assert first == 6
-    assert all(row == most for batch in found["batches"][first - 1 : first - 1 + UPDATE] for row in batch)
-    assert set(found["batches"][first - 2]) != {most}
+    parts = [found["batches"][at : at + a_step] for at in range(0, len(found["batches"]), a_step)]
+    steps = [[row for batch in part for row in batch] for part in parts]
+    assert all(row == most for step in steps[first - 1 : first - 1 + UPDATE - 1] for row in step)
+    assert set(steps[first - 2]) != {most}
 
 
 def test_a_checkpoint_goes_on(runs):

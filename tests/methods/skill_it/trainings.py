@@ -35,7 +35,7 @@ class Stop(transformers.TrainerCallback):
         control.should_training_stop = state.global_step == 6
 
 
-def trainer(folder, eta=0.5, workers=0, **options):
+def trainer(folder, eta=0.5, workers=0, accumulate=1, **options):
     control = SkillIt(SkillGraph(np.eye(3), SKILLS, SKILLS), eta=eta)
     skills = SkillItCallback(
         control,
@@ -52,6 +52,7 @@ def trainer(folder, eta=0.5, workers=0, **options):
     args = transformers.TrainingArguments(
         output_dir=folder,
         max_steps=STEPS,
+        gradient_accumulation_steps=accumulate,
         per_device_train_batch_size=BATCH,
         learning_rate=0.01,
         save_steps=6,
@@ -195,6 +196,7 @@ def main():
         "exact": {"exact": True},
         "workers": {"workers": 2},
         "sharp": {"eta": 1e4},
+        "sharp accumulated": {"eta": 1e4, "accumulate": 2},
     }.items():
         found = trainer(os.path.join(folder, name), **options)
         found.train()

@@ -274,6 +274,9 @@ def simulate_command(
     table = read_table(losses, "skill")
     if "loss" not in table:
         raise BadInput(f"{losses}: no column 'loss'; there: {', '.join(map(str, table.columns))}")
+    for name, value in table["loss"].items():
+        if not isinstance(value, int | float):
+            raise BadInput(f"{losses}: skill {name!r}: loss={value!r} must be a number")
     start = {str(name): float(value) for name, value in table["loss"].items()}
 
     def make(found: SkillGraph) -> SkillIt:

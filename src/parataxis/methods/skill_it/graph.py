@@ -65,6 +65,11 @@ class SkillGraph:
                 )
             table.setflags(write=False)
             object.__setattr__(self, name, table)
+        if self.low is not None and self.high is not None and len(wrong := np.argwhere(self.low > self.high)):
+            row, column = wrong[0]
+            raise BadInput(
+                f"edge {train[row]!r} -> {evaluated[column]!r}: its interval's low end is above the high one"
+            )
 
     @property
     def own(self) -> np.ndarray:
@@ -109,10 +114,12 @@ class SkillGraph:
         drops = _drops(runner, mixtures, columns, horizon, seeds, jobs, tell)
         build = _pairwise if method == "pairwise" else _single
         runs = np.stack([build(skills, columns, mixtures, each) for each in drops])
-        if clip:
-            runs = np.maximum(runs, 0.0)
         low, high = _over_seeds(runs, skills, columns) if len(seeds) > 1 else (None, None)
-        return cls(runs.mean(0), skills, columns, low, high, horizon * len(mixtures) * len(seeds))
+        parts: Any = (runs.mean(0), low, high)
+        if clip:  # after the mean and its interval: of noise about 0, what is cut off run by run leaves a sure edge
+            parts = [None if each is None else np.maximum(each, 0.0) for each in parts]
+        matrix, low, high = parts
+        return cls(matrix, skills, columns, low, high, horizon * len(mixtures) * len(seeds))
 
     def threshold(self, least: float = 0.0) -> "SkillGraph":
         """Without the edges that are not sure: whose interval holds 0, or that are weaker than `least`."""

@@ -15,10 +15,13 @@ SETS = ("1m", "60m", "1B")  # parameters of the models whose runs are foretold
 def read_table(path: Path, index: str = "index") -> pd.DataFrame:
     """A .csv or .csv.gz with a row a run; the column `index`, or else the first, names the runs. BadInput."""
     try:
+        head = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()
         table = pd.read_csv(path)
     except (OSError, ValueError, pd.errors.ParserError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise BadInput(f"{path}: can't be read: {reason}") from None
+    if twice := [name for place, name in enumerate(head) if name in head[:place]]:
+        raise BadInput(f"{path}: column {twice[0]!r} stands twice; name each skill once")
     if table.shape[1] < 2:
         raise BadInput(f"{path}: expected a column that names the runs, and one a skill")
     table = table.set_index(index if index in table else table.columns[0])

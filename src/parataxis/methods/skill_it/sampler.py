@@ -1,7 +1,9 @@
 """Batches of row numbers that follow a controller's weights: exact counts a round, repeats counted, resumable."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -80,6 +82,8 @@ class SkillBatchSampler:
         mixture(dict.fromkeys(self.groups, 1.0), self.skills, "groups")
         self._streams = {name: SkillStream(name, rows, seed) for name, rows in self.groups.items()}
         self._at = 0  # batches given, of all ranks, since the beginning
+        self._begun = 0  # what it was as the iterating over all rounds began
+        self._resumed = False
         self._blocks: list[Block] = []
         self._labels = np.empty(0, np.int64)  # the last block: a skill's place for each example
         self._rows = np.empty(0, np.int64)
@@ -104,15 +108,19 @@ class SkillBatchSampler:
         return self._at
 
     def round(self) -> Iterator[list[int]]:
-        """The batches of one round, by the weights that hold as it begins; or the rest of a round that was resumed."""
-        if self._left() == 0:
+        """The batches of one round, by the weights that hold as it begins; or the rest of a round that was resumed,
+        which is empty if all had been given and no update been made."""
+        if self._left() == 0 and not self._ends_here():
             self._draw()
+        self._resumed = False
         while self._left():
             yield from self._next()
 
     def __iter__(self) -> Iterator[list[int]]:
-        end = self._at - self._at % self._per_round + self.rounds * self._per_round
-        while self._at < end:
+        if not self._resumed or self._at >= self._begun + self.rounds * self._per_round:
+            self._begun = self._at - self._at % self._per_round
+        self._resumed = False
+        while self._at < self._begun + self.rounds * self._per_round:
             if self._left() == 0 or self._blocks[-1].version != self.controller.round:
                 self._draw()
             yield from self._next()
@@ -120,24 +128,46 @@ class SkillBatchSampler:
     def state_dict(self, batches: int | None = None) -> dict[str, Any]:
         """As JSON holds it. batches: as it was once so many had been given, where some have been drawn ahead."""
         at = self._at if batches is None else batches
+        at = -(-at // self.world) * self.world  # ranks go together: no other state for who comes first
+        known = {**self._known, "begun": self._begun}
         blocks = [each for each in self._blocks if each.first <= at]
         if not blocks:
-            return {"batches": at, "block": None}
+            return {**known, "batches": at, "block": None}
         block = blocks[-1]
         counts, cursors = (dict(zip(self.skills, each.tolist(), strict=True)) for each in (block.counts, block.cursors))
         told = {"number": block.number, "first": block.first, "version": block.version}
-        return {"batches": at, "block": {**told, "counts": counts, "cursors": cursors}}
+        return {**known, "batches": at, "block": {**told, "counts": counts, "cursors": cursors}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on in the middle of a round, with the same groups and seed. BadInput for other skills."""
-        self._at, self._blocks = int(state["batches"]), []
-        if (found := state["block"]) is None:
-            return
-        for name in (*found["counts"], *self.skills):
+        """Go on in the middle of a round. BadInput for other skills, rows, seed, or sizes of batch or round."""
+        found = state["block"]
+        for name in (*found["counts"], *self.skills) if found else ():
             if name not in found["counts"] or name not in self.skills:
                 raise BadInput(f"state_dict: skill {name!r} is not in both the state and the controller")
-        counts, cursors = (np.array([found[key][name] for name in self.skills]) for key in ("counts", "cursors"))
-        self._fill(Block(found["number"], found["first"], found["version"], counts, cursors))
+        for name, value in self._known.items():
+            if state.get(name) != value:
+                raise BadInput(f"state_dict: {name}={state.get(name)!r}, here it is {value!r}; go on with the same")
+        self._at, self._begun, self._blocks = int(state["batches"]), int(state["begun"]), []
+        self._resumed = True
+        if found:
+            counts, cursors = (np.array([found[key][name] for name in self.skills]) for key in ("counts", "cursors"))
+            self._fill(Block(found["number"], found["first"], found["version"], counts, cursors))
+
+    @cached_property
+    def _known(self) -> dict[str, Any]:
+        """What decides the draws, beside the weights."""
+        rows = hashlib.sha256()
+        for name in sorted(self.groups):
+            rows.update(f"{name!r} {len(self.groups[name])} ".encode() + self.groups[name].tobytes())
+        sizes = {"batch_size": self.batch_size, "round_size": self.round_size}
+        return {"seed": self.seed, **sizes, "rows": rows.hexdigest()[:16]}
+
+    def _ends_here(self) -> bool:
+        """Whether a round that was resumed had been given whole, and its controller is yet to be updated."""
+        waits = (
+            hasattr(self.controller, "update") and self._blocks and self._blocks[-1].version == self.controller.round
+        )
+        return bool(self._resumed and waits)
 
     # -- drawing ---------------------------------------------------------------------------------------------------
 
@@ -201,13 +231,19 @@ def grouped(groups: Sequence[str] | Mapping[str, Rows | Sequence[int]]) -> dict[
     """The row numbers of each skill, found once."""
     if isinstance(groups, Mapping):
         checked_names(list(groups), "groups")
-        return {name: np.asarray(rows, np.int64) for name, rows in groups.items()}
+        return {name: _numbers(name, np.asarray(rows)) for name, rows in groups.items()}
     column = np.asarray(groups, dtype=object)
     names, inverse = np.unique(column.astype(str), return_inverse=True)
     checked_names(names.tolist(), "groups")
     order = np.argsort(inverse, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(inverse, minlength=len(names)))[:-1])
     return dict(zip(names.tolist(), parts, strict=True))
+
+
+def _numbers(name: str, rows: np.ndarray) -> Rows:
+    if len(rows) and (rows.dtype.kind not in "iu" or rows.min() < 0):
+        raise BadInput(f"groups: skill {name!r}: expected row numbers from 0 on; of a mask, np.flatnonzero gives them")
+    return rows.astype(np.int64)
 
 
 def _check(sampler: SkillBatchSampler) -> None:

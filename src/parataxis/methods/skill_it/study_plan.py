@@ -19,6 +19,8 @@ CONTROLS = ("identity", "stratified", "permuted")  # graphs: no edges, equal edg
 MIXED = (*PAIRED, "identity", "permuted", "learned", "skill-curriculum", "skill-anticurriculum")
 BY_EXAMPLE = ("curriculum", "anticurriculum")
 TUNED = ("target only", "stratified", "skill-it")
+COUNTED = "skill-it, counted"  # the steps that its graph took are taken from its own
+GRAPH = 10  # the graph of languages trains on each language for a tenth of the steps
 ORDERS = ("shuffled", "blocked")
 
 
@@ -77,7 +79,7 @@ def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
             found += [Unit("addition", arm, seed) for arm in ("stratified", "skill-it", *ORDERS)]
         if at < sizes.seeds and with_texts:
             found += [Unit("languages", arm, seed) for arm in ("stratified", "static")]
-            found += [Unit("languages tuned", arm, seed) for arm in TUNED]
+            found += [Unit("languages tuned", arm, seed) for arm in (*TUNED, COUNTED)]
             found += [Unit("helped", arm, seed) for arm in ("es", "de")]
         if at < sizes.reported:
             found.append(Unit("prerequisites", "one before", seed))
@@ -87,8 +89,16 @@ def units(sizes: Sizes, with_texts: bool) -> list[Unit]:
     return found
 
 
-def plan(unit: Unit, sizes: Sizes) -> Plan:
-    """LEGO in 6 rounds, its fine-tuning in 12, Addition in 4 (a phase a skill and one more); see the paper's recipe."""
+def graph_steps(sizes: Sizes) -> int:
+    """Of the graph of languages, on each of them."""
+    return max(1, sizes.languages // GRAPH)
+
+
+def plan(unit: Unit, sizes: Sizes, skills: int) -> Plan:
+    """LEGO in 6 rounds, its fine-tuning in 12, Addition in 4 (a phase a skill and one more); see the paper's recipe.
+
+    skills: of the task; the counted arm has the steps that their graph leaves.
+    """
     if unit.task == "lego":
         return _rounds(sizes.lego, 6, 4, sizes)
     if unit.task == "lego tuned":
@@ -98,6 +108,8 @@ def plan(unit: Unit, sizes: Sizes) -> Plan:
     if unit.task == "addition":
         return _rounds(sizes.addition, 4, 3, sizes)
     steps, rounds = (sizes.helped, 1) if unit.task == "helped" else (sizes.languages, 5)
+    if unit.arm == COUNTED:
+        steps = max(1, steps - skills * graph_steps(sizes))
     return _rounds(steps, rounds, 1, sizes, more=4)
 
 

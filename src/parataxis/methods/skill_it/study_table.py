@@ -22,9 +22,7 @@ def measure(runs: Mapping[str, Any], real: bool, rng: np.random.Generator) -> It
     null = float(foretold(shuffled, test).min())
     note = f"the least of {len(found)} domains, {least}; n is the runs foretold"
     value = float(found.min())
-    yield Measurement(
-        "runs-foretold", value, value, value, len(test[0]), real=real, data=data, null=min(null, 0.0), note=note
-    )
+    yield Measurement("runs-foretold", value, value, value, len(test[0]), real=real, data=data, null=null, note=note)
     spread = intervals(train, test, rng, 500 if real else 20)
     lowest = str(spread["low"].idxmin())
     value, low, high = (float(each) for each in spread.loc[lowest].to_numpy())

@@ -13,11 +13,13 @@ from parataxis.methods.skill_it.graph import SkillGraph
 from parataxis.methods.skill_it.sampler import Controller
 from parataxis.methods.skill_it.study_plan import (
     BY_EXAMPLE,
+    COUNTED,
     ORDERS,
     TARGET,
     Sizes,
     Texts,
     Unit,
+    graph_steps,
     plan,
     task,
 )
@@ -43,6 +45,7 @@ class Made:
     plan: Plan
     rng: Rng
     key: int
+    horizon: int  # steps on each language for their graph
 
     def source(self, controller: Controller) -> Mixing:
         return Mixing(self.task, controller, self.plan, self.key)
@@ -56,7 +59,9 @@ def measure(unit: Unit, sizes: Sizes, key: int, texts: Texts) -> Numbers:
     begun_at = time.process_time()
     with one_thread():
         rng = named(key)
-        made = Made(unit, task(unit, sizes, key, texts), plan(unit, sizes), rng, key % 2**31)
+        found_task = task(unit, sizes, key, texts)
+        how = plan(unit, sizes, len(found_task.skills))
+        made = Made(unit, found_task, how, rng, key % 2**31, graph_steps(sizes))
         found = _timed(made) if unit.task == "prerequisites" else _curves(made)
     return found | {"cpu": time.process_time() - begun_at}
 
@@ -94,6 +99,7 @@ def _source(made: Made) -> tuple[Source, Numbers]:
         "stratified": lambda: baselines.stratified(skills),
         "target only": lambda: baselines.fixed({_target(made): 1.0}, skills),
         "skill-it": lambda: _skill_it(made, made.unit.task),
+        COUNTED: lambda: _skill_it(made, made.unit.task),
         "static": lambda: baselines.static(language_graph(made).scaled(), 1.0),
         "identity": lambda: SkillIt(SkillGraph(np.eye(len(skills)), skills, skills), ETA[made.unit.task], WINDOW),
         "permuted": lambda: SkillIt(_permuted(made), ETA[made.unit.task], WINDOW),
@@ -157,8 +163,8 @@ def learned_graph(made: Made) -> SkillGraph:
 
 
 def language_graph(made: Made) -> SkillGraph:
-    """`single`, from a model that knows nothing, a tenth of the steps on each language."""
-    return _single(made, max(1, made.plan.steps // 10), None)
+    """`single`, from a model that knows nothing."""
+    return _single(made, made.horizon, None)
 
 
 def _single(made: Made, steps: int, weights: Any) -> SkillGraph:

@@ -125,7 +125,7 @@ class SkillItCallback(TrainerCallback, ExportableState):
         row = {
             "step": state.global_step,
             "lag": drawn - state.global_step * a_step,
-            "applies_from": drawn // a_step + 1,
+            "applies_from": -(-drawn // a_step) + 1,  # the first step that has no batch of before
         }
         self._updates.append({**row, **self.controller.weights})
         told = ", ".join(f"{name} {weight:.3f}" for name, weight in self.controller.weights.items())

@@ -67,8 +67,9 @@ class Mixing:
 
     def __init__(self, task: Task, controller: Controller, plan: Plan, seed: int, **options: Any) -> None:
         self.task, self.controller, self.plan = task, controller, plan
+        groups = {name: rows for name, rows in task.groups.items() if name in controller.weights}
         self.sampler = SkillBatchSampler(
-            task.groups, controller, plan.batch, plan.batch * plan.update_every, seed, **options
+            groups, controller, plan.batch, plan.batch * plan.update_every, seed, **options
         )
         self.weights: list[dict[str, float]] = []  # of each round begun
         self._seen = 0  # records
