@@ -54,9 +54,9 @@ def model():
 
 def untrained():
     """A model as training begins with: its decoder fits the data as well as its basis can, its dynamics are any."""
-    import jax.numpy as jnp
+    import jax
 
-    from parataxis.methods.phi_rom.affine import normaliser, sweep, turned
+    from parataxis.methods.phi_rom.affine import normalised
     from parataxis.methods.phi_rom.fitting import Fitted, as_rhs, prepare
     from parataxis.methods.phi_rom.invert import invert
     from parataxis.methods.phi_rom.keeping import About
@@ -64,8 +64,7 @@ def untrained():
 
     data, rom = waves(), PhiROM(**SMALL)
     job = prepare(rom.recipe, data, as_rhs(spin))
-    raw = job.model.decoder
-    decoder = turned(raw, normaliser(raw, sweep(raw, jnp.asarray(data.coords, jnp.float32)).basis))
+    decoder = jax.jit(normalised)(job.model.decoder, data.coords)
     each = data.u.reshape(-1, *data.u.shape[2:])
     latents = invert(decoder, each, data.coords, np.zeros((1, 4))).latents.reshape(*data.u.shape[:2], 4)
     row = {"step": 0, "seconds": 0.0, "reconstruction": 1.0, "dynamics": 1.0, "condition": 1.0, "latent norm": 1.0}

@@ -30,17 +30,17 @@ def heat(u, beta):
 
 def case(kind=MFN, sparse=False):
     """Two channels of different size, two parameters, points that may be off the grid."""
-    keys = jax.random.split(jax.random.key(0), 6)
+    keys, rng = jax.random.split(jax.random.key(0)), np.random.default_rng(0)
     scaling = Scaling((0.0, 0.0), (1.0, 1.0), (0.1, 2.0), (1.0, 0.2))
     decoder = kind(LATENT, 2, 2, 8, 3, scaling=scaling, key=keys[0])
     dynamics = Dynamics(LATENT, (6, 5), (1.0,), (0.5,), key=keys[1])
     axes = [np.linspace(0, 1, n) for n in GRID]
-    nodes = jnp.asarray(np.stack([each.ravel() for each in np.meshgrid(*axes, indexing="ij")], 1), jnp.result_type(1.0))
-    train = jax.random.uniform(keys[2], (7, 2)) if sparse else None
-    alphas = jax.random.normal(keys[3], (BATCH, LATENT))
-    u = jax.random.normal(keys[4], (BATCH, 2, 7 if sparse else len(nodes))) + 1
-    beta = 1 + jax.random.uniform(keys[5], (BATCH, 1))
-    return decoder, dynamics, alphas, Sample(u, beta, jnp.full(2, 1e-3)), Points(nodes, train)
+    nodes = np.stack([each.ravel() for each in np.meshgrid(*axes, indexing="ij")], 1)
+    train = jnp.asarray(rng.uniform(size=(7, 2))) if sparse else None
+    alphas = jnp.asarray(rng.normal(size=(BATCH, LATENT)))
+    u = rng.normal(1, 1, (BATCH, 2, 7 if sparse else len(nodes)))
+    sample = Sample(*map(jnp.asarray, (u, rng.uniform(1, 2, (BATCH, 1)), np.full(2, 1e-3))))
+    return decoder, dynamics, alphas, sample, Points(jnp.asarray(nodes), train)
 
 
 def value_and_gradient(how, normalize, given, nodes, warm):
@@ -84,15 +84,15 @@ def test_warm_up_teaches_the_dynamics_only():
         return [jax.grad(part)(trained, warm) for warm in (True, False)]
 
     for warm, (decoder, dynamics, alphas) in zip((True, False), slopes(given[:3]), strict=True):
-        moved = [float(jnp.abs(leaf).max()) > 0 for leaf in (decoder.inner, decoder.frequencies, alphas)]
+        moved = [bool(np.asarray(leaf).any()) for leaf in (decoder.inner, decoder.frequencies, alphas)]
         assert moved == [not warm] * 3
-        assert float(jnp.abs(dynamics.layers[0].weight).max()) > 0
+        assert np.asarray(dynamics.layers[0].weight).any()
 
 
 def test_only_the_denominator_is_detached():
     """d/ds of |psi - s w| / |w| at s = 1 is that with |w| held."""
     w, psi = jnp.array([[3.0, 4.0]]), jnp.array([[1.0, 0.0]])
-    found = jax.grad(lambda s: mismatch(psi, s * w))(1.0)
+    found = jax.jit(jax.grad(lambda s: mismatch(psi, s * w)))(1.0)
     gap = np.array([1 - 3, 0 - 4])
     assert float(found) == pytest.approx(-(gap @ np.array([3, 4])) / np.linalg.norm(gap) / 5, rel=1e-5)
 
@@ -100,42 +100,46 @@ def test_only_the_denominator_is_detached():
 def test_reconstruction_by_hand():
     """Channel 1: 5 / 10. Channel 2, all zero: 3 over its floor of 6."""
     u = jnp.array([[[6.0, 8.0], [0.0, 0.0]]])
-    found = u + jnp.array([[[3.0, 4.0], [3.0, 0.0]]])
-    value = reconstruction(found, Sample(u, None, jnp.array([1.0, 6.0])))
+    found = jnp.array([[[9.0, 12.0], [3.0, 0.0]]])
+    value = jax.jit(reconstruction)(found, Sample(u, None, jnp.array([1.0, 6.0])))
     assert float(value) == pytest.approx((0.5 + 0.5) / 2)
-    assert np.isfinite(np.asarray(jax.grad(lambda f: reconstruction(f, Sample(u, None, jnp.ones(2))))(u))).all()
+    slope = jax.jit(jax.grad(lambda f: reconstruction(f, Sample(u, None, jnp.array([1.0, 1.0])))))(u)
+    assert np.isfinite(np.asarray(slope)).all()
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_every_subset_of_nodes_finds_a_slope_that_is_in_reach(shared):
     """If r = J a, each subset gives a, with two channels: J and r are flattened alike."""
-    j = jax.random.normal(jax.random.key(0), (2, 9, 3))
-    a = jax.random.normal(jax.random.key(1), (4, 3))
-    r = jnp.einsum("cnk,bk->bcn", j, a)
-    for nodes in (None, jnp.array([1, 4]), jnp.array([8, 2, 5, 0])):
+    rng = np.random.default_rng(0)
+    j, a = (rng.normal(size=shape).astype(np.float32) for shape in ((2, 9, 3), (4, 3)))
+    r = jnp.asarray(np.einsum("cnk,bk->bcn", j, a))
+    for nodes in (None, np.array([1, 4]), np.array([8, 2, 5, 0])):
         seen = j if nodes is None else j[:, nodes]
-        seen = seen if shared else jnp.broadcast_to(seen, (4, *seen.shape))
-        found = latent_slopes(Decoded(r, r, seen), r, nodes)
+        seen = seen if shared else np.broadcast_to(seen, (4, *seen.shape))
+        given = Decoded(r, r, jnp.asarray(seen)), r, None if nodes is None else jnp.asarray(nodes)
+        found = jax.jit(latent_slopes)(*given)
         np.testing.assert_allclose(found, a, rtol=1e-4, atol=1e-4)
 
 
 def test_snapshots_in_any_order_give_the_same_loss_and_gradient():
     """The headline: a full batch, shuffled over trajectories and times, each keeping its beta."""
     decoder, dynamics, alphas, sample, points = case()
-    order = jnp.array([2, 0, 3, 1])
-    shuffled = (decoder, dynamics, alphas[order], Sample(sample.u[order], sample.beta[order], sample.floor))
+    order = np.array([2, 0, 3, 1])
+    rows = [jnp.asarray(np.asarray(each)[order]) for each in (alphas, sample.u, sample.beta)]
+    shuffled = (decoder, dynamics, rows[0], Sample(*rows[1:], sample.floor))
     losses = Losses(heat, GRID, 0.5, True)
     step = jax.jit(jax.value_and_grad(lambda trained, sample: losses(*trained, sample, points, None)[0]))
     value, (d, p, latents) = step((decoder, dynamics, alphas), sample)
     other, (d2, p2, latents2) = step(shuffled[:3], shuffled[3])
     np.testing.assert_allclose(value, other, rtol=1e-5)
-    np.testing.assert_allclose(latents[order], latents2, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(latents)[order], latents2, rtol=1e-4, atol=1e-6)
     for a, b in zip(jax.tree.leaves((d, p)), jax.tree.leaves((d2, p2)), strict=True):
-        assert float(jnp.linalg.norm(a - b)) <= 1e-5 * float(jnp.linalg.norm(a)) + 1e-7
+        assert np.linalg.norm(np.asarray(a) - np.asarray(b)) <= 1e-5 * np.linalg.norm(a) + 1e-7
 
 
 def test_a_batch_of_one_works():
     decoder, dynamics, alphas, sample, points = case()
-    one = Sample(sample.u[:1], sample.beta[:1], sample.floor)
-    value, _ = value_and_gradient(fast, True, (decoder, dynamics, alphas[:1], one, points), jnp.array([1, 2, 3]), False)
+    first, u, beta = (jnp.asarray(np.asarray(each)[:1]) for each in (alphas, sample.u, sample.beta))
+    one = Sample(u, beta, sample.floor)
+    value, _ = value_and_gradient(fast, True, (decoder, dynamics, first, one, points), jnp.array([1, 2, 3]), False)
     assert np.isfinite(float(value))

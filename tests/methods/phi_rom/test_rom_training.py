@@ -135,8 +135,9 @@ def test_schedules():
     stairs = Recipe(lr=1e-2, schedule="staircase", decay=0.5, decay_every=10).optimiser()
     for optimiser, at_20 in ((cosine, 1e-2 * (1 + np.cos(0.2 * np.pi)) / 2), (stairs, 1e-2 / 4)):
         state, one = optimiser.init(jnp.float32(0)), jnp.float32(1)
+        update = jax.jit(optimiser.update)
         for _ in range(21):
-            updates, state = optimiser.update(one, state, jnp.float32(0))
+            updates, state = update(one, state, jnp.float32(0))
         assert float(-updates) == pytest.approx(at_20, rel=2e-3)
 
 

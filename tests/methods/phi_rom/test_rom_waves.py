@@ -1,7 +1,6 @@
 """Sines and cosines taken side by side, against NumPy's in double precision."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -21,6 +20,6 @@ def test_they_and_their_slopes_miss_by_a_rounding(name):
 
 @pytest.mark.parametrize("name", EXACT)
 def test_what_has_no_phase_stays_bounded_and_what_is_not_finite_is_told(name):
-    found = EXACT[name][0](jnp.array([1e7, -3e12, 1e38, np.inf, np.nan], jnp.float32))
-    assert (jnp.abs(found[:3]) <= 1).all()
-    assert jnp.isnan(found[3:]).all()
+    found = np.asarray(jax.jit(EXACT[name][0])(np.array([1e7, -3e12, 1e38, np.inf, np.nan], np.float32)))
+    assert (np.abs(found[:3]) <= 1).all()
+    assert np.isnan(found[3:]).all()

@@ -67,6 +67,11 @@ def normaliser(decoder: MFN, basis: Float[Array, "channel point k"]) -> Float[Ar
     return column_norm(decoder, basis) * jax.scipy.linalg.solve_triangular(r, eye)
 
 
+def normalised(decoder: MFN, nodes: Float[Array, "node d"]) -> MFN:
+    """The decoder whose basis at these nodes is orthogonal."""
+    return turned(decoder, normaliser(decoder, sweep(decoder, nodes).basis))
+
+
 def column_norm(decoder: MFN, basis: Float[Array, "channel point k"]) -> float:
     """Of a normalised basis."""
     return math.sqrt(basis.shape[0] * basis.shape[1] * np.mean(np.square(decoder.scaling.std)))

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from scipy.spatial import KDTree
 
 from parataxis.errors import BadInput
-from parataxis.methods.phi_rom.affine import jacobian, normaliser, stacked, sweep, turned
+from parataxis.methods.phi_rom.affine import jacobian, normalised, stacked, sweep
 from parataxis.methods.phi_rom.decoders import MFN, Decoder, Scaling
 from parataxis.methods.phi_rom.dynamics import Dynamics
 from parataxis.methods.phi_rom.forecast import integrate, substeps_for
@@ -207,7 +207,7 @@ def finished(job: Job, data: Snapshots, found: Any) -> Fitted:
     model: Model = found.state.params
     decoder = model.decoder
     if job.recipe.normalized and isinstance(decoder, MFN):
-        decoder = turned(decoder, normaliser(decoder, sweep(decoder, job.data.points.solver).basis))
+        decoder = normalised(decoder, job.data.points.solver)
     step, count = interval(data), len(model.latents)
     some = np.random.default_rng(job.recipe.seed).permutation(count)[:LOOKED_AT]
     betas = None if job.data.beta is None else job.data.beta[some]

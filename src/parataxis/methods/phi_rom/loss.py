@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from parataxis.methods.phi_rom.affine import column_norm, jacobian, normaliser, qr, stacked, sweep, turned
+from parataxis.methods.phi_rom.affine import column_norm, jacobian, normalised, qr, stacked, sweep
 from parataxis.methods.phi_rom.decoders import MFN, Decoder
 from parataxis.methods.phi_rom.dynamics import Dynamics
 
@@ -84,7 +84,7 @@ def generic(
 ) -> Decoded:
     """Point by point and sample by sample, as the network is written."""
     if normalize and isinstance(decoder, MFN):
-        decoder = turned(decoder, normaliser(decoder, sweep(decoder, points.solver).basis))
+        decoder = normalised(decoder, points.solver)
 
     def over(function: Callable[..., Any], x: Array) -> Array:
         each = jax.vmap(jax.vmap(function, (None, 0)), (0, None))(alphas, x)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from parataxis.methods.phi_rom.affine import normaliser, sweep, turned
+from parataxis.methods.phi_rom.affine import normalised
 from parataxis.methods.phi_rom.decoders import MFN, Decoder
 from parataxis.methods.phi_rom.dino import NO_SOLVER
 from parataxis.methods.phi_rom.dynamics import Dynamics
@@ -57,7 +57,7 @@ class StrongLosses(eqx.Module):
             decoder, alphas = (jax.tree.map(still, each) for each in (decoder, alphas))
             decoded = decoded._replace(jacobian=still(decoded.jacobian))
         if self.normalize and isinstance(decoder, MFN):
-            decoder = turned(decoder, normaliser(decoder, sweep(decoder, points.solver).basis))
+            decoder = normalised(decoder, points.solver)
         x = points.solver if nodes is None else points.solver[nodes]
         r = self.equation(lambda at: decoder.fields(alphas, at), x, sample.beta)
         found = jax.vmap(dynamics, (0, None if sample.beta is None else 0))(alphas, sample.beta)
