@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from parataxis.methods.phi_rom.decoders import MFN, Decoder
+from parataxis.methods.phi_rom.decoders import MFN, Decoder, SineMLP
 
 
 class Affine(NamedTuple):
@@ -85,7 +85,10 @@ def turned(decoder: MFN, by: Float[Array, "k k"]) -> MFN:
 def jacobian(
     decoder: Decoder, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]
 ) -> Float[Array, "batch channel point k"]:
-    """dD/da by forward differentiation, one tangent a latent, the fields themselves computed once."""
+    """dD/da. Of sines by their backward sweep; else by forward differentiation, one tangent a latent, the fields
+    themselves computed once."""
+    if isinstance(decoder, SineMLP):
+        return decoder.jacobian(alphas, x)
     eye = jnp.eye(alphas.shape[1], dtype=alphas.dtype)
 
     def along(direction: Float[Array, " k"]) -> Array:

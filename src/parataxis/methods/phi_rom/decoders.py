@@ -193,6 +193,19 @@ class SineMLP(eqx.Module):
         values = jnp.einsum("bnw,cw->bcn", h, self.leave) + self.leave_bias[:, None]
         return self.scaling.outward(values)
 
+    def jacobian(
+        self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]
+    ) -> Float[Array, "batch channel point k"]:
+        """dD/da = r_0 A, by a sweep back for each channel: r_L = W_o * cos z_L, r_{l-1} = (r_l W_l) * cos z_{l-1}."""
+        points = self.scaling.inward(x) @ self.see.T + self.bias[0]
+        sums = [(alphas @ self.enter.T)[:, None] + points]
+        for weight, bias in zip(self.inner, self.bias[1:], strict=True):
+            sums.append(sin(sums[-1]) @ weight.T + bias)
+        r = self.leave[:, None, None] * cos(sums[-1])
+        for weight, z in zip(self.inner[::-1], sums[-2::-1], strict=True):
+            r = (r @ weight) * cos(z)
+        return jnp.moveaxis(r @ self.enter, 0, 1) * self.scaling.spread(r.dtype)[:, None, None]
+
 
 Decoder = MFN | SineMLP
 
