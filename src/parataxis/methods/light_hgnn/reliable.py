@@ -44,8 +44,8 @@ def reliability(
     """rho_e = 1 - delta_e / max delta; delta_e: how far the noise moves the mean entropy of e.
 
     logits: of the trained teacher, in eval mode, whatever it is. gather: means over members. If nothing moves at all,
-    every hyperedge is reliable; if all move by the same, none is, as the formula has it. NaN where the
-    teacher's answers under this noise are no numbers.
+    every hyperedge is reliable; if all move by the same, none is, as the formula has it. NaN where the teacher's
+    answers under this noise are no numbers.
     """
     with torch.no_grad():
         before, after = (entropy(logits(each).softmax(1))[:, None] for each in (x, noisy))

@@ -47,9 +47,9 @@ def rougher(of: str) -> Callable[[Numbers], float]:
 def measure(units: Units, more: Units, real: bool) -> Iterator[Measurement | Figure | Table]:
     """more: seeds in the place of those of units, for how the student answers as its teacher does."""
 
-    def told(claim: str, found: Estimate, where: str = "", **more: Any) -> Measurement:
+    def told(claim: str, found: Estimate, where: str = "", **options: Any) -> Measurement:
         data = where or f"{len(units)} data sets"
-        return Measurement(claim, found.value, found.low, found.high, found.n, real=real, data=data, **more)
+        return Measurement(claim, found.value, found.low, found.high, found.n, real=real, data=data, **options)
 
     def average_of(claim: str, number: Callable[[Numbers], float], digits: int = 1) -> Measurement:
         return told(claim, average(units, number), note=_each(by_set(units, number), digits))

@@ -115,11 +115,13 @@ class SkillGraph:
         build = _pairwise if method == "pairwise" else _single
         runs = np.stack([build(skills, columns, mixtures, each) for each in drops])
         low, high = _over_seeds(runs, skills, columns) if len(seeds) > 1 else (None, None)
-        parts: Any = (runs.mean(0), low, high)
-        if clip:  # after the mean and its interval: of noise about 0, what is cut off run by run leaves a sure edge
-            parts = [None if each is None else np.maximum(each, 0.0) for each in parts]
-        matrix, low, high = parts
-        return cls(matrix, skills, columns, low, high, horizon * len(mixtures) * len(seeds))
+        found = cls(runs.mean(0), skills, columns, low, high, horizon * len(mixtures) * len(seeds))
+        return found._clipped() if clip else found
+
+    def _clipped(self) -> "SkillGraph":
+        """After the mean and its interval: of noise about 0, what is cut off run by run would leave a sure edge."""
+        low, high = (None if each is None else np.maximum(each, 0.0) for each in (self.low, self.high))
+        return replace(self, matrix=np.maximum(self.matrix, 0.0), low=low, high=high)
 
     def threshold(self, least: float = 0.0) -> "SkillGraph":
         """Without the edges that are not sure: whose interval holds 0, or that are weaker than `least`."""

@@ -164,10 +164,9 @@ class SkillBatchSampler:
 
     def _ends_here(self) -> bool:
         """Whether a round that was resumed had been given whole, and its controller is yet to be updated."""
-        waits = (
-            hasattr(self.controller, "update") and self._blocks and self._blocks[-1].version == self.controller.round
-        )
-        return bool(self._resumed and waits)
+        if not (self._resumed and self._blocks and hasattr(self.controller, "update")):
+            return False
+        return self._blocks[-1].version == self.controller.round
 
     # -- drawing ---------------------------------------------------------------------------------------------------
 
