@@ -154,6 +154,16 @@ def test_it_resumes_anywhere_and_every_rank_alike(stop, rank, world):
     assert second.batches == 18
 
 
+@pytest.mark.parametrize("given", [1, 2, 3])
+def test_ranks_that_have_given_as_much_are_in_one_state(given):
+    """Else, of weights that nobody updates, one would go on with a round that is over for the other."""
+    found = [sampler(rank=rank, world=2) for rank in (0, 1)]
+    for each in found:
+        going = each.round()
+        assert len([next(going) for _ in range(given)]) == given
+    assert found[0].state_dict() == found[1].state_dict()
+
+
 def test_iterating_that_was_resumed_ends_where_it_would_have():
     found = sampler(rounds=3)
     whole = list(sampler(rounds=3))
