@@ -1,8 +1,11 @@
 """What the study trains, and how its numbers become claims."""
 
+import json
+
+import jax
 import numpy as np
 import pytest
-from rom_cases import spin, waves
+from rom_cases import spin, untrained, waves
 
 from parataxis.methods.phi_rom import study_plan, study_units
 from parataxis.methods.phi_rom.problem import Problem
@@ -41,6 +44,23 @@ def test_shuffled_labels_keep_the_snapshots():
 def test_halves_are_before_and_after_the_horizon_and_what_blew_up_is_a_large_number():
     found = np.array([[1.0, 3.0, 5.0, np.nan]])[..., None]
     assert study_units.halves(found, 2) == {"in": 2.0, "out": (5 + study_units.MOST) / 2}
+
+
+def test_a_unit_that_blew_up_can_be_kept(monkeypatch):
+    rom = untrained()
+    rom.fitted.dynamics = jax.tree.map(lambda leaf: 1e20 * leaf, rom.fitted.dynamics)
+    rom.fitted.history[-1]["condition"] = np.inf
+    monkeypatch.setattr(study_units, "trained", lambda *_: _looked(rom, _[-1]))
+    made = Problem("made", waves(), waves(trajectories=2, times=9, seed=7), SolverRHS.from_rhs(spin))
+    found = study_units.measure("kdv", "phi", made, rom.recipe)
+    json.dumps(found, allow_nan=False)
+    assert found["semigroup"]["gap"] == found["history"]["condition"] == study_units.MOST
+    assert found["floor"]["in"] < 1
+
+
+def _looked(rom, tell):
+    tell(1, 2, "")
+    return rom
 
 
 def test_medians_and_the_ratio_of_ratios_by_hand():

@@ -67,9 +67,9 @@ RECIPES = {
 # two cores can give to all seeds in 20 minutes, not what a model would want.
 BUDGET: dict[str, float] = {"burgers": 60, "diffusion": 25, "kdv": 21, "flow": 60}
 COST: dict[str, dict[str, float]] = {
-    "burgers": {"phi": 17.3, "dino": 16.2, "pinn": 19.7, "crom": 1.82},
-    "diffusion": {"phi": 8.7, "dino": 22.4, "pinn": 21.5, "crom": 9.5},
-    "kdv": {"phi": 1.74, "dino": 19.0},
+    "burgers": {"phi": 4.3, "dino": 15.5, "pinn": 6.9, "crom": 1.7},
+    "diffusion": {"phi": 7.9, "dino": 19.7, "pinn": 18.8, "crom": 7.3},
+    "kdv": {"phi": 1.6, "dino": 16.2},
     "flow": {"phi": 41.4, "dino": 34.9},
 }
 ROUND = 10  # steps

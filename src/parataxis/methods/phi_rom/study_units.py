@@ -1,5 +1,6 @@
 """One unit of the study: a problem and an arm with one seed, trained and scored, and the numbers that are kept."""
 
+import math
 import time
 import warnings
 from itertools import pairwise
@@ -38,7 +39,16 @@ def measure(kind: str, arm: str, problem: Problem, recipe: Recipe | None) -> Num
         rom = trained(kind, arm, problem, recipe, lambda done, *_: looks.append((done, time.process_time())))
         spent = time.process_time() - looks[0][1]
         found = crom(rom, problem) if arm == "crom" else scored(rom, problem, kind, arm)
-    return {**found, "cpu": spent, "ms": _step(looks), "steps": recipe.steps, "history": history(rom)}
+    return finite({**found, "cpu": spent, "ms": _step(looks), "steps": recipe.steps, "history": history(rom)})
+
+
+def finite(numbers: Any) -> Any:
+    """What blew up is a large number; a kept row can hold no other."""
+    if isinstance(numbers, dict):
+        return {name: finite(each) for name, each in numbers.items()}
+    if isinstance(numbers, list):
+        return [finite(each) for each in numbers]
+    return MOST if isinstance(numbers, float) and not math.isfinite(numbers) else numbers
 
 
 def _step(looks: list[tuple[int, float]]) -> float:
@@ -129,6 +139,8 @@ def semigroup(rom: PhiROM, test: Snapshots) -> Numbers:
     half, params = len(t) // 2, test.params
     z = rom.encode(test.u[:, 0], test.coords)
     whole = rom.latents(z, t, params)
+    if not np.isfinite(whole).all():
+        return {"gap": MOST, "null": MOST}
     again = {n: rom.latents(whole[:, half + n], t[half:] - t[half], params) for n in (0, 1)}
     size = np.linalg.norm(whole[:, half:])
     gaps = {n: float(np.linalg.norm(each - whole[:, half:]) / size) for n, each in again.items()}
