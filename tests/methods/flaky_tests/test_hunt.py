@@ -17,6 +17,7 @@ from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import NAME
 from parataxis.methods.flaky_tests.protocol import Protocol, schedule
 from parataxis.methods.flaky_tests.session import Limits
+from parataxis.methods.flaky_tests.text import summary
 
 # What one of these leaves does not reach another in the same process: every file is a suite of its own.
 TOGETHER = [
@@ -259,3 +260,25 @@ def test_the_folder_of_the_record_is_passed_over_by_git(finished):
     assert (folder / ".gitignore").read_text() == "*\n"
     head = json.loads((folder / NAME).read_text().splitlines()[0])
     assert head["protocol"] == "quick"
+
+
+def test_shuffles_end_once_enough_is_known(tmp_path):
+    """1 - 0.05^(1/5) = 0.45, 1 - 0.05^(1/4) = 0.53: file order twice, its reverse, and two shuffles of twenty."""
+    folder = copy_suites(tmp_path, "brittle_and_setter")
+    told = []
+    with smaller(same=2, shuffles=20, glances=1, tuscan=True):
+        report = hunt([folder], enough=0.5, watch=told.append)
+        with pytest.raises(BadInput, match=r"was begun with enough=0.5, not None"):
+            hunt([folder], resume=True)
+    assert [run.name for run in report.runs if run.kind not in ("replay", "hash")] == [
+        *("same/0", "same/1", "reverse/0", "random/0", "random/1", "same/0"),
+    ]
+    assert kinds(report) == expected("brittle_and_setter")
+    assert told[-1].planned == told[-1].done
+    assert "no more once a failure rate of 0.5 was excluded for each test" in summary(report)
+
+
+@pytest.mark.parametrize("enough", [0.0, 1.0, -1.0, float("nan")])
+def test_enough_is_a_share(tmp_path, enough):
+    with pytest.raises(BadInput, match=rf"enough={enough}: expected a share of the runs, above 0 and below 1"):
+        hunt([copy_suites(tmp_path, "brittle_and_setter")], enough=enough)

@@ -78,6 +78,14 @@ def hunt_command(
         float,
         typer.Option(min=0.01, help="Seconds that a test is given, unless 10 times its time in file order are more."),
     ] = 10.0,
+    enough: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Shuffle no more once each test is flaky, or a failure rate above this is excluded at 95%.",
+            show_default=False,
+        ),
+    ] = None,
     files: Annotated[
         FilesName | None,
         typer.Option(
@@ -122,6 +130,7 @@ def hunt_command(
                 resume=resume,
                 timeout=timeout,
                 isolation=files.value if files else None,
+                enough=enough,
                 watch=watch,
             )
         if look:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from parataxis.audit.statistics import zero_failure_bound
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
-from parataxis.methods.flaky_tests.outcomes import Run
+from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
 from parataxis.methods.flaky_tests.repeats import AGAIN, always_fails, ender_of, telling, without_ender
-from parataxis.methods.flaky_tests.report import Report
+from parataxis.methods.flaky_tests.report import ALPHA, Report
 from parataxis.methods.flaky_tests.schedules import Level
 from parataxis.methods.flaky_tests.session import (
     Collected,
@@ -38,6 +39,7 @@ SLOWER = 10  # times its time in file order, a test may take in another
 ASIDE = 3  # different orders that a test may end before it is left out
 DEATHS = 2  # of the whole session, before an order is given up
 ALONE = 50  # tests that always fail, at most, are run alone
+UNTIL_ENOUGH = ("random", "tuscan")
 ENVIRONMENTS = 2  # new ones, in which a hash seed is tried that might be what a test depends on
 
 
@@ -69,6 +71,7 @@ def hunt(
     resume: bool = False,
     timeout: float = TIMEOUT,
     isolation: Isolation | None = None,
+    enough: float | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Report:
     """Run the suite that `paths` belong to by a protocol; which of its tests are flaky, and why.
@@ -77,14 +80,17 @@ def hunt(
     orders at a time; level: what a shuffle keeps together, by default as the protocol says; python: the interpreter of
     the suite's own environment; out: the folder of the record, by default .parataxis in the suite's root; resume: go on
     with the hunt that is recorded there; timeout: the least number of seconds that a test is given; isolation: of the
-    files of one order from the next, by default the best that can be had. Raises BadInput.
+    files of one order from the next, by default the best that can be had; enough: run no more shuffles and no more of
+    the Tuscan square once every test is flaky, or fails in fewer of the runs than this, at 95 %. Raises BadInput.
     """
     suite = find_suite([Path(path) for path in paths], tuple(options), python)
     check_python(suite)
     plan = find_protocol(protocol)
+    if enough is not None and not 0 < enough < 1:
+        raise BadInput(f"enough={enough}: expected a share of the runs, above 0 and below 1, as 0.05")
     folder = out or own_folder(suite.root)
     with Journal(folder, resume) as journal:
-        _Hunt(suite, plan, seed, jobs, level or plan.level, timeout, isolation, journal, watch).go()
+        _Hunt(suite, plan, seed, jobs, level or plan.level, timeout, isolation, enough, journal, watch).go()
         assert journal.head is not None
         return Report(journal.head, journal.entries)
 
@@ -111,11 +117,18 @@ class _Hunt:
         level: Level,
         timeout: float,
         isolation: Isolation | None,
+        enough: float | None,
         journal: Journal,
         watch: Callable[[Progress], None],
     ) -> None:
         self.suite, self.protocol, self.seed, self.jobs, self.level = suite, protocol, seed, jobs, level
-        self.timeout, self.isolation, self.journal, self.watch = timeout, isolation, journal, watch
+        self.timeout, self.isolation, self.enough, self.journal, self.watch = (
+            timeout,
+            isolation,
+            enough,
+            journal,
+            watch,
+        )
         self.began = time.monotonic()
         self.ahead: dict[int, Session] = {}
         self.ended: defaultdict[int, set[tuple[int, ...]]] = defaultdict(set)
@@ -162,6 +175,7 @@ class _Hunt:
             "protocol": self.protocol.name,
             "level": self.level,
             "seed": self.seed,
+            "enough": self.enough,
         }
         if self.journal.head is not None:
             files = {"isolation": self.isolation} if self.isolation else {}
@@ -221,6 +235,16 @@ class _Hunt:
                 number += 1
                 with _Place(self, number, hash_of) as place:
                     place.run([Order("hash", hash_of, order)])
+
+    def needless(self, order: Order) -> bool:
+        """Whether the order is one of those that go on until enough is known, and that is so."""
+        if self.enough is None or order.kind not in UNTIL_ENOUGH:
+            return False
+        runs = self.runs()
+        kinds = classify(runs, len(self.head().ids), self.protocol.rules)
+        steady = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY]
+        seen = {sum(run.outcomes[test] in PASSING + FAILING for run in runs) for test in steady}
+        return all(zero_failure_bound(n, ALPHA) <= self.enough for n in seen if n)
 
     # -- what a place tells ----------------------------------------------------------------------------------------
 
@@ -323,6 +347,10 @@ class _Place:
 
         def feed() -> Iterator[Order]:
             while queue and not (first and self.under_way):
+                if self.hunt.needless(queue[0]):
+                    self.hunt.planned -= 1
+                    queue.popleft()
+                    continue
                 order = self._without_aside(queue.popleft())
                 self.under_way[order.name] = order
                 yield order

@@ -23,7 +23,8 @@ class Head:
     root, arguments: of the suite; ids: node ids in file order, to whose places all runs refer; declared: the places of
     tests whose order the suite declares; seeded: fingerprints of the generators that the suite seeds itself; forks: of
     one collected process, else each order has an interpreter of its own; isolated: each order has its own view of the
-    files; because: why not, for either; errors: of collection; parallel: its pytest runs tests in several processes.
+    files; because: why not, for either; errors: of collection; parallel: its pytest runs tests in several processes;
+    enough: the failure rate that ends the hunt once it is excluded, see `hunt`.
     """
 
     root: str
@@ -44,6 +45,7 @@ class Head:
     pytest: str
     parataxis: str
     parallel: bool = False
+    enough: float | None = None
     form: int = FORM
 
 

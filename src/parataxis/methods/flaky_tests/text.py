@@ -44,6 +44,8 @@ def summary(report: "Report") -> str:
     said += f"{report.seconds:.1f} s of test time"
     if not head.protocol:  # results of runs that others made
         return said
+    if head.enough is not None:
+        said += f"; no more once a failure rate of {head.enough:g} was excluded for each test"
     return f"{said}; protocol {head.protocol}, seed {head.seed}, Python {head.python}, pytest {head.pytest}"
 
 
