@@ -43,6 +43,7 @@ from parataxis.methods.flaky_tests.suite import Suite, find_suite
 OURS = str(Path(sys.executable).with_name("parataxis"))
 LONG = 30.0  # seconds; what takes longer is run once
 BARE = "the same, bytecode of the tests not cached"
+OWN = "the same, with the options of the suite's own addopts"
 BESIDE = os.cpu_count() or 1  # pairs at a time
 PAIRS = 200  # at most, over which the price of a pair is averaged
 
@@ -130,27 +131,49 @@ def pairs(place: Place, rounds: int) -> Iterator[list[str]]:
         theirs: dict[str, tuple[list[str], list[Ran]]] = {
             "pytest, two node ids": (pytest(place, culprit, test), []),
             "pytest as detect-test-pollution starts it": (pytest(place, *words), []),
-            BARE: (pytest(place, *words), []),
         }
+        theirs |= {name: (pytest(place, *words), []) for name in (OWN, BARE) if name == BARE or place.options}
         for _ in range(rounds):
             empty.append(_forks(suite, ids, []))
             full.append(_forks(suite, ids, orders))
             beside.append(_forks(suite, ids, orders, jobs=BESIDE))
             for name, (command, rans) in theirs.items():
-                with _without_bytecode(place) if name == BARE else contextlib.nullcontext():
+                with _set_for(name, place):
                     rans.append(run(command, place.root))
             run(command, place.root)  # for its bytecode
+        if place.options:
+            with _own_options():
+                own = _each(_forks(suite, ids, orders), _forks(suite, ids, []), len(orders))
     start, end = median(empty), full[0].output
-    fork, one_of_two = (
-        Ran((whole.wall - start.wall) / len(orders), (whole.cpu - start.cpu) / len(orders))
-        for whole in (median(full), median(beside))
-    )
+    fork, one_of_two = (_each(median(whole), start, len(orders)) for whole in (full, beside))
     first = Ran(start.wall + fork.wall, start.cpu + fork.cpu)
     yield [place.name, f"a fork, mean of {len(orders)} pairs", end, *_times(fork, None, 4)]
     yield [place.name, f"the same, {BESIDE} at a time", end, *_times(one_of_two, fork, 4)]
     yield [place.name, "a session's start and one fork", end, *_times(first, fork, 4)]
+    if place.options:
+        yield [place.name, "a fork, with the options of the suite's own addopts", end, *_times(own, fork, 4)]
     for name, (_, rans) in theirs.items():
-        yield [place.name, name, {0: ".", 1: "F"}[rans[0].status or 0], *_times(median(rans), fork, 4)]
+        ours = own if name == OWN else fork
+        yield [place.name, name, {0: ".", 1: "F"}[rans[0].status or 0], *_times(median(rans), ours, 4)]
+
+
+def _each(whole: Ran, start: Ran, pairs: int) -> Ran:
+    return Ran((whole.wall - start.wall) / pairs, (whole.cpu - start.cpu) / pairs)
+
+
+def _set_for(name: str, place: Place) -> contextlib.AbstractContextManager[None]:
+    ways = {BARE: lambda: _without_bytecode(place), OWN: _own_options}
+    return ways.get(name, contextlib.nullcontext)()
+
+
+@contextlib.contextmanager
+def _own_options() -> Iterator[None]:
+    """As the project itself runs its tests, here under coverage; a hunt measures none."""
+    before = os.environ.pop("PYTEST_ADDOPTS")
+    try:
+        yield
+    finally:
+        os.environ["PYTEST_ADDOPTS"] = before
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ PEERS = (
     "pytest-find-dependencies==0.6.0",
 )
 OLD = ("ipflakies==1.1.1",)
+OPTIONS = {"arrow": ("pytest-cov==7.1.0",)}  # projects with options of their own in addopts, and what these need
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Place:
 
     root: its sources; tests: the path in them that pytest is given; known: for each order-dependent test that it is
     known to have, the polluters or state-setters each of which suffices; python: of its environment; old: of that of
-    ipflakies.
+    ipflakies; options: whether it has some of its own in addopts.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Place:
     known: dict[str, frozenset[str]]
     python: Path
     old: Path
+    options: bool
 
 
 def listed() -> list[Listed]:
@@ -62,12 +64,20 @@ def set_up(each: Listed, folder: Path) -> Place:
     root, environment, old = here / "suite", here / "suite" / ".venv", here / "old"
     wanted = shlex.split(project.install)
     _once(root, lambda: _sources(project, here, root))
-    _once(environment, lambda: _environment(environment, root, [*wanted, *PEERS]))
+    _once(environment, lambda: _environment(environment, root, [*wanted, *PEERS, *OPTIONS.get(project.name, ())]))
     _once(old, lambda: _environment(old, root, [*wanted, *OLD]))
     *options, tests = shlex.split(project.test_args)
     assert options == ["-o", "addopts="]
     known = {test: culprits for test, (_, culprits) in each.tests.items()}
-    place = Place(project.name, root, tests, known, environment / "bin" / "python", old / "bin" / "python")
+    place = Place(
+        project.name,
+        root,
+        tests,
+        known,
+        environment / "bin" / "python",
+        old / "bin" / "python",
+        project.name in OPTIONS,
+    )
     _call([str(place.python), "-m", "pytest", "-q", tests], root, (0, 1))  # bytecode is cached from here on
     return place
 
