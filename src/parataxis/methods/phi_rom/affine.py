@@ -40,6 +40,7 @@ def sweep(decoder: MFN, x: Float[Array, "point d"]) -> Affine:
     return Affine(decoder.scaling.outward(offset), basis * decoder.scaling.spread(basis.dtype)[:, None, None])
 
 
+@jax.jit(inline=True)
 def qr(matrix: Float[Array, "*batch row k"]) -> tuple[Float[Array, "*batch row k"], Float[Array, "*batch k k"]]:
     """Reduced QR with a positive diagonal of R.
 

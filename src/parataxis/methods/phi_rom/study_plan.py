@@ -65,7 +65,7 @@ RECIPES = {
 # Every arm of a problem has the same CPU seconds at "full", and as many steps as they buy: by the CPU milliseconds that
 # a step took, compiling apart, in an earlier run; table "cost" has what they were in the kept one. The seconds are what
 # two cores can give to all seeds in 20 minutes, not what a model would want.
-BUDGET: dict[str, float] = {"burgers": 60, "diffusion": 25, "kdv": 21, "flow": 60}
+BUDGET: dict[str, float] = {"burgers": 25, "diffusion": 25, "kdv": 21, "flow": 60}
 COST: dict[str, dict[str, float]] = {
     "burgers": {"phi": 4.3, "dino": 15.5, "pinn": 6.9, "crom": 1.7},
     "diffusion": {"phi": 7.9, "dino": 19.7, "pinn": 18.8, "crom": 7.3},

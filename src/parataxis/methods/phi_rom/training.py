@@ -111,7 +111,7 @@ def gradient_step(
 def start(params: Any, optimiser: optax.GradientTransformation) -> State:
     """Before the first step, with strong types, so that no chunk is compiled twice."""
     strong = jax.tree.map(lambda each: jnp.asarray(each, jnp.asarray(each).dtype), params)
-    return State(strong, optimiser.init(strong))
+    return State(strong, jax.jit(optimiser.init)(strong))
 
 
 def train(

@@ -32,8 +32,9 @@ sin.defjvps(lambda dx, _, x: cos(x) * dx)
 cos.defjvps(lambda dx, _, x: -sin(x) * dx)
 
 
+@jax.jit(static_argnames="quarters", inline=True)
 def _turned(x: Array, quarters: int) -> Array:
-    """sin(x + quarters pi/2)."""
+    """sin(x + quarters pi/2). As a program of its own, for who calls it from none."""
     turns = jnp.round(x * (2 / math.pi))
     rest = x
     for part in HALF_PI:
