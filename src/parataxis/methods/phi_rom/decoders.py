@@ -3,6 +3,7 @@
 Both are Equinox modules whose leaves are all trained; scales of coordinates and values are static.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from parataxis.methods.phi_rom.waves import cos, sin
 
+ROOM = 2**14
 LEAST = 1e-12  # a channel or an axis narrower than this, relative to its size, is taken as it is
 
 
@@ -55,8 +57,14 @@ class Scaling:
 
 
 def uniform(key: PRNGKeyArray, bound: float, shape: tuple[int, ...], dtype: Any = None) -> Array:
-    """Uniform in +-bound."""
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
+    """Uniform in +-bound: the first of so many numbers that one program draws them for most shapes."""
+    count = math.prod(shape)
+    return _drawn(key, bound, max(ROOM, 1 << (count - 1).bit_length()), dtype)[:count].reshape(shape)
+
+
+@jax.jit(static_argnames=("room", "dtype"))
+def _drawn(key: PRNGKeyArray, bound: float, room: int, dtype: Any) -> Array:
+    return jax.random.uniform(key, (room,), dtype, -bound, bound)
 
 
 class MFN(eqx.Module):

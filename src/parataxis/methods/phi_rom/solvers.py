@@ -197,7 +197,7 @@ def _check_output(u: Any, found: Any) -> None:
 
 
 def _check_finite(found: Any, where: str) -> None:
-    wrong = int((~jnp.isfinite(found)).sum())
+    wrong = int((~np.isfinite(np.asarray(found))).sum())
     if wrong:
         raise BadInput(
             f"solver: returns {wrong} of {found.size} values that are not finite {where}; clip inside it what it can't "
@@ -206,25 +206,30 @@ def _check_finite(found: Any, where: str) -> None:
 
 
 def _inadmissible(u: Any, seed: int) -> dict[str, Any]:
-    """Fields that no run of the solver would hold, but a decoder does: early in training, and always a little."""
-    axes = tuple(range(1, u.ndim))
-    mean, spread = u.mean(axes, keepdims=True), u.std()
-    noise = jax.random.normal(jax.random.key(seed), u.shape, u.dtype)
-    return {
-        "the field's mean everywhere": jnp.broadcast_to(mean, u.shape),
-        f"the field with {NOISE:.0%} noise": u + NOISE * spread * noise,
+    """Fields that no run of the solver would hold, but a decoder does: early in training, and always a little.
+
+    Here and below what is no solver's is computed by NumPy, for which nothing need be compiled.
+    """
+    u = np.asarray(u)
+    mean = u.mean(tuple(range(1, u.ndim)), keepdims=True)
+    noise = np.random.default_rng(seed).normal(size=u.shape)
+    fields = {
+        "the field's mean everywhere": np.broadcast_to(mean, u.shape),
+        f"the field with {NOISE:.0%} noise": u + NOISE * u.std() * noise,
         "its mirror image about the mean": 2 * mean - u,
     }
+    return {name: jnp.asarray(each, u.dtype) for name, each in fields.items()}
 
 
 def _check_transforms(rhs: SolverRHS, u: Any, beta: Any, plain: Any) -> None:
-    size = float(jnp.abs(plain).max()) + 1e-30
-    batch = jnp.stack([u, 0.5 * u])
+    plain, half = np.asarray(plain), jnp.asarray(0.5 * np.asarray(u))
+    size = float(np.abs(plain).max()) + 1e-30
+    batch = jnp.asarray(np.stack([u, half]))
     ways: dict[str, tuple[Callable[[], Any], Any]] = {
         "jit": (lambda: jax.jit(rhs)(u, beta), plain),
         "vmap": (
             lambda: jax.vmap(lambda field: rhs(field, beta))(batch),
-            jnp.stack([plain, _call(rhs, 0.5 * u, beta)]),
+            np.stack([plain, _call(rhs, half, beta)]),
         ),
     }
     for name, (way, wanted) in ways.items():
@@ -236,7 +241,7 @@ def _check_transforms(rhs: SolverRHS, u: Any, beta: Any, plain: Any) -> None:
                 f"solver: fails under jax.{name} ({type(error).__name__}: {said[0] if said else ''}); write it in "
                 "jax.numpy without branches on values, or pass it by SolverRHS.from_callback"
             ) from None
-        gap = float(jnp.abs(found - wanted).max()) / size
+        gap = float(np.abs(np.asarray(found) - wanted).max()) / size
         if not gap <= SAME:
             raise BadInput(
                 f"solver: differs by {gap:.1e} under jax.{name}; expected at most {SAME:g}: it keeps a state"
@@ -245,29 +250,34 @@ def _check_transforms(rhs: SolverRHS, u: Any, beta: Any, plain: Any) -> None:
 
 def _check_gradient(rhs: SolverRHS, u: Any, beta: Any, seed: int) -> float:
     """The reverse derivative along w against central differences along v, where w is the direction that v moves."""
-    v = jax.random.normal(jax.random.key(seed + 1), u.shape, u.dtype)
-    v = v / jnp.linalg.norm(v) * (jnp.linalg.norm(u) + 1e-6)
+    at = np.asarray(u, np.float64)
+    v = np.random.default_rng(seed + 1).normal(size=at.shape)
+    v *= (np.linalg.norm(at) + 1e-6) / np.linalg.norm(v)
+
+    def moved(h: float) -> Any:
+        return np.asarray(rhs(jnp.asarray(at + h * v, u.dtype), beta), np.float64)
+
     try:
         _, pull = jax.vjp(lambda field: rhs(field, beta), u)
-        moves = [(rhs(u + h * v, beta) - rhs(u - h * v, beta)) / (2 * h) for h in STEPS]
-        pulled = [pull(w)[0] for w in moves]
+        moves = [(moved(h) - moved(-h)) / (2 * h) for h in STEPS]
+        pulled = [np.asarray(pull(jnp.asarray(w, u.dtype))[0], np.float64) for w in moves]
     except Exception as error:
         said = str(error).strip().splitlines()
         raise BadInput(
             f"solver: has no reverse gradient ({type(error).__name__}: {said[0] if said else ''}); write it in "
             "jax.numpy, or give its vjp by SolverRHS.from_callback"
         ) from None
-    if not all(bool(jnp.isfinite(each).all()) for each in pulled):
+    if not all(np.isfinite(each).all() for each in pulled):
         raise BadInput("solver: its gradient is not finite; look for a root, a norm or a division at zero")
-    if all(bool((each == 0).all()) for each in pulled):
+    if not any(each.any() for each in pulled):
         raise BadInput(
             "solver: its gradient is zero everywhere, though jax raised no error; its backend does not differentiate "
             "(XLB's Warp backend does so: use its JAX backend), or it rounds, or stops gradients"
         )
     errors = []
     for w, back in zip(moves, pulled, strict=True):
-        size = float(jnp.vdot(w, w))
-        errors.append(abs(float(jnp.vdot(back, v)) - size) / size if size > 0 else np.inf)
+        size = float(np.vdot(w, w))
+        errors.append(abs(float(np.vdot(back, v)) - size) / size if size > 0 else np.inf)
     if not min(errors) <= GRADIENT:
         raise BadInput(
             f"solver: its gradient is {min(errors):.1e} off finite differences; expected at most {GRADIENT:g}: is part "

@@ -33,6 +33,7 @@ class Unit:
 class Sizes:
     """seeds: of what a rule is for. share: of the full steps. sizes: trajectories of KdV. sparse: names of SPARSE.
 
+    Less than all steps have no warm-up: to compile its program costs more than they do.
     more: seeds of arms beside Φ-ROM and DINo. flow_seeds, flow_train: seeds and trajectories of Navier-Stokes.
     diffusion: of its hundred samples to train on, and to test.
     """
@@ -101,7 +102,9 @@ def recipe(unit: Unit, sizes: Sizes, seed: int) -> Recipe:
     """Of this unit's arm."""
     task, arm = kind(unit.task), unit.arm.split()[0]
     found = replace(RECIPES[task], steps=max(ROUND, round(sizes.share * steps(task, arm))), seed=seed)
-    if unit.task in SPARSE:
+    if sizes.share < 1:
+        found = replace(found, warmup=0.0)
+    elif unit.task in SPARSE:
         found = replace(found, warmup=EARLIER * found.warmup)
     return replace(found, batch=DINO_BATCH[task]) if arm == "dino" else found
 
