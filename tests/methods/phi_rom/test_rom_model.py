@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
-from rom_cases import LEARNED, MANY, fitted, model, spin, waves
+from rom_cases import LEARNED, MANY, SMALL, fitted, model, spin, untrained, waves
 
 from parataxis.errors import BadInput
 from parataxis.methods.phi_rom.metrics import errors, rnmse
@@ -159,6 +161,26 @@ def test_one_trajectory_of_two_times_and_a_batch_of_one():
         (lambda rom: rom.forecast(np.zeros(4), [0.0], coords=np.zeros((2, 3))), "coords: shape=(2, 3): expected"),
         (lambda rom: rom.evaluate(waves(), first=9), "first=9: expected the number of one of the test's 6 times"),
         (lambda rom: rom.evaluate(waves(betas=[1, 2, 3])), "test: parameters ('beta',); the model was trained with ()"),
+        (
+            lambda rom: rom.forecast(np.zeros(4), [0.0], coords=[[np.nan]]),
+            "coords[0, 0]=nan: 1 of 1 values are not finite",
+        ),
+        (lambda rom: rom.forecast(np.zeros(4), "soon"), "times: is of"),
+        (lambda rom: rom.encode([["a", None]]), "values: is of list; expected real numbers"),
+        (lambda rom: rom.encode(np.zeros((0, 1, 24))), "values: shape=(0, 1, 24): is empty"),
+        (lambda rom: rom.evaluate(renamed(waves(), "v")), "test: channels ('v',); the model was trained with ('u',)"),
+        (lambda rom: PhiROM(4, steps=4.5), "steps=4.5: expected a whole number"),
+        (lambda rom: PhiROM(True), "latent_dim=True: expected a whole number"),
+        (lambda rom: PhiROM(4, lam="a"), "lam='a': expected a number"),
+        (lambda rom: PhiROM(4, gamma="a"), "gamma='a': expected a number or None"),
+        (lambda rom: PhiROM(4, dynamics=64), "dynamics=64: expected widths of hidden layers"),
+        (lambda rom: PhiROM(4, dynamics=(16.5,)), "dynamics=(16.5,): expected a whole number"),
+        (lambda rom: PhiROM(4, seed=-1), "seed=-1: expected 0 or more"),
+        (lambda rom: PhiROM(4, normalize_basis="yes"), "normalize_basis='yes': expected True or False or None"),
+        (
+            lambda rom: PhiROM(4).fit(moved(waves(), 5e6), spin),
+            "coords: x is up to 5e+06 from the origin and only 0.958333 wide, which float32 can't resolve",
+        ),
         (lambda rom: PhiROM(4).fit(waves(), 5), "rhs: is of int; expected a SolverRHS, or a function"),
         (lambda rom: PhiROM(4).fit(waves(betas=[1, 1, 1]), spin), "params: beta=1 is the same in all 3 trajectories"),
         (
@@ -171,6 +193,74 @@ def test_what_cannot_be_is_refused(call, said):
     with pytest.raises(BadInput) as error:
         call(model())
     assert said in str(error.value)
+
+
+def renamed(data, *channels):
+    return replace(data, channels=channels)
+
+
+def moved(data, by):
+    return replace(data, coords=data.coords + by, grid=tuple(each + by for each in data.grid))
+
+
+def test_channels_and_parameters_go_by_name():
+    """Two of each that are not alike: in another order they are the same data."""
+    data = waves(betas=[0.5, 0.6, 0.7], channels=2)
+    params = np.stack([data.params[:, 0], 3 + data.params[:, 0] ** 2], 1)
+    u, names = data.u * np.array([1.0, 5.0])[:, None], {"channels": ("w", "a"), "names": ("speed", "growth")}
+    data = replace(data, u=u, params=params, **names)
+    other = replace(
+        data, u=data.u[:, :, ::-1], params=data.params[:, ::-1], channels=("a", "w"), names=("growth", "speed")
+    )
+    rom = fitted(data, steps=10)
+    assert rom.evaluate(other).mean() == rom.evaluate(data).mean()
+    assert rom.consistency_report(spin, other) == rom.consistency_report(spin, data)
+    with pytest.raises(BadInput, match=r"test: parameters \('speed', 'decay'\); the model was trained with"):
+        rom.evaluate(replace(data, names=("speed", "decay")))
+
+
+BRIEF = {**SMALL, "steps": 2}
+
+
+def test_a_solver_that_is_not_that_of_the_data_is_told(recwarn):
+    PhiROM(**BRIEF).fit(waves(), lambda u, beta: -spin(u))
+    assert any(
+        "the solver's slope is off by 2 of the data's own: look whether" in str(each.message) for each in recwarn
+    )
+
+
+def test_a_flow_that_begins_at_rest_can_be_trained(recwarn):
+    """u_t = -u u_x + sin x, whose gradient at u = 0 is zero."""
+    x = 2 * np.pi * np.arange(24) / 24
+
+    def slope(u, beta=None):
+        xp = u.__array_namespace__()
+        return -u * (xp.roll(u, -1, -1) - xp.roll(u, 1, -1)) / (2 * x[1]) + np.sin(x).astype(u.dtype)
+
+    u = [np.zeros((1, 24))]
+    for _ in range(6):
+        u.append(u[-1] + 0.05 * slope(u[-1]))
+    PhiROM(**BRIEF).fit(Snapshots.on_grid(np.array(u, np.float32)[None], 0.05 * np.arange(7), (x,)), slope)
+    assert not [each for each in recwarn if "slope is off" in str(each.message)]
+    assert [each for each in recwarn if "little was learned" in str(each.message)]
+
+
+def test_a_forecast_that_blows_up_is_told():
+    rom = untrained()
+    rom.fitted.dynamics = jax.tree.map(lambda leaf: 1e20 * leaf, rom.fitted.dynamics)
+    with pytest.warns(UserWarning, match=r"the forecast is not finite from t=0 on: try adaptive=True"):
+        rom.forecast(np.ones(4), [0.0, 0.05])
+
+
+@pytest.mark.parametrize("content", [b"xx", b"PK\x03\x04 cut off"])
+def test_a_broken_file_is_told(content, tmp_path):
+    untrained().save(tmp_path / "rom")
+    (tmp_path / "rom" / "arrays.npz").write_bytes(content)
+    with pytest.raises(BadInput, match="is no folder of a model that this version reads"):
+        PhiROM.load(tmp_path / "rom")
+    (tmp_path / "training.npz").write_bytes(content)
+    with pytest.raises(BadInput, match=r"training.npz: is no checkpoint of a training; remove it"):
+        PhiROM(**SMALL).fit(waves(), spin, checkpoint=tmp_path / "training.npz")
 
 
 def test_points_outside_the_box_are_warned_of():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from parataxis.columns import aligned
+from parataxis.errors import BadInput
 from parataxis.methods.phi_rom.cli_options import (
     Adaptive,
     AsJson,
@@ -181,8 +182,10 @@ def forecast_command(
         z = rom.encode(values, coords, None if prior is PriorName.none else prior.value)
         found = rom.forecast(z, at, beta, place, adaptive)
     if not np.isfinite(found).all():
-        said.add("the forecast is not finite: try --adaptive, or a shorter one")
-        found = np.nan_to_num(found)
+        first = at[~np.isfinite(found).all((0, 2, 3))].min()
+        raise BadInput(
+            f"--times {times}: the forecast is not finite from t={first:g} on; try --adaptive, or end before"
+        )
     betas = None if beta is None else np.broadcast_to(beta, (len(found), len(rom.about.names)))
     kept = Snapshots(found, at, place, rom.about.grid, betas, rom.about.channels, rom.about.names)
     kept.save(out)
@@ -205,7 +208,7 @@ def _observed(model: Path, observations: Path) -> Any:
     from parataxis.methods.phi_rom.rom import PhiROM
 
     rom = PhiROM.load(model)
-    return rom, *read_observations(observations, rom.about.channels, rom.about.coords.shape[1])
+    return rom, *read_observations(observations, rom.about.channels, rom.about.names, rom.about.coords.shape[1])
 
 
 @app.command("evaluate")

@@ -44,9 +44,9 @@ def read_solver(target: str, dt: float | None = None) -> SolverRHS:
     return SolverRHS.from_rhs(solver) if dt is None else SolverRHS.from_stepper(solver, dt)
 
 
-def read_observations(path: Path, channels: tuple[str, ...], dims: int) -> tuple[Any, Any, Any]:
+def read_observations(path: Path, channels: tuple[str, ...], names: tuple[str, ...], dims: int) -> tuple[Any, Any, Any]:
     """values [observation, channel, point], coords, params or None: the first time of each trajectory of a NetCDF file,
-    or a table of one observation, with a row a sensor.
+    or a table of one observation, with a row a sensor. By name, in the order given.
     """
     if path.suffix != ".csv":
         data = Snapshots.open(path)
@@ -54,6 +54,10 @@ def read_observations(path: Path, channels: tuple[str, ...], dims: int) -> tuple
             raise BadInput(
                 f"{path}: holds {data.u.shape[2]} channels; the model {len(channels)}: {', '.join(channels)}"
             )
+        try:
+            data = data.in_order(channels, names if names and data.names else data.names)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from None
         return data.u[:, 0], data.coords, data.params
     table = read_table(path)
     values = np.array([column(table, name, path) for name in channels])

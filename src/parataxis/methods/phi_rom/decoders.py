@@ -63,7 +63,7 @@ def uniform(key: PRNGKeyArray, bound: float, shape: tuple[int, ...], dtype: Any 
 
 
 @jax.jit(static_argnames=("room", "dtype"))
-def _drawn(key: PRNGKeyArray, bound: float, room: int, dtype: Any) -> Array:
+def _drawn(key: PRNGKeyArray, bound: Any, room: int, dtype: Any) -> Array:
     return jax.random.uniform(key, (room,), dtype, -bound, bound)
 
 

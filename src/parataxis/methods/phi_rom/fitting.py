@@ -20,7 +20,7 @@ from parataxis.methods.phi_rom.loss import Losses, Points, Sample, fast
 from parataxis.methods.phi_rom.metrics import floors
 from parataxis.methods.phi_rom.recipe import Draw, Draws, Recipe, frequency_scale
 from parataxis.methods.phi_rom.snapshots import Snapshots, check_training
-from parataxis.methods.phi_rom.solvers import SolverRHS, check_solver
+from parataxis.methods.phi_rom.solvers import SolverRHS, check_solver, slope_gap
 from parataxis.methods.phi_rom.training import (
     Checkpoint,
     Phase,
@@ -36,6 +36,10 @@ from parataxis.progress import Tell, untold
 LOOKED_AT = 256  # latents of training at which stability is judged, and snapshots decoded at once for the residual
 ILL = 1e3  # condition of a raw basis from which on it is told
 COLLAPSED = 0.5  # reconstruction error of a model that learned little
+SOME, APART = (
+    12,
+    0.9,
+)  # trajectories and times whose slope is compared with the solver's; a gap from which on it is told
 LOST = 10.0  # a rollout that is this many times further off than latents are large
 
 
@@ -146,12 +150,29 @@ def _standard(params: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(map(float, params.mean(0))), tuple(map(float, np.where(spread > 0, spread, 1.0)))
 
 
-def probe(data: Snapshots) -> Float[np.ndarray, "channel *grid"]:
-    """A field on the solver's grid to try the solver with: the first one, or from the data's nearest points."""
+def probe(data: Snapshots) -> tuple[Float[np.ndarray, "channel *grid"], Float[np.ndarray, " p"] | None]:
+    """A field on the solver's grid, and its beta, to try the solver with: one of middling norm, as the first may be at
+    rest. Of data off the grid, from the nearest points.
+    """
+    norms = np.linalg.norm(data.u.reshape(*data.u.shape[:2], -1), axis=-1)
+    trajectory, time = divmod(int(np.argsort(norms, axis=None)[norms.size // 2]), norms.shape[1])
     if data.gridded:
-        return data.fields()[0, 0]
+        return data.fields()[trajectory, time], data.beta(trajectory)
     _, near = KDTree(data.coords).query(data.solver_points)
-    return data.u[0, 0][:, near].reshape(-1, *data.shape)
+    return data.u[trajectory, time][:, near].reshape(-1, *data.shape), data.beta(trajectory)
+
+
+def warn_of_another_equation(rhs: SolverRHS, data: Snapshots) -> None:
+    """Where the slope of some snapshots has nothing to do with the solver's."""
+    if not data.gridded or len(data.t) < 3:
+        return
+    gap = slope_gap(rhs, data.take(slice(0, SOME)).window(0, SOME))
+    if gap > APART:
+        warnings.warn(
+            f"the solver's slope is off by {gap:.2g} of the data's own: look whether it is of the same equation, sign, "
+            "units and parameters, and takes its axes in the order [channel, x, y, z]",
+            stacklevel=4,
+        )
 
 
 def fit(
@@ -163,8 +184,10 @@ def fit(
 ) -> Fitted:
     """Train. checkpoint: a file to go on from and to keep the state in."""
     check_training(data)
-    one, beta = jnp.asarray(probe(data)), data.beta(0)
+    field, beta = probe(data)
+    one = jnp.asarray(field)
     check_solver(rhs, one, beta)
+    warn_of_another_equation(rhs, data)
     slope = np.asarray(rhs(one, None if beta is None else jnp.asarray(beta, one.dtype)))
     return carried_out(prepare(recipe, data, rhs), data, checkpoint, tell, slope)
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -81,14 +82,14 @@ def load(folder: Path) -> tuple[Recipe, Fitted, About]:
     """Raises BadInput for what is no folder of `save`."""
     try:
         config = json.loads((folder / CONFIG).read_text())
-        with np.load(folder / ARRAYS) as kept:
+        with open(folder / ARRAYS, "rb") as stream, np.load(stream) as kept:
             arrays = dict(kept)
         if config["format"] != FORMAT:
             raise BadInput(f"{folder}: format={config['format']}: this version reads {FORMAT}; fit it anew")
         return _made(config, arrays)
     except FileNotFoundError as error:
         raise BadInput(f"{folder}: is no folder of a model: {Path(error.filename).name} is missing") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OSError, BadZipFile) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{folder}: is no folder of a model that this version reads ({error})") from None

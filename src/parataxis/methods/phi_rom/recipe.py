@@ -1,8 +1,10 @@
 """How a model is made and trained: every setting, its check, the schedule of the learning rate, and what is drawn."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,14 @@ SHARE = 0.1  # of the nodes, as the authors
 OVER = 4  # values that are drawn a latent, if nodes there are
 DECODERS = ("mfn", "sine")
 SCHEDULES = ("cosine", "staircase")
+WHOLE = ("latent_dim", "width", "layers", "dynamics", "steps", "batch", "decay_every", "seed")
+REAL = ("omega", "lam", "gamma", "warmup", "lr", "decay", "weight_decay")
+KINDS: dict[str, tuple[str, type]] = {
+    **dict.fromkeys(WHOLE, ("a whole number", Integral)),
+    **dict.fromkeys(REAL, ("a number", Real)),
+    **dict.fromkeys(("normalize_basis", "rate"), ("True or False", bool)),
+}
+MAYBE = ("width", "layers", "omega", "gamma", "normalize_basis")  # may be None
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,13 @@ class Recipe:
         known = [each.name for each in fields(cls)]
         if unknown := [name for name in settings if name not in known]:
             raise BadInput(f"{unknown[0]}: is no setting; there: {', '.join(known)}")
-        found = cls(**{**settings, **({"dynamics": tuple(settings["dynamics"])} if "dynamics" in settings else {})})
+        hidden = settings.get("dynamics", cls.dynamics)
+        if isinstance(hidden, str) or not isinstance(hidden, Iterable):
+            raise BadInput(f"dynamics={hidden!r}: expected widths of hidden layers, as in (64, 64)")
+        settings = {**settings, "dynamics": tuple(hidden)}
+        for name in settings.keys() & KINDS.keys():
+            _check_kind(name, settings[name])
+        found = cls(**settings)
         found.check()
         return found
 
@@ -85,6 +101,7 @@ class Recipe:
             ("width", self.width is None or self.width >= 2, "2 or more"),
             ("layers", self.layers is None or self.layers >= 1, "1 or more"),
             ("omega", self.omega is None or self.omega > 0, "above 0"),
+            ("seed", self.seed >= 0, "0 or more"),
         ):
             if not fine:
                 raise BadInput(f"{name}={getattr(self, name)!r}: expected {expected}")
@@ -124,6 +141,14 @@ class Recipe:
         else:
             rate = optax.exponential_decay(self.lr, self.decay_every, self.decay, staircase=True, end_value=LEAST_RATE)
         return optax.adamw(rate, weight_decay=self.weight_decay)
+
+
+def _check_kind(name: str, value: Any) -> None:
+    values = value if name == "dynamics" else (value,)
+    of, kind = KINDS[name]
+    given = (isinstance(each, kind) and (kind is bool or not isinstance(each, bool)) for each in values)
+    if not (value is None and name in MAYBE) and not all(given):
+        raise BadInput(f"{name}={value!r}: expected {of}{' or None' if name in MAYBE else ''}")
 
 
 class Draw(NamedTuple):

@@ -64,7 +64,7 @@ class Evaluation:
 
 def evaluate(rom: "PhiROM", test: Snapshots, first: int, adaptive: bool) -> Evaluation:
     """See `PhiROM.evaluate`."""
-    _check_alike(rom, test)
+    test = _alike(rom, test)
     if not 0 <= first < len(test.t):
         raise BadInput(f"first={first}: expected the number of one of the test's {len(test.t)} times")
     seen = test.window(first)
@@ -107,7 +107,7 @@ class Consistency:
 
 def consistency(rom: "PhiROM", rhs: SolverRHS, test: Snapshots) -> Consistency:
     """See `PhiROM.consistency_report`."""
-    _check_alike(rom, test)
+    test = _alike(rom, test)
     latents = rom.encode(test.u.reshape(-1, *test.u.shape[2:]), test.coords).latents
     betas = None if test.params is None else np.repeat(test.params, len(test.t), axis=0)
     nodes, shape, found = jnp.asarray(rom.about.nodes), tuple(len(axis) for axis in rom.about.grid), rom.fitted
@@ -133,17 +133,18 @@ def consistency(rom: "PhiROM", rhs: SolverRHS, test: Snapshots) -> Consistency:
     return Consistency(float(dynamics), float(tangent), slope)
 
 
-def _check_alike(rom: "PhiROM", test: Snapshots) -> None:
+def _alike(rom: "PhiROM", test: Snapshots) -> Snapshots:
+    """The test with channels and parameters in the order of training."""
     about = rom.about
     if test.u.shape[2] != len(about.channels) or test.coords.shape[1] != about.coords.shape[1]:
         raise BadInput(
             f"test: {test.u.shape[2]} channels in {test.coords.shape[1]} dimensions; the model was trained on "
             f"{len(about.channels)} in {about.coords.shape[1]}"
         )
-    if (test.params is None) != (not about.names) or (
-        test.params is not None and test.params.shape[1] != len(about.names)
-    ):
-        raise BadInput(f"test: parameters {test.names}; the model was trained with {about.names}")
+    try:
+        return test.in_order(about.channels, about.names)
+    except BadInput as error:
+        raise BadInput(f"test: {error}") from None
 
 
 def _norms(x: Any) -> Any:

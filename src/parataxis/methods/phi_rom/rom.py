@@ -17,7 +17,7 @@ from parataxis.methods.phi_rom.forecast import integrate
 from parataxis.methods.phi_rom.invert import Encoded, Prior, check_observation, invert
 from parataxis.methods.phi_rom.recipe import Recipe
 from parataxis.methods.phi_rom.reports import Consistency, Evaluation, consistency, evaluate
-from parataxis.methods.phi_rom.snapshots import Snapshots
+from parataxis.methods.phi_rom.snapshots import Snapshots, numbers
 from parataxis.progress import Tell, untold
 
 STARTS = 64  # latents of training from which Gauss-Newton may begin
@@ -77,9 +77,9 @@ class PhiROM:
         Raises BadInput for fewer without one, for what is not finite, and for points that leave a latent open.
         """
         found, about = self.fitted, self.about
-        values = np.asarray(values)
+        values = numbers("values", values, None, "[observation, channel, point]")
         values = values[None] if values.ndim == 2 else values
-        coords = about.coords if coords is None else np.asarray(coords)
+        coords = about.coords if coords is None else numbers("coords", coords, 2, "[point, dimension]")
         if prior not in (None, "gaussian"):
             raise BadInput(f"prior={prior!r}: expected None or 'gaussian'")
         check_observation(
@@ -104,8 +104,8 @@ class PhiROM:
         their error (rtol 1e-3, atol 1e-6), not fixed ones that are stable near the latents of training. Warns of points
         outside the box and of parameters outside the range of training.
         """
-        coords = self.about.nodes if coords is None else np.asarray(coords)
-        if coords.ndim != 2 or coords.shape[1] != self.fitted.decoder.dims:
+        coords = self.about.nodes if coords is None else numbers("coords", coords, 2, "[point, dimension]")
+        if coords.shape[1] != self.fitted.decoder.dims:
             raise BadInput(f"coords: shape={coords.shape}: expected [point, {self.fitted.decoder.dims}]")
         self._warn_outside(coords)
         return self.decode(self.latents(z, times, params, adaptive), coords)
@@ -116,6 +116,7 @@ class PhiROM:
         """The forecast before it is decoded."""
         found = self.fitted
         given = np.atleast_2d(z.latents if isinstance(z, Encoded) else np.asarray(z))
+        times = numbers("times", np.atleast_1d(times), 1, "[time]")
         if given.ndim != 2 or given.shape[1] != self.recipe.latent_dim or not np.isfinite(given).all():
             raise BadInput(f"z: shape={given.shape}: expected finite latents [trajectory, {self.recipe.latent_dim}]")
         dtype = self._dtype
@@ -123,12 +124,18 @@ class PhiROM:
         path = integrate(
             found.dynamics,
             jnp.asarray(given, dtype),
-            np.atleast_1d(np.asarray(times, np.float64)),
+            times,
             None if betas is None else jnp.asarray(betas, dtype),
             found.interval,
             None if adaptive else found.substeps,
         )
-        return np.asarray(path)
+        latents = np.asarray(path)
+        if not np.isfinite(latents).all():
+            first = times[~np.isfinite(latents).all((0, 2))].min()
+            warnings.warn(
+                f"the forecast is not finite from t={first:g} on: try adaptive=True, or a shorter one", stacklevel=3
+            )
+        return latents
 
     def decode(self, latents: Any, coords: Any) -> Float[np.ndarray, "trajectory time channel point"]:
         """Fields of latents [trajectory, time, k] at points, some at a time."""

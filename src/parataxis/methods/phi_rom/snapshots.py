@@ -13,6 +13,7 @@ from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 
 AXES = ("x", "y", "z")
+FAR = 1e3  # times their extent, coordinates may be from the origin: float32 then resolves a ten thousandth of it
 SOLVER = "solver_"  # before the name of an axis of the solver's grid, in a file whose points are scattered
 SAME_PLACE = 1e-6  # of a grid's extent: two points nearer than this are one
 
@@ -39,14 +40,14 @@ class Snapshots:
 
     def __post_init__(self) -> None:
         found: dict[str, Any] = {
-            "u": _numbers("u", self.u, 4, "[trajectory, time, channel, point]"),
-            "t": _numbers("t", self.t, 1, "[time]"),
-            "coords": _numbers("coords", self.coords, 2, "[point, dimension]"),
+            "u": numbers("u", self.u, 4, "[trajectory, time, channel, point]"),
+            "t": numbers("t", self.t, 1, "[time]"),
+            "coords": numbers("coords", self.coords, 2, "[point, dimension]"),
         }
         if self.grid is not None:
             found["grid"] = _axes_of(self.grid)
         if self.params is not None:
-            found["params"] = _numbers("params", self.params, 2, "[trajectory, parameter]")
+            found["params"] = numbers("params", self.params, 2, "[trajectory, parameter]")
         found["channels"] = _named(self.channels, found["u"].shape[2], "channels", "u")
         found["names"] = _named(self.names, found["params"].shape[1] if "params" in found else 0, "names", "beta")
         for name, value in found.items():
@@ -107,6 +108,16 @@ class Snapshots:
     def at(self, points: Any) -> "Snapshots":
         """These points only; the solver's grid stays."""
         return replace(self, u=self.u[..., points], coords=self.coords[points])
+
+    def in_order(self, channels: tuple[str, ...], names: tuple[str, ...]) -> "Snapshots":
+        """The same with channels and parameters in this order. Raises BadInput where there are others."""
+        wanted = (("channels", self.channels, channels), ("parameters", self.names, names))
+        for what, mine, theirs in wanted:
+            if sorted(mine) != sorted(theirs):
+                raise BadInput(f"{what} {mine}; the model was trained with {theirs}")
+        seen, known = ([mine.index(each) for each in theirs] for _, mine, theirs in wanted)
+        params = None if self.params is None else self.params[:, known]
+        return replace(self, u=self.u[:, :, seen], params=params, channels=channels, names=names)
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -194,8 +205,15 @@ def grid_points(axes: Sequence[Float[np.ndarray, " _"]]) -> Float[np.ndarray, "p
 def check_training(data: Snapshots) -> None:
     """What only training needs: parameters that vary, and fields that are not all zero (a warning).
 
-    Raises BadInput for a parameter that is the same in all of two or more trajectories: it can't be standardised.
+    Raises BadInput for a parameter that is the same in all of two or more trajectories: it can't be standardised; and
+    for coordinates so far from the origin that float32 has no room for their differences.
     """
+    far, extent = np.abs(data.coords).max(0), np.ptp(data.coords, axis=0)
+    for axis in np.flatnonzero((extent > 0) & (far > FAR * extent)):
+        raise BadInput(
+            f"coords: {AXES[axis] if axis < len(AXES) else axis} is up to {far[axis]:g} from the origin and only "
+            f"{extent[axis]:g} wide, which float32 can't resolve; subtract an origin, in grid too"
+        )
     if data.params is not None and len(data.params) > 1:
         spread = np.ptp(data.params, axis=0)
         for name, low, width in zip(data.names, data.params[0], spread, strict=True):
@@ -246,15 +264,15 @@ def _check_grid(data: Snapshots, grid: tuple[np.ndarray, ...]) -> None:
         )
 
 
-def _numbers(name: str, values: Any, ndim: int, of: str) -> np.ndarray:
-    """Floats, finite, of so many axes; whole numbers become floats."""
+def numbers(name: str, values: Any, ndim: int | None, of: str) -> np.ndarray:
+    """Floats, finite, of so many axes (None: of any); whole numbers become floats. Raises BadInput."""
     try:
         found = np.asarray(values)
         found = found if found.dtype in (np.float32, np.float64) else found.astype(np.float64, casting="same_kind")
     except (TypeError, ValueError):
         kind = getattr(values, "dtype", type(values).__name__)
         raise BadInput(f"{name}: is of {kind}; expected real numbers {of}") from None
-    if found.ndim != ndim:
+    if ndim is not None and found.ndim != ndim:
         raise BadInput(f"{name}: shape={found.shape}: expected {ndim} axes {of}")
     if 0 in found.shape:
         raise BadInput(f"{name}: shape={found.shape}: is empty; expected {of}")
@@ -269,7 +287,7 @@ def _numbers(name: str, values: Any, ndim: int, of: str) -> np.ndarray:
 
 
 def _axes_of(grid: Sequence[Any]) -> tuple[Float[np.ndarray, " _"], ...]:
-    return tuple(_numbers(f"grid[{n}]", axis, 1, "[node]") for n, axis in enumerate(grid))
+    return tuple(numbers(f"grid[{n}]", axis, 1, "[node]") for n, axis in enumerate(grid))
 
 
 def _named(given: Sequence[str], count: int, what: str, stem: str) -> tuple[str, ...]:

@@ -211,11 +211,12 @@ def _inadmissible(u: Any, seed: int) -> dict[str, Any]:
     Here and below what is no solver's is computed by NumPy, for which nothing need be compiled.
     """
     u = np.asarray(u)
-    mean = u.mean(tuple(range(1, u.ndim)), keepdims=True)
+    axes = tuple(range(1, u.ndim))
+    mean, spread = u.mean(axes, keepdims=True), u.std(axes, keepdims=True)
     noise = np.random.default_rng(seed).normal(size=u.shape)
     fields = {
         "the field's mean everywhere": np.broadcast_to(mean, u.shape),
-        f"the field with {NOISE:.0%} noise": u + NOISE * u.std() * noise,
+        f"the field with {NOISE:.0%} noise": u + NOISE * spread * noise,
         "its mirror image about the mean": 2 * mean - u,
     }
     return {name: jnp.asarray(each, u.dtype) for name, each in fields.items()}
@@ -252,7 +253,8 @@ def _check_gradient(rhs: SolverRHS, u: Any, beta: Any, seed: int) -> float:
     """The reverse derivative along w against central differences along v, where w is the direction that v moves."""
     at = np.asarray(u, np.float64)
     v = np.random.default_rng(seed + 1).normal(size=at.shape)
-    v *= (np.linalg.norm(at) + 1e-6) / np.linalg.norm(v)
+    size = np.sqrt(np.square(at).mean(tuple(range(1, at.ndim)), keepdims=True))  # each channel has units of its own
+    v *= np.where(size > 0, size, max(1e-6, min(size[size > 0], default=0.0)))
 
     def moved(h: float) -> Any:
         return np.asarray(rhs(jnp.asarray(at + h * v, u.dtype), beta), np.float64)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -72,12 +73,15 @@ class Checkpoint:
         """Of the same structure as `state`; (0, state itself) where there is no file of this run."""
         if not self.path.exists():
             return 0, Trained(state)
-        with np.load(self.path) as kept:
-            meta = json.loads(str(kept["meta"]))
-            if meta["known"] != self.known:
-                return 0, Trained(state)
-            leaves, form = jax.tree.flatten(state)
-            found = [jnp.asarray(kept[f"leaf{n}"]) for n in range(len(leaves))]
+        try:
+            with open(self.path, "rb") as stream, np.load(stream) as kept:
+                meta = json.loads(str(kept["meta"]))
+                if meta["known"] != self.known:
+                    return 0, Trained(state)
+                leaves, form = jax.tree.flatten(state)
+                found = [jnp.asarray(kept[f"leaf{n}"]) for n in range(len(leaves))]
+        except (KeyError, ValueError, OSError, BadZipFile):
+            raise BadInput(f"{self.path}: is no checkpoint of a training; remove it, or name another file") from None
         return meta["step"], Trained(jax.tree.unflatten(form, found), meta["history"])
 
 
