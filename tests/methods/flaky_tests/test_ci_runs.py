@@ -177,6 +177,24 @@ def test_runs_of_parallel_workers_are_no_file_order(files):
     assert [run.kind for run in from_junit([files(alike) / "f"]).runs] == ["same", "random"]
 
 
+def test_a_suite_that_does_not_say_how_long_it_took_is_not_parallel(files):
+    untimed = {f"e/{i}.xml": written("a. b. c.").replace(' time="9.0"', "") for i in range(3)}
+    report = from_junit([files(untimed | {"e/3.xml": written("a.", time=0.1)})])
+    assert not any("at the same time" in each for each in report.head.because)
+    assert [run.kind for run in report.runs] == ["same", "same", "same", "random"]  # one test alone tells no order
+
+
+def test_of_shuffled_runs_alone_environments_are_told_apart(files):
+    """Twice one order in each of two environments, in which the last test always fails in one."""
+    ends = {"e": ".", "f": "F"}
+    runs = {f"{name}/{i}.xml": written(f"b. a. c{ends[name]}", time=1.0) for name in ends for i in (0, 1)}
+    report = from_junit([files(runs)])
+    assert kinds(report) == {"c": "INFRA"}
+    (flaky,) = report.flaky
+    assert flaky.sure == "fails in 1 of 2 environments, always there and never in the others"
+    assert not any("no order was run twice" in each or "has but one run" in each for each in report.head.because)
+
+
 def test_the_order_of_the_arguments_changes_nothing(files):
     folder = files({"e/1.xml": "a. b.", "e/2.xml": "b. aF", "f/1.xml": "a. b.", "f/3.xml": "aF b."})
     paths = sorted(folder.rglob("*.xml"))

@@ -22,7 +22,7 @@ from parataxis.methods.flaky_tests.text import summary
 # What one of these leaves does not reach another in the same process: every file is a suite of its own.
 TOGETHER = [
     *("victim_and_polluter", "fails_in_file_order", "brittle_and_setter", "joint_polluters", "freezes_clock"),
-    *("teardown_errors", "not_idempotent", "leaves_files"),
+    *("teardown_errors", "not_idempotent", "leaves_files", "temporary_at_import"),
     *("hash_order", "infrastructure", "import_pollution", "collection_error", "unstable_ids", "order_markers"),
 ]
 # These do: they end the process, or are in it elsewhere. An order that is cut is tried again without who cut it.

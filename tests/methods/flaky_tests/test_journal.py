@@ -78,10 +78,17 @@ def test_a_hunt_goes_on_only_if_it_is_asked_the_same(folder, name, value):
 @pytest.mark.parametrize("text", ["[]\n", '{"form": 2}\n', '{"form": 1}\n'])
 def test_a_file_that_is_no_hunt_is_refused(tmp_path, text):
     (tmp_path / NAME).write_text(text)
-    with pytest.raises(BadInput, match=f"{NAME}:1: is no head of a hunt in form 1"):
+    with pytest.raises(BadInput, match=f"{NAME}:1: is no head of a hunt that this version reads"):
         read_journal(tmp_path)
     with pytest.raises(BadInput, match="is no head"):
         Journal(tmp_path, resume=True)
+
+
+def test_a_hunt_of_before_a_setting_was_there_is_read(folder):
+    head, *rest = (folder / NAME).read_text().splitlines(keepends=True)
+    older = {name: value for name, value in json.loads(head).items() if name != "enough"}
+    (folder / NAME).write_text(json.dumps(older) + "\n" + "".join(rest))
+    assert read_journal(folder)[0] == HEAD
 
 
 def test_nothing_to_read_is_said(tmp_path):

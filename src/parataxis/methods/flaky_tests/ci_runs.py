@@ -165,6 +165,12 @@ def _entry(
     )
 
 
+def _whole(runs: Sequence[Run]) -> list[Run]:
+    """Without further attempts at single tests, which follow a failure."""
+    own = {run.order for run in runs if run.kind == "random"}
+    return [run for run in runs if run.kind != "replay" or (run.of != "same" and run.order in own)]
+
+
 def _notes(runs: Sequence[Results], entries: Sequence[Entry]) -> Iterator[str]:
     """What keeps these runs from telling the classes apart."""
     if parallel := sum(run.parallel for run in runs):
@@ -174,7 +180,7 @@ def _notes(runs: Sequence[Results], entries: Sequence[Entry]) -> Iterator[str]:
         )
     if any(run.by_name for run in runs):
         yield "the classes of some runs have no time stamp: they are taken to have run in the order of their names"
-    single = [entry.run for entry in entries if entry.run.kind != "replay"]
+    single = _whole([entry.run for entry in entries])
     per_environment = Counter(run.iteration for run in single)
     if len(single) > 1 and max(per_environment.values()) == 1:
         yield (
@@ -213,11 +219,9 @@ def order_effects(report: Report) -> list[OrderEffect]:
     """For each flaky test that was run in two orders or more. Further attempts are left out: they follow a failure."""
     place = {nodeid: i for i, nodeid in enumerate(report.head.ids)}
     flaky = [each.nodeid for each in report.flaky]
-    own = {run.order for run in report.runs if run.kind == "random"}
     columns: dict[tuple[int, ...], list[str]] = defaultdict(list)
-    for run in report.runs:
-        if run.kind != "replay" or (run.of != "same" and run.order in own):
-            columns[() if run.kind == "same" else run.order].append(run.outcomes)
+    for run in _whole(report.runs):
+        columns[() if run.kind == "same" else run.order].append(run.outcomes)
     table = np.zeros((2, len(flaky), len(columns)), dtype=int)
     for row, nodeid in enumerate(flaky):
         for column, several in enumerate(columns.values()):

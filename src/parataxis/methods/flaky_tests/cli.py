@@ -322,6 +322,8 @@ def runs_needed_command(
 
     from parataxis.methods.flaky_tests.reruns import runs_needed
 
+    if p is not None and not 0 < p <= 1:
+        raise BadInput(f"--p {p:g}: expected a failure rate, above 0 and at most 1")
     rates = None if data is None else _rates(data)
     answer = runs_needed(p=p, after_passes=after_passes, rates=rates, confidence=confidence, prior=prior)
     print(json.dumps(asdict(answer), indent=1) if as_json else answer)

@@ -244,7 +244,7 @@ class _Hunt:
         kinds = classify(runs, len(self.head().ids), self.protocol.rules)
         steady = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY]
         seen = {sum(run.outcomes[test] in PASSING + FAILING for run in runs) for test in steady}
-        return all(zero_failure_bound(n, ALPHA) <= self.enough for n in seen if n)
+        return seen != {0} and all(zero_failure_bound(n, ALPHA) <= self.enough for n in seen if n)
 
     # -- what a place tells ----------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The record of a hunt: one file of JSON lines, a head and then a line an order, whole after any kill."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +144,9 @@ def _parsed(path: Path, rows: Sequence[Any]) -> tuple[Head | None, list[Entry]]:
     if not rows:
         return None, []
     first, names = rows[0], {each.name for each in fields(Head)}
-    if not isinstance(first, dict) or first.get("form") != FORM or set(first) != names:
-        raise BadInput(f"{path}:1: is no head of a hunt in form {FORM}; start anew without --resume")
+    needed = {each.name for each in fields(Head) if each.default is MISSING}
+    if not isinstance(first, dict) or first.get("form") != FORM or not needed <= set(first) <= names:
+        raise BadInput(f"{path}:1: is no head of a hunt that this version reads; hunt anew, without --resume")
     return Head(**first), [Entry.from_row(row) for row in rows[1:]]
 
 

@@ -178,10 +178,9 @@ class Report:
 
     def _by_environment(self, test: int) -> tuple[str, bool]:
         """Whether the outcome follows the hash seed into new environments; else it is the environment's."""
-        last = {}
-        for run in self.runs:
-            if run.kind == "same" and run.outcomes[test] in PASSING + FAILING:
-                last[run.iteration] = run.outcomes[test] in FAILING
+        ran = [run for run in self.runs if run.kind != "hash" and run.outcomes[test] in PASSING + FAILING]
+        same = [run for run in ran if run.kind == "same"]
+        last = {run.iteration: run.outcomes[test] in FAILING for run in same or ran}
         fails = sum(last.values())
         sure = f"fails in {fails} of {len(last)} environments, always there and never in the others"
         trials = [

@@ -148,7 +148,8 @@ class Session:
             "jobs": jobs,
             "seed": f"{seed}/{iteration}",
             "ids": ids or [],
-            "private": [str(suite.root)] if keep_home else [str(suite.root), str(own["home"])],
+            # TMPDIR is each order's own, but a suite may have taken a path in the session's when it was collected
+            "private": [str(suite.root), str(own["tmp"]), *([] if keep_home else [str(own["home"])])],
             "isolation": isolation,
             "aside": str(suite.root / PUT_BACK),
             "ignore": [str(self._folder), *map(os.path.abspath, ignore)],

@@ -119,6 +119,12 @@ CASES: dict[str, Case] = {
         ),
         passing=(_in("test_report.py", "test_none_here"), _in("test_report.py", "test_none_tmp")),
     ),
+    "temporary_at_import": Case(
+        3,
+        _kinds("OD", "test_temporary.py", "test_starts_empty"),
+        failing=(_in("test_temporary.py", "test_writes", "test_starts_empty"),),
+        passing=(_in("test_temporary.py", "test_starts_empty"),),
+    ),
     "changes_folder": Case(
         5,
         _kinds("OD", "test_folder.py", "test_reads"),
