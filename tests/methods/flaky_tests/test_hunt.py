@@ -282,3 +282,25 @@ def test_shuffles_end_once_enough_is_known(tmp_path):
 def test_enough_is_a_share(tmp_path, enough):
     with pytest.raises(BadInput, match=rf"enough={enough}: expected a share of the runs, above 0 and below 1"):
         hunt([copy_suites(tmp_path, "brittle_and_setter")], enough=enough)
+
+
+UNITTEST = """import unittest
+
+
+class TestOld(unittest.TestCase):
+    seen = []
+
+    def test_a(self):
+        self.seen.append(1)
+
+    def test_b(self):
+        self.assertEqual(len(self.seen), 1)
+"""
+
+
+def test_a_failure_in_a_unittest_is_told_by_its_own_line(tmp_path):
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_old.py").write_text(UNITTEST)
+    with smaller():
+        (found,) = hunt([tmp_path]).flaky
+    assert found.message == "test_old.py:11: AssertionError: 0 != 1"

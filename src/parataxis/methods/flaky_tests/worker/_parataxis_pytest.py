@@ -106,6 +106,12 @@ class Plugin:
         self.loop(self)
         return True
 
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, call: Any) -> Iterator[None]:
+        outcome = yield
+        if self.record is not None and call.excinfo is not None:
+            outcome.get_result()._parataxis_place = _below_unittest(call.excinfo.traceback)  # type: ignore[attr-defined]
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         if self.record is None:
             return
@@ -114,7 +120,7 @@ class Plugin:
             code = PASSED
         self.record.phase(self.position, report.when, code)
         if code == FAILED:
-            self.record.message(self.position, _reason(report.longrepr))
+            self.record.message(self.position, _reason(report.longrepr, getattr(report, "_parataxis_place", None)))
 
     # -- what the loop uses ----------------------------------------------------------------------------------------
 
@@ -197,9 +203,21 @@ class Plugin:
             self.record.message(self.position, "teardown of a shared fixture: " + said)
 
 
-def _reason(longrepr: Any) -> str:
+def _below_unittest(traceback: Any) -> tuple[str, int] | None:
+    """File and line that called the assertion of unittest that failed; for pytest it is unittest's own line."""
+    entries = list(traceback)
+    if not entries or "__unittest" not in entries[-1].frame.f_globals:
+        return None
+    for entry in reversed(entries):
+        if "__unittest" not in entry.frame.f_globals:
+            return str(entry.path), entry.lineno + 1
+    return None
+
+
+def _reason(longrepr: Any, place: tuple[str, int] | None) -> str:
     crash = getattr(longrepr, "reprcrash", None)
     if crash is None:
         return str(longrepr).strip().rpartition("\n")[2]
+    path, line = place or (crash.path, crash.lineno)
     first = str(crash.message).strip().partition("\n")[0]
-    return "%s:%s: %s" % (os.path.basename(str(crash.path)), crash.lineno, first)
+    return "%s:%s: %s" % (os.path.basename(str(path)), line, first)
