@@ -4,7 +4,7 @@ import shlex
 import subprocess
 
 import pytest
-from hunts import SOME_CLEANERS, copy_suites, smaller
+from hunts import SOME_CLEANERS, copy_suites, open_lab, smaller
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.diagnose import bisect, bisect_both_ways, diagnose
@@ -163,6 +163,38 @@ def test_a_runner_breaker_is_named_as_one(lab, warm):
 def test_files_are_part_of_the_state(lab, warm):
     found = found_in(lab("leaves_files"), "::test_none_here")
     assert [short(chain.tests) for chain in found.chains] == [["test_write_here"]]
+
+
+def test_what_no_fresh_interpreter_shows_is_told(tmp_path):
+    """A folder made at import, where nothing is put back: after test_write, whoever is tried seems to do it."""
+    suite, elsewhere = tmp_path / "suite", tmp_path / "elsewhere"
+    suite.mkdir()
+    elsewhere.mkdir()
+    (suite / "pytest.ini").write_text("[pytest]\n")
+    (suite / "test_left.py").write_text(ELSEWHERE.format(elsewhere=str(elsewhere)))
+    with open_lab(suite, ()) as lab:
+        found = found_in(lab, "::test_empty")
+    assert [short(chain.tests) for chain in found.chains] == [["test_write"], ["test_innocent"]]
+    (note,) = [note for note in found.notes if "ends as alone" in note]
+    assert "after test_left.py::test_innocent: with the whole suite collected it does so as well" in note
+
+
+ELSEWHERE = """import os, tempfile
+
+FOLDER = tempfile.mkdtemp(dir={elsewhere!r})
+
+
+def test_empty():
+    assert os.listdir(FOLDER) == []
+
+
+def test_write():
+    open(os.path.join(FOLDER, "left"), "w").close()
+
+
+def test_innocent():
+    pass
+"""
 
 
 def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(lab):
