@@ -42,6 +42,8 @@ def sensors(values, names="x,u"):
 
 
 def prepare(folder):
+    import jax
+
     from parataxis.methods.phi_rom.snapshots import Snapshots
 
     data, test = CASES["waves"](), CASES["waves"](trajectories=2, times=9, seed=7)
@@ -64,6 +66,9 @@ def prepare(folder):
     for name, text in files.items():
         (folder / name).write_text(text)
     model().save(folder / "rom")
+    blown = CASES["untrained"]()
+    blown.fitted.dynamics = jax.tree.map(lambda leaf: 1e20 * leaf, blown.fitted.dynamics)
+    blown.save(folder / "blown")
     (folder / "broken").mkdir()
     (folder / "broken" / "config.json").write_text("{}")
 
@@ -125,6 +130,10 @@ BAD_INPUTS = [
     _cast("--times soon: expected FIRST:LAST:STEP or numbers with commas", "--times", "soon"),
     _cast("--params beta: expected name=value with commas", "--times", "1", "--params", "beta"),
     _cast("--params beta=1: expected none", "--times", "1", "--params", "beta=1"),
+    (
+        ["phi-rom", "forecast", "blown", "sensors.csv", "--times", "1"],
+        "--times 1: the forecast is not finite from t=1 on",
+    ),
     (["phi-rom", "evaluate", "rom", "two.nc"], "test: 2 channels in 1 dimensions; the model was trained on 1 in 1"),
     (["phi-rom", "evaluate", "rom", "betas.nc"], "test: parameters ('beta',); the model was trained with ()"),
     (["phi-rom", "evaluate", "rom", "test.nc", "--first", "9"], "first=9: expected the number of one of the test's 9"),

@@ -181,11 +181,11 @@ def forecast_command(
     with Warnings() as said:
         z = rom.encode(values, coords, None if prior is PriorName.none else prior.value)
         found = rom.forecast(z, at, beta, place, adaptive)
-    if not np.isfinite(found).all():
-        first = at[~np.isfinite(found).all((0, 2, 3))].min()
-        raise BadInput(
-            f"--times {times}: the forecast is not finite from t={first:g} on; try --adaptive, or end before"
-        )
+        if not (fine := np.isfinite(found).all((0, 2, 3))).all():
+            first = at[~fine].min()
+            raise BadInput(
+                f"--times {times}: the forecast is not finite from t={first:g} on; try --adaptive, or end before"
+            )
     betas = None if beta is None else np.broadcast_to(beta, (len(found), len(rom.about.names)))
     kept = Snapshots(found, at, place, rom.about.grid, betas, rom.about.channels, rom.about.names)
     kept.save(out)

@@ -51,7 +51,7 @@ def widths(text: str) -> tuple[int, ...]:
 
 
 class Warnings(warnings.catch_warnings):
-    """Ours are kept, and said on stderr in a line each."""
+    """Ours are kept, and said on stderr in a line each; where it ends in an error, that line is all."""
 
     def __init__(self) -> None:
         super().__init__(record=True)
@@ -64,7 +64,7 @@ class Warnings(warnings.catch_warnings):
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
-        for each in self._caught:
+        for each in self._caught if error[0] is None else ():
             if str(each.message) not in self.texts:
                 self.add(str(each.message))
 
