@@ -173,6 +173,7 @@ class Watch:
             _raise_limits()
         if "garbage" in self.plan:
             gc.freeze()
+            gc.collect()  # of nothing: a full turn waits until a quarter of what the last one left has been added
             gc.disable() if self.plan["garbage"] == "never" else gc.set_threshold(1, 1, 1)
         if "trace" in self.plan:
             tracer = pins.DrawTracer(self)
