@@ -122,13 +122,8 @@ class _Hunt:
         watch: Callable[[Progress], None],
     ) -> None:
         self.suite, self.protocol, self.seed, self.jobs, self.level = suite, protocol, seed, jobs, level
-        self.timeout, self.isolation, self.enough, self.journal, self.watch = (
-            timeout,
-            isolation,
-            enough,
-            journal,
-            watch,
-        )
+        self.timeout, self.isolation, self.enough = timeout, isolation, enough
+        self.journal, self.watch = journal, watch
         self.began = time.monotonic()
         self.ahead: dict[int, Session] = {}
         self.ended: defaultdict[int, set[tuple[int, ...]]] = defaultdict(set)

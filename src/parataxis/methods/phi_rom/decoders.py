@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from parataxis.methods.phi_rom.waves import cos, sin
 
-ROOM = 2**14
+ROOM = 2**14  # numbers that a program draws at once: most weights are fewer
 LEAST = 1e-12  # a channel or an axis narrower than this, relative to its size, is taken as it is
 
 

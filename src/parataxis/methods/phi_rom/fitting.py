@@ -36,10 +36,8 @@ from parataxis.progress import Tell, untold
 LOOKED_AT = 256  # latents of training at which stability is judged, and snapshots decoded at once for the residual
 ILL = 1e3  # condition of a raw basis from which on it is told
 COLLAPSED = 0.5  # reconstruction error of a model that learned little
-SOME, APART = (
-    12,
-    0.9,
-)  # trajectories and times whose slope is compared with the solver's; a gap from which on it is told
+SOME = 12  # trajectories and times whose slope is compared with the solver's
+APART = 0.9  # a gap between the two from which on it is told
 LOST = 10.0  # a rollout that is this many times further off than latents are large
 
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Generator, Iterable, Iterator
 
 import pytest
 from _parataxis_memory import FAILED, PASSED, SKIPPED, Record
@@ -107,10 +107,10 @@ class Plugin:
         return True
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, call: Any) -> Iterator[None]:
+    def pytest_runtest_makereport(self, call: Any) -> Generator[None, Any, None]:
         outcome = yield
         if self.record is not None and call.excinfo is not None:
-            outcome.get_result()._parataxis_place = _below_unittest(call.excinfo.traceback)  # type: ignore[attr-defined]
+            outcome.get_result()._parataxis_place = _below_unittest(call.excinfo.traceback)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if self.record is None:
