@@ -38,6 +38,23 @@ SOME_CLEANERS = [
         "victim[1]",
     )
 ]
+# A folder made at import, where nothing is put back.
+ELSEWHERE = """import os, tempfile
+
+FOLDER = tempfile.mkdtemp(dir={elsewhere!r})
+
+
+def test_empty():
+    assert os.listdir(FOLDER) == []
+
+
+def test_write():
+    open(os.path.join(FOLDER, "left"), "w").close()
+
+
+def test_innocent():
+    pass
+"""
 LEAN = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"
 }  # no plugin of our own environment: a suite's pytest starts in half the time
@@ -51,6 +68,15 @@ def copy_suites(folder: Path, *names: str) -> Path:
     if len(names) > 1:
         (folder / "pytest.ini").write_text(SIDE_BY_SIDE)
     return folder
+
+
+def leaves_elsewhere(folder: Path) -> Path:
+    suite, elsewhere = folder / "suite", folder / "elsewhere"
+    suite.mkdir()
+    elsewhere.mkdir()
+    (suite / "pytest.ini").write_text("[pytest]\n")
+    (suite / "test_left.py").write_text(ELSEWHERE.format(elsewhere=str(elsewhere)))
+    return suite
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import shlex
 import subprocess
 
 import pytest
-from hunts import SOME_CLEANERS, copy_suites, open_lab, smaller
+from hunts import SOME_CLEANERS, copy_suites, leaves_elsewhere, open_lab, smaller
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.diagnose import bisect, bisect_both_ways, diagnose
@@ -40,6 +40,7 @@ def test_a_victim_has_its_polluter_its_cleaner_and_a_proof(lab):
     assert short(chain.undone_by) == ["test_reset"]
     assert (chain.cold, chain.tried) == ("F", 4)
     pattern = "set it with `monkeypatch.setitem`, which puts the old value back"
+    assert chain.cause.where == "test_prices.py:11"
     assert fix(found) == f"In test_prices.py::test_switch: {pattern} (`test_prices.SETTINGS['currency']`)."
     done = subprocess.run(shlex.split(chain.command), cwd=lab.head.root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -167,34 +168,11 @@ def test_files_are_part_of_the_state(lab, warm):
 
 def test_what_no_fresh_interpreter_shows_is_told(tmp_path):
     """A folder made at import, where nothing is put back: after test_write, whoever is tried seems to do it."""
-    suite, elsewhere = tmp_path / "suite", tmp_path / "elsewhere"
-    suite.mkdir()
-    elsewhere.mkdir()
-    (suite / "pytest.ini").write_text("[pytest]\n")
-    (suite / "test_left.py").write_text(ELSEWHERE.format(elsewhere=str(elsewhere)))
-    with open_lab(suite, ()) as lab:
+    with open_lab(leaves_elsewhere(tmp_path), ()) as lab:
         found = found_in(lab, "::test_empty")
     assert [short(chain.tests) for chain in found.chains] == [["test_write"], ["test_innocent"]]
     (note,) = [note for note in found.notes if "ends as alone" in note]
     assert "after test_left.py::test_innocent: with the whole suite collected it does so as well" in note
-
-
-ELSEWHERE = """import os, tempfile
-
-FOLDER = tempfile.mkdtemp(dir={elsewhere!r})
-
-
-def test_empty():
-    assert os.listdir(FOLDER) == []
-
-
-def test_write():
-    open(os.path.join(FOLDER, "left"), "w").close()
-
-
-def test_innocent():
-    pass
-"""
 
 
 def test_one_walk_shows_every_victim_between_its_polluter_and_the_next_cleaner(lab):

@@ -10,7 +10,7 @@ from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
-from parataxis.methods.flaky_tests.session import Order
+from parataxis.methods.flaky_tests.session import Done, Order
 
 REPLAYS = 3  # of an order that is to be minimised, and of its minimum
 PAIRS = 20_000  # probes to try tests after every other; more victims than that allows share what was found for those
@@ -117,6 +117,7 @@ class Case:
         self.notes: list[str] = []
         self.others: Sequence[int] = range(len(lab.head.ids))  # that may undo what a culprit does
         self.culprits, self.undoers = set[int](), set[int]()
+        self.refuted: list[Chain] = []
         self.fails_alone = alone in FAILING
         self.kind = Dependence.BRITTLE if self.fails_alone else Dependence.VICTIM
 
@@ -229,14 +230,16 @@ class Case:
         """The chain, and how it ends in a fresh interpreter that collects nothing else."""
         tests = tuple(map(self._id, chain))
         (cold,) = self.lab.last([(*chain, self.test)], fresh=True)
+        found = Chain(tests, self.lab.suite.command(*tests, self._id(self.test)), cold)
         if not self.differs(cold):
             (whole,) = self.lab.run([Order("lab", 0, (*chain, self.test), fresh=True)])
             shown = whole is not None and self.differs(whole.outcomes[-1])
             said = "other modules, once imported, take part" if shown else REFUTED
+            self.refuted += [] if shown else [found]
             self.notes.append(
                 f"in an interpreter that collects only these tests, it ends as alone after {tests[-1]}: {said}"
             )
-        return Chain(tests, self.lab.suite.command(*tests, self._id(self.test)), cold)
+        return found
 
     def _changes(self, chain: tuple[int, ...]) -> tuple[Change, ...]:
         """What the chain left, and which of it, undone by itself, makes the test end as alone."""
@@ -246,11 +249,23 @@ class Case:
         if done is None:
             return ()
         ends = [line[0] for line in done.probed[1:]]
-        changes = [
-            Change.from_row(row, shown=end in PASSING + FAILING and not self.differs(end))
-            for row, end in zip(done.changes, ends, strict=True)
-        ]
-        return tuple(sorted(changes, key=lambda change: not change.shown)[:CHANGES])
+        shown = [end in PASSING + FAILING and not self.differs(end) for end in ends]
+        rows = sorted(zip(done.changes, shown, strict=True), key=lambda row: not row[1])[:CHANGES]
+        lines = self._lines(done, [row for row, _ in rows])
+        return tuple(Change.from_row(row, lines.get((row["kind"], row["name"]), ""), shown) for row, shown in rows)
+
+    def _lines(self, done: Done, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str]:
+        """File and line of what an order has changed, by kind and name, from the same order traced.
+
+        Nothing where it then ends otherwise: a test may be too slow for that, or trace others itself.
+        """
+        holders = tuple(dict.fromkeys(tuple(holder) for row in rows for holder in row["holders"]))
+        if not holders:
+            return {}
+        (traced,) = self.lab.run([Order("lab", 0, done.order.order, trace=holders)])
+        if traced is None or traced.outcomes != done.outcomes:
+            return {}
+        return {(row["kind"], row["name"]): row["where"] for row in traced.changes}
 
     def _note_breaker(self, chain: tuple[int, ...]) -> None:
         """A test that takes pytest itself down looks, from outside, as if the next test had crashed."""

@@ -26,7 +26,7 @@ class Change:
     """Something that a test left otherwise than it found it.
 
     shown: with this one change undone, the victim passes again (or the brittle fails again); else it was only seen.
-    where: file and line, or "".
+    where: file and line that did it, or "".
     """
 
     kind: str
@@ -37,8 +37,8 @@ class Change:
     shown: bool
 
     @classmethod
-    def from_row(cls, row: dict[str, Any], shown: bool) -> "Change":
-        kind, name, before, after, where = (str(row[key]) for key in ("kind", "name", "before", "after", "where"))
+    def from_row(cls, row: dict[str, Any], where: str, shown: bool) -> "Change":
+        kind, name, before, after = (str(row[key]) for key in ("kind", "name", "before", "after"))
         return cls(kind, name, before, after, where, shown)
 
 

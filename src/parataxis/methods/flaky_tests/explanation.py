@@ -1,6 +1,7 @@
 """What a diagnosis says, in lines for a person."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.fixes import fix
@@ -15,14 +16,14 @@ def explanation(found: Diagnosis) -> list[str]:
     if found.modules:
         lines.append(f"it ends as in the suite once these are imported: {', '.join(found.modules)}")
     if found.kind is Dependence.REPEAT:  # its own polluter
-        lines += [line for chain in found.chains for line in _chain(found, chain)]
+        lines += [line for chain in found.chains for line in _chain(found, [chain])]
     elif found.again and found.again in FAILING and found.alone in PASSING:
         lines.append("also fails when it is run twice in one process")
     for alike in _alike(found.chains) if found.kind is not Dependence.REPEAT else ():
         names = [", then ".join(chain.tests) for chain in alike]
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         word = found.culprit_word + ("s" if len(names) > 1 else "")
-        lines += [f"{word}: {'; '.join(names[:MOST_NAMES])}{more}", *(f"  {line}" for line in _chain(found, alike[0]))]
+        lines += [f"{word}: {'; '.join(names[:MOST_NAMES])}{more}", *(f"  {line}" for line in _chain(found, alike))]
     if (
         found.searched
         and not found.chains
@@ -52,15 +53,16 @@ def _alike(chains: Sequence[Chain]) -> list[list[Chain]]:
     """Chains that leave the same and are undone by the same tests together; those not looked into are one group."""
     groups: dict[object, list[Chain]] = {}
     for chain in chains:
-        groups.setdefault((chain.undone_by, chain.tried, chain.changes), []).append(chain)
+        changes = tuple(replace(change, where="") for change in chain.changes)  # each has lines of its own
+        groups.setdefault((chain.undone_by, chain.tried, changes), []).append(chain)
     return list(groups.values())
 
 
-def _chain(found: Diagnosis, chain: Chain) -> list[str]:
-    lines = []
-    for change in chain.changes:
+def _chain(found: Diagnosis, alike: Sequence[Chain]) -> list[str]:
+    chain, lines = alike[0], []
+    for place, change in enumerate(chain.changes):
         turned = f"{change.before} -> {change.after}" if change.before else change.after
-        told = f"{change.name}: {turned}{_at(change.where)}"
+        told = f"{change.name}: {turned}{_at(_lines([each.changes[place].where for each in alike]))}"
         if change.shown:
             lines.append(f"leaves {told}; with this undone, {'it fails' if _brittle(found) else 'it passes'} again")
     if not lines and chain.changes:
@@ -72,6 +74,11 @@ def _chain(found: Diagnosis, chain: Chain) -> list[str]:
         undoers = f"{len(chain.undone_by)} {found.undoer_word}{'s' * (len(chain.undone_by) > 1)}"
         lines.append(f"{undoers} among the {chain.tried} other tests: {names}")
     return lines
+
+
+def _lines(places: Sequence[str]) -> str:
+    found = list(dict.fromkeys(filter(None, places)))
+    return ", ".join(found[:MOST_NAMES]) + (", ..." if len(found) > MOST_NAMES else "")
 
 
 def _brittle(found: Diagnosis) -> bool:

@@ -6,7 +6,7 @@ the victim's own. The pairs come last: cleaners on both sides of a culprit hide 
 
 from collections.abc import Callable, Iterator
 
-from parataxis.methods.flaky_tests.diagnose import Case
+from parataxis.methods.flaky_tests.diagnose import CHAINS, Case
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab, Places
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
@@ -17,27 +17,44 @@ AT_ONCE = 64  # pairs between two looks
 def nearest_culprit(lab: Lab, test: int, tell: Callable[[str], None] = lambda text: None) -> Diagnosis:
     """A diagnosis with one chain, the first that was found: one culprit, or the fewest that must come together.
 
-    test: its place in the suite's list.
+    The first that a fresh interpreter confirms, if one of the first few does. test: its place in the suite's list.
     """
     alone, again = lab.last([(test,), (test, test)])
     case = Case(lab, test, alone, "", again, [])
     if alone not in PASSING + FAILING:
         return case.said(Dependence.UNKNOWN)
     classes = _classes(lab.head.ids, test)
-    others = [other for each in classes for other in each]
+    others = sum(map(len, classes))
+    tried = set[Places]()
+    for culprits in _culprits(case, classes, tell):
+        if culprits in tried:
+            continue
+        tried.add(culprits)
+        chain = case.confirmed(culprits)
+        if chain not in case.refuted:
+            return case.said(case.kind, chains=(chain,))
+        if len(case.refuted) == CHAINS:
+            break
+    if case.refuted:
+        return case.said(case.kind, chains=(case.refuted[0],))
+    if again in FAILING and not case.fails_alone:
+        return case.repeats(others)
+    return case.said(Dependence.UNKNOWN, searched=others)
+
+
+def _culprits(case: Case, classes: list[Places], tell: Callable[[str], None]) -> Iterator[Places]:
+    """After which it ends otherwise than alone: the fewest of a group, then single tests."""
+    lab, test = case.lab, case.test
     for group in _groups(classes):
         tell(f"after {len(group)} tests of {lab.head.ids[group[0]].rpartition('::')[0]}")
         if case.differs(lab.last([(*group, test)])[0]) and (found := case.fewest([group])):
-            return case.said(case.kind, chains=(case.confirmed(found),))
+            yield found
+    others = [other for each in classes for other in each]
     for start in range(0, len(others), AT_ONCE):
         tell(f"after each of {len(others)} other tests: {start}")
         some = others[start : start + AT_ONCE]
-        for other, end in zip(some, lab.last([(other, test) for other in some]), strict=True):
-            if case.differs(end):
-                return case.said(case.kind, chains=(case.confirmed((other,)),))
-    if again in FAILING and not case.fails_alone:
-        return case.repeats(len(others))
-    return case.said(Dependence.UNKNOWN, searched=len(others))
+        ends = lab.last([(other, test) for other in some])
+        yield from ((other,) for other, end in zip(some, ends, strict=True) if case.differs(end))
 
 
 def _classes(ids: list[str], test: int) -> list[Places]:

@@ -55,7 +55,8 @@ class Order:
     of: for a repetition, the name of the order that it repeats; probes: sequences of tests, each of which is run in a
     fork from the end of the order, or, with each, from its start and after each of its tests; look: and from its end,
     once for each change that the order left, with that change undone; collect: files that a fresh interpreter collects;
-    watch: run it under watch, with that intervention (see `chance`), {} being none.
+    watch: run it under watch, with that intervention (see `chance`), {} being none; trace: holders of changes that the
+    order leaves, for the lines that leave them.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class Order:
     look: bool = False
     collect: tuple[str, ...] = ()
     watch: dict[str, Any] | None = None
+    trace: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -80,7 +82,8 @@ class Done:
     """What came of an order; `outcomes` and `durations` by position in the order.
 
     probed: how the last test of each sequence of probes ended, a line for each time that they were run: once; or at the
-    start and after each test; or once and then with each of the `changes` undone; seen: by the watch, None if the test
+    start and after each test; or once and then with each of the `changes` undone, which an order that is traced has
+    too; seen: by the watch, None if the test
     ended the process.
     """
 
@@ -316,6 +319,7 @@ def _fields(order: Order, limits: Limits) -> dict[str, Any]:
         "look": order.look,
         "collect": order.collect,
         "watch": order.watch,
+        "trace": order.trace,
         "limits": limits.for_order(order.order),
     }
 

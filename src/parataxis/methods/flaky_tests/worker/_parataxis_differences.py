@@ -19,7 +19,8 @@ from _parataxis_facets import (
     LOGGER,
     LOGGERS,
     MISSING,
-    is_configured,
+    configuration,
+    token,
 )
 from _parataxis_fixtures import Fixtures
 from _parataxis_names import Sources, cut, difference, path_of, short, step
@@ -45,8 +46,11 @@ _CACHE = re.compile("cache|memo", re.IGNORECASE)
 LAZY = frozenset(["tempfile.tempdir", "mimetypes.inited", "mimetypes.encodings_map", "mimetypes.types_map"])
 
 
+Holder = Any  # (list of a `State`, place in it): what holds a thing, by the same name in each fork of one process
+
+
 class Change:
-    """One thing that is other than it was."""
+    """One thing that is other than it was. `held`: its holders, each with the token of a key that differs."""
 
     def __init__(
         self,
@@ -56,19 +60,11 @@ class Change:
         now: str,
         rank: int,
         steps: list[Callable[[], Any]],
-        where: Callable[[], str] = str,
+        held: list[tuple[Holder, Any]],
         again: Callable[[], Any] | None = None,
     ) -> None:
         self.kind, self.name, self.before, self.after, self.rank = kind, name, then, now, rank
-        self.steps, self._where, self._again = steps, where, again
-
-    @property
-    def where(self) -> str:
-        """`file.py:12`, where it is defined, or nothing."""
-        try:
-            return self._where()
-        except Exception:  # a source that is gone or odd
-            return ""
+        self.steps, self.held, self._again = steps, held, again
 
     def undo(self) -> bool:
         """Put it back as it was; tells whether that could be done."""
@@ -85,15 +81,17 @@ class Change:
         return self._again is None or self._again() is not False
 
     def to_row(self) -> dict[str, Any]:
-        return {n: getattr(self, n) for n in ("kind", "name", "before", "after", "where")}
+        row = {n: getattr(self, n) for n in ("kind", "name", "before", "after")}
+        return {**row, "holders": list(dict.fromkeys(holder for holder, _ in self.held))}
 
 
 class Differences:
     """What differs in the records of a walk, made into changes."""
 
     def __init__(self, records: list[Record], owners: Owners) -> None:
-        self.owners, self.sources, self.fixtures = owners, Sources(owners.root), Fixtures(owners)
+        self.owners, self.sources, self.fixtures = owners, Sources(), Fixtures(owners)
         self.found = []
+        self.numbers = {id(record): number for number, record in enumerate(records)}
         for record, found in differing(records):
             kept = [(key, then, now) for key, then, now in found if self._matters(record, key, then, now)]
             if kept:
@@ -112,7 +110,7 @@ class Differences:
         if type(key) is str and key in NO_STATE:
             return False
         if facet is LOGGERS:
-            return now is MISSING or is_configured(now)
+            return now is MISSING or bool(configuration(now))
         if facet is GLOBALS and type(now) is types.ModuleType and then is MISSING:
             return False  # a submodule was imported: that is told of `sys.modules`
         if facet is GLOBALS and record.level == STANDARD and type(key) is str:
@@ -159,6 +157,9 @@ class Differences:
             merged.append(whole)
         return [change for change in made if id(change) not in gone] + merged
 
+    def _held(self, record: Record, *keys: Any) -> list[tuple[Holder, Any]]:
+        return [(("records", self.numbers[id(record)]), token(key)) for key in keys]
+
     def _steps(self, record: Record, found: list[Any]) -> list[Callable[[], Any]]:
         facet, owner = record.facet, record.owner
         if facet.whole is None:
@@ -176,43 +177,33 @@ class Differences:
         if record.level != PROJECT and _CACHE.search(name):
             return []
         if record.facet.whole is not None or record.facet is CACHE:
-            where = _Where(self.sources, module, parts)
-            return [self._container(record, found, name, rank, where)]
+            return [self._container(record, found, name, rank)]
         made = []
         for key, then, now in found:
-            place = [*parts, key] if type(key) is str and not rest else parts
-            steps = self._steps(record, [(key, then, now)])
-            text = _slot_name(record, name, key)
-            change = Change(
-                record.facet.kind, text, short(then), short(now), rank, steps, _Where(self.sources, module, place)
-            )
+            steps, held = self._steps(record, [(key, then, now)]), self._held(record, key)
+            text, before, after = _slot_name(record, name, key), _shown(record, then), _shown(record, now)
+            change = Change(record.facet.kind, text, before, after, rank, steps, held)
             self.slots[id(record), id(key)] = change
             made.append(change)
             if record.facet is GLOBALS and not (then is MISSING or now is MISSING or id(type(now)) in BY_VALUE):
                 self.replaced.setdefault((id(then), id(now)), []).append(change)
         if len(made) > 1:
             keys = ", ".join(_plain(key) for key, _, _ in found)
-            whole = Change(
-                made[0].kind,
-                name,
-                "",
-                cut("%d changed: %s" % (len(found), keys)),
-                rank,
-                [],
-                _Where(self.sources, module, parts),
-            )
+            said, held = cut("%d changed: %s" % (len(found), keys)), self._held(record, *(key for key, _, _ in found))
+            whole = Change(made[0].kind, name, "", said, rank, [], held)
             self.groups.append((whole, made))
         return made
 
-    def _container(self, record: Record, found: list[Any], name: str, rank: int, where: Callable[[], str]) -> Change:
+    def _container(self, record: Record, found: list[Any], name: str, rank: int) -> Change:
+        held = self._held(record, *(key for key, _, _ in found))
         if record.facet is CACHE:
             then, now = ("%d cached" % number for number in found[0][1:])
-            return Change("cache", name, then, now, NOISE, self._steps(record, found), where)
+            return Change("cache", name, then, now, NOISE, self._steps(record, found), held)
         if len(found) == 1 and record.facet is ITEMS:
             name, then, now = name + step(record, found[0][0]), short(found[0][1]), short(found[0][2])
         else:
             then, now = difference(record.facet, record.keys, record.values, record.owner, found)
-        change = Change(_kind(record), name, then, now, rank, self._steps(record, found), where)
+        change = Change(_kind(record), name, then, now, rank, self._steps(record, found), held)
         self.slots.update({(id(record), id(key)): change for key, _, _ in found})
         return change
 
@@ -229,23 +220,14 @@ class Differences:
                 top.steps += put
                 continue
             rank = OWN if self.owners.of(key) == PROJECT else NOISE if then is MISSING else PROCESS
-            made[key] = Change("module", "sys.modules[%r]" % key, short(then), short(now), rank, put)
+            held = self._held(record, key)
+            made[key] = Change("module", "sys.modules[%r]" % key, short(then), short(now), rank, put, held)
         return list(made.values())
-
-
-class _Where:
-    """Where a name is defined, when that is asked for."""
-
-    def __init__(self, sources: Sources, module: str, parts: list[str]) -> None:
-        self.sources, self.module, self.parts = sources, module, parts
-
-    def __call__(self) -> str:
-        return self.sources.where(self.module, self.parts)
 
 
 def _together(first: Change, name: str, members: list[Change]) -> Change:
     steps = [step for member in members for step in member.steps]
-    return Change(first.kind, name, first.before, first.after, first.rank, steps, lambda: first.where)
+    return Change(first.kind, name, first.before, first.after, first.rank, steps, first.held)
 
 
 def _kind(record: Record) -> str:
@@ -269,6 +251,16 @@ def _slot_name(record: Record, name: str, key: Any) -> str:
     if record.facet is CELL:
         return name
     return name + step(record, key)
+
+
+def _shown(record: Record, value: Any) -> str:
+    if value is MISSING:
+        return short(value)
+    if record.facet is ENVIRONMENT and type(value) is bytes:
+        return short(os.fsdecode(value))
+    if record.facet is LOGGERS:
+        return cut(", ".join("%s %s" % (name, short(part)) for name, part in configuration(value).items()))
+    return short(value)
 
 
 def _plain(key: Any) -> str:

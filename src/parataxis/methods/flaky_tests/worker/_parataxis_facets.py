@@ -63,7 +63,7 @@ def same(one: Any, other: Any, depth: int = 4) -> bool:
     return False
 
 
-def _token(key: Any) -> Any:
+def token(key: Any) -> Any:
     """What stands for a key: itself where hashing it runs nobody's code."""
     return (type(key).__name__, key) if id(type(key)) in BY_VALUE else id(key)
 
@@ -88,10 +88,10 @@ class Keyed:
         now_keys, now_values = self.read(owner)
         if len(keys) == len(now_keys) and _all(_map(_is, keys, now_keys)) and _all(_map(_is, values, now_values)):
             return []
-        now = {_token(key): (key, value) for key, value in _zip(now_keys, now_values)}
+        now = {token(key): (key, value) for key, value in _zip(now_keys, now_values)}
         found = []
         for key, value in _zip(keys, values):
-            _, current = now.pop(_token(key), (key, MISSING))
+            _, current = now.pop(token(key), (key, MISSING))
             if not same(value, current):
                 found.append((key, value, current))
         return found + [(key, MISSING, value) for key, value in now.values()]
@@ -115,11 +115,11 @@ class Row:
         now = self._read(owner)
         if len(now) == len(values) and _all(_map(_is, values, now)):
             return []
-        if type(owner) is set and {_token(v) for v in values} == {_token(v) for v in now}:
+        if type(owner) is set and {token(v) for v in values} == {token(v) for v in now}:
             return []
         if len(now) == len(values) and all(same(a, b) for a, b in _zip(values, now)):
             return []
-        before, after = ({_token(value): value for value in row} for row in (values, now))
+        before, after = ({token(value): value for value in row} for row in (values, now))
         found = [(value, value, MISSING) for token, value in before.items() if token not in after]
         found += [(value, MISSING, value) for token, value in after.items() if token not in before]
         return found or [(None, values, now)]  # another order, or another number of the same
@@ -242,11 +242,16 @@ def _put_in_logger(owner: Any, key: str, value: Any) -> None:
     owner.manager._clear_cache()
 
 
-def is_configured(logger: Any) -> bool:
-    """A logger that was only asked for makes no difference to anybody."""
-    if "handlers" not in _object_dict(logger):  # a place holder
-        return False
-    return _read_logger(logger)[1] != [0, True, False, [], []]
+def configuration(logger: Any) -> dict[str, Any]:
+    """What was set of a logger: one that was only asked for, or a place holder, makes no difference to anybody."""
+    pairs = zip(*_read_logger(logger), (0, True, False, [], []))  # noqa: B905 (Python 3.8)
+    return {name: value for name, value, usual in pairs if value is not MISSING and value != usual}
+
+
+def _read_loggers(loggers: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """With what was set of each, which a logger that is new gets only after it was asked for."""
+    found = [_read_logger(logger)[1] for logger in dict.values(loggers)]
+    return list(loggers), [tuple(tuple(v) if type(v) is list else v for v in values) for values in found]
 
 
 def slots(descriptors: dict[str, Any]) -> Keyed:
@@ -275,6 +280,7 @@ CLASS = Keyed("class attribute", _read_class, _put_in_class)
 CELL = Keyed("closure", _read_cell, _put_in_cell)
 LOGGER = Keyed("logging", _read_logger, _put_in_logger)
 LOGGERS = Keyed("logging", _read_dict, _put_item)
+CONFIGURATIONS = Keyed("logging", _read_loggers, _put_item)
 FUNCTION = attributes(function_dict)
 LOCAL = attributes(lambda owner: _local_dict(owner, "__dict__"))
 DEFAULTS = Keyed("default argument", _read_defaults, _put_default)

@@ -1,10 +1,9 @@
-"""What a maintainer calls a thing, where it is defined, and how it looks in a few words: no code of the suite runs."""
+"""What a maintainer calls a thing, and how it looks in a few words: no code of the suite runs."""
 
 from __future__ import annotations
 
 import ast
 import collections
-import os
 import types
 from typing import Any
 
@@ -177,10 +176,9 @@ def step(parent: Record, key: Any) -> str:
 
 
 class Sources:
-    """Where names are defined, by the source of their module."""
+    """Which module defines a name, by the source of those that hold it."""
 
-    def __init__(self, root: str) -> None:
-        self._root = os.path.join(root, "")
+    def __init__(self) -> None:
         self._bodies: dict[str, list[Any]] = {}
 
     def _body(self, module: str) -> list[Any]:
@@ -195,19 +193,6 @@ class Sources:
                 except (OSError, SyntaxError, ValueError):
                     pass
         return self._bodies[module]
-
-    def where(self, module: str, parts: list[str]) -> str:
-        """`file.py:12`, of the innermost of the names that the source of the module defines; or nothing."""
-        body, line = self._body(module), 0
-        for name in parts:
-            node = _definition(body, name)
-            if node is None:
-                break
-            line, body = node.lineno, getattr(node, "body", []) if isinstance(node, ast.ClassDef) else []
-        if not line:
-            return ""
-        file = globals_of(modules.get(module))["__file__"]
-        return "%s:%d" % (file[len(self._root) :] if file.startswith(self._root) else file, line)
 
     def origin(self, module: str, name: str, thing: Any) -> tuple[str, str]:
         """The module that defines a global that another one imports from it, and its name there."""

@@ -18,22 +18,38 @@ from typing import Any, Callable
 
 from _parataxis_differences import FILES, NOISE, PROCESS, Change, Differences
 from _parataxis_facets import (
+    CONFIGURATIONS,
     ITEMS,
     LOGGER,
     LOGGERS,
     MISSING,
     derives,
     same,
+    token,
 )
 from _parataxis_names import short
 from _parataxis_objects import (
     STANDARD,
     Owners,
+    Record,
     Walk,
     globals_of,
     modules,
 )
-from _parataxis_system import ENVIRONMENT, Files, context_variables, descriptors, settings, threads
+from _parataxis_system import (
+    CONTEXT,
+    DESCRIPTOR,
+    ENVIRONMENT,
+    SETTING,
+    STATUS,
+    THERE,
+    THREADS,
+    Files,
+    context_variables,
+    descriptors,
+    settings,
+    threads,
+)
 
 _gc = (gc.isenabled, gc.disable, gc.enable)  # bound before the suite is imported, which may patch them
 MOST = 50
@@ -93,13 +109,26 @@ class State:
         found += self._context() + self._files() + self._left_running()
         return sorted(found, key=lambda change: change.rank)[:MOST]
 
+    def record(self, held_in: str, place: Any) -> Record:
+        """A holder that a change has named, read anew."""
+        if held_in == "records":
+            known = self.walk.records[place]
+            facet = CONFIGURATIONS if known.facet is LOGGERS else known.facet
+            return Record(facet, known.owner, known.place, known.level)
+        if held_in == "files":  # what is new has its line where it was made, not where it was last written to
+            return Record(STATUS if place in self.files.files else THERE, place, place, STANDARD)
+        owner = self.settings[place] if held_in == "settings" else place
+        facet = {"settings": SETTING, "context": CONTEXT, "threads": THREADS, "descriptors": DESCRIPTOR}[held_in]
+        return Record(facet, owner, held_in, STANDARD)
+
     def _settings(self) -> list[Change]:
         found = []
-        for setting in self.settings:
+        for number, setting in enumerate(self.settings):
             then, now = setting.before, setting.now()
             if not same(then, now):
                 steps: list[Callable[[], Any]] = [partial(setting.put, then)] if setting.put else []
-                found.append(Change(setting.kind, setting.name, short(then), short(now), PROCESS, steps))
+                held = [(("settings", number), token(""))]
+                found.append(Change(setting.kind, setting.name, short(then), short(now), PROCESS, steps, held))
         return found
 
     def _context(self) -> list[Change]:
@@ -108,7 +137,8 @@ class State:
             then, current = self.context.get(var, MISSING), now.get(var, MISSING)
             if not same(then, current):
                 steps: list[Callable[[], Any]] = [] if then is MISSING else [partial(var.set, then)]
-                found.append(Change("context variable", var.name, short(then), short(current), PROCESS, steps))
+                held = [(("context", 0), token(var))]
+                found.append(Change("context variable", var.name, short(then), short(current), PROCESS, steps, held))
         return found
 
     def _files(self) -> list[Change]:
@@ -124,7 +154,8 @@ class State:
                 texts[1] += ", other contents"
             steps: list[Callable[[], Any]] = [partial(self.files.put_back, path, then)]
             redo = partial(left.put_back, path, now)
-            found.append(Change("files", name, texts[0], texts[1], FILES, steps, again=redo))
+            held = [(("files", path), token(""))]
+            found.append(Change("files", name, texts[0], texts[1], FILES, steps, held, again=redo))
         return found
 
     def _left_running(self) -> list[Change]:
@@ -132,11 +163,14 @@ class State:
         for ident, thread in threads().items():
             if self.threads.get(ident) is not thread:
                 name = vars(thread).get("_name")
-                found.append(Change("threads", "thread %s" % short(name, 60), "(absent)", "running", NOISE, []))
+                held = [(("threads", 0), token(ident))]
+                found.append(Change("threads", "thread %s" % short(name, 60), "(absent)", "running", NOISE, [], held))
         now = descriptors()
         for number, target in self.descriptors.items():
             if number not in now:
-                found.append(Change("descriptors", "descriptor %d" % number, short(target), "closed", PROCESS, []))
+                held = [(("descriptors", number), token(""))]
+                name = "descriptor %d" % number
+                found.append(Change("descriptors", name, short(target), "closed", PROCESS, [], held))
         return found
 
 

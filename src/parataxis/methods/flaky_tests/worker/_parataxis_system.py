@@ -211,6 +211,45 @@ def descriptors() -> dict[int, str]:
     return found
 
 
+# -- all these again, read one by one as the records of a walk are ---------------------------------------------------
+
+
+def _several(get: Callable[[], dict[Any, Any]]) -> Keyed:
+    def read(_: Any) -> tuple[list[Any], list[Any]]:
+        now = get()
+        return list(now), list(now.values())
+
+    return Keyed("", read, _never)
+
+
+def _one(get: Callable[[Any], Any]) -> Keyed:
+    return Keyed("", lambda owner: ([""], [get(owner)]), _never)
+
+
+def _never(owner: Any, key: Any, value: Any) -> None:
+    raise TypeError("only read")
+
+
+def _target(number: int) -> str:
+    try:
+        return _readlink("/proc/self/fd/%d" % number)
+    except OSError:
+        return ""
+
+
+def _status(path: str) -> Any:
+    try:
+        status = _lstat(path)
+    except OSError:
+        return MISSING
+    return (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+CONTEXT, THREADS = _several(context_variables), _several(threads)
+SETTING, DESCRIPTOR = _one(Setting.now), _one(_target)
+STATUS, THERE = _one(_status), _one(lambda path: _status(path) is not MISSING)
+
+
 # -- files -----------------------------------------------------------------------------------------------------------
 
 # fmt: off

@@ -10,7 +10,7 @@ there, also `aside`, `ignore` and `ours`. The worker collects once, says what it
     {"command": "cancel"}      drop every order, those under way included
 
 `fresh` asks for an interpreter of its own instead of a fork, `only` has it collect nothing but the order's own tests,
-`collect` these files. `probes`, `each` and `look` are described at `_Orders._probe`.
+`collect` these files. `probes`, `each` and `look` are described at `_Orders._probe`, `trace` at `_Orders._trace`.
 """
 
 from __future__ import annotations
@@ -160,6 +160,8 @@ class _Orders:
             self._probe(command, places, record, table, folder)
         elif command.get("watch") is not None:
             self._watch(command, places, record, folder)
+        elif command.get("trace"):
+            self._trace(command, places, record, folder)
         else:
             self.session.run(places, record)
             self.patterns.tell(os.path.join(folder, PATTERNS))
@@ -172,8 +174,9 @@ class _Orders:
             self.snapshot.take()
         if self._overlay(command) and not command["fresh"]:
             self.views.take(command["id"])
-        if command.get("look"):
+        if command.get("look") or command.get("trace"):
             self.state = _module(self.here, "_parataxis_state")
+            self.trace = _module(self.here, "_parataxis_trace")
         if command.get("watch") is not None and self.ready is None:
             self.watch = _module(self.here, "_parataxis_watch")
             self.ready = self.watch.ready(self.session.root())
@@ -232,6 +235,20 @@ class _Orders:
                 change.redo()
         with open(os.path.join(folder, ANSWER), "w") as stream:
             json.dump([change.to_row() for change in changes], stream)
+
+    def _trace(self, command: dict[str, Any], places: list[int | None], record: Record, folder: str) -> None:
+        """Run the order with each line looked at, for the lines that leave the changes in these holders."""
+        before = self.state.State(self.settings["private"])
+        trace = self.trace.Trace(before, command["trace"])
+
+        def after(position: int) -> None:
+            if position == len(places) - 1:
+                trace.end()
+                rows = [{**change.to_row(), "where": trace.where(change)} for change in before.changes()]
+                with open(os.path.join(folder, ANSWER), "w") as stream:
+                    json.dump(rows, stream)
+
+        self.session.run(places, record, after)
 
     def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
         """Start a fresh interpreter, in the state in which this one was before it imported the suite."""
