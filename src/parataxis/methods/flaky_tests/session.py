@@ -83,8 +83,7 @@ class Done:
 
     probed: how the last test of each sequence of probes ended, a line for each time that they were run: once; or at the
     start and after each test; or once and then with each of the `changes` undone, which an order that is traced has
-    too; seen: by the watch, None if the test
-    ended the process.
+    too; seen: by the watch, None if the test ended the process.
     """
 
     order: Order
