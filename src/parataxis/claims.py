@@ -11,6 +11,7 @@ from typing import Any
 VERBS = ("measure", "remove", "choose", "model")
 OUTCOMES = ("invariant", "equivariant", "may depend")
 PACKED = ("", "gz")
+SCALES = ("toy", "quick", "full", "paper")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -159,8 +160,8 @@ class Claim:
 
     figure: the published figure, with its data set. measure, unit: what we measure. null: where the rule must fail.
     silent: what the paper leaves open and what we chose. scale_reason: why our scale is not the paper's, if it is not.
-    needs: the data files without a public address that it can't be measured without. A new measure or new data is a
-    new version.
+    needs: the data files without a public address that it can't be measured without. least: the smallest scale that
+    measures it, of those with real data. A new measure or new data is a new version.
     """
 
     id: str
@@ -176,9 +177,11 @@ class Claim:
     scale_reason: str
     min_n: int = 1
     needs: tuple[str, ...] = ()
+    least: str = "quick"
 
     def __post_init__(self) -> None:
         _filled(self, "id", "says", "where", "figure", "measure")
+        _one_of(self, "least", SCALES[1:])
         if self.rule and not self.null:
             raise ValueError("null='': a claim with a rule must say where the rule fails (labels shuffled, a baseline)")
         if self.version < 1 or self.min_n < 1:
@@ -190,6 +193,10 @@ class Claim:
             return Rule.parse(self.expect) if self.expect else None
         except ValueError as error:
             raise ValueError(f"expect={self.expect!r}: {error}") from None
+
+    def measured_at(self, scale: str) -> bool:
+        """A toy measures all claims, of what it makes itself."""
+        return scale == "toy" or SCALES.index(scale) >= SCALES.index(self.least)
 
     def judge(self, measured: Measurement) -> Standing:
         if self.rule is None:

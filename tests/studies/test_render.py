@@ -68,6 +68,18 @@ def test_a_claim_left_out_for_want_of_a_file_says_so(paper, run, tmp_path):
     assert read_evidence(tmp_path, paper).rows == without.rows
 
 
+def test_a_claim_that_the_scale_is_too_small_for_says_so(paper, run):
+    paper = dataclasses.replace(paper, claims=(paper.claims[0], dataclasses.replace(paper.claims[1], least="full")))
+    rows = (ROWS[0], *ROWS[2:])
+    said = {
+        scale: findings(paper, dataclasses.replace(run, scale=scale, rows=rows))[1].why
+        for scale in ("quick", "full", "paper")
+    }
+    assert said == {"quick": "not measured at this scale: needs --scale full", "full": "", "paper": ""}
+    with pytest.raises(ValueError, match="least='toy': expected one of 'quick', 'full', 'paper'"):
+        dataclasses.replace(paper.claims[0], least="toy")
+
+
 def test_evidence_of_another_version_of_a_claim_is_not_shown(paper, run):
     old = dataclasses.replace(run, rows=(Row(ROWS[0].measurement, 2, {}), *ROWS[1:]))
     found = findings(paper, old)[0]

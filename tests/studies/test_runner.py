@@ -113,6 +113,18 @@ def test_a_claim_whose_file_can_not_be_had_is_left_out_until_it_is_there(make, t
     assert [row.measurement.id for row in toy.rows] == IDS
 
 
+def test_a_claim_is_left_to_the_scale_that_can_measure_it(make, tmp_path, monkeypatch):
+    monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path))
+    task = make(("paper.toml", 'id = "spread"', 'id = "spread"\nleast = "full"'), NEEDY[-1])
+    (tmp_path / "planted-gap" / "numbers.txt").write_text(NUMBERS)
+    told = {}
+    for scale in ("toy", "quick", "full"):
+        (run,) = measure_all([task.method], scale, 0, task.store, backend="threading")
+        told[scale] = [row.measurement.id for row in run.rows]
+        assert run.finished, run.error
+    assert told == {"toy": IDS, "quick": [each for each in IDS if each != "spread"], "full": IDS}
+
+
 def test_data_files_are_kept_with_each_row(make, tmp_path, monkeypatch):
     monkeypatch.setenv("PARATAXIS_DATA", str(tmp_path))
     (tmp_path / "planted-gap").mkdir(exist_ok=True)

@@ -13,7 +13,6 @@ import numpy as np
 from parataxis import data
 from parataxis.claims import Measurement, Paper, System
 
-SCALES = ("toy", "quick", "full", "paper")
 SHOWN_EVERY = 0.5  # seconds between two words about progress
 SHOWN = 12  # places of a witness in its line
 T = TypeVar("T")
@@ -30,8 +29,8 @@ class Context:
     scale: "toy" (the study's own `toy` input), "quick" (at most 60 s on two cores), "full" (20 min) or "paper" (the
     published scale). jobs: how many processes the study itself may use; no number may depend on it. device: for
     torch. work: a folder of its own, kept until the run is finished. kept: the ids that an earlier, cut-off part of
-    this run has stored, and those that can't be measured here. used: the data files read so far, each with its
-    sha256. drawn: the names of the streams drawn. tell: takes a word about progress.
+    this run has stored, and those that can't be measured here or at this scale. used: the data files read so far, each
+    with its sha256. drawn: the names of the streams drawn. tell: takes a word about progress.
     """
 
     paper: Paper
@@ -64,7 +63,7 @@ class Context:
 
     def done(self, identity: str) -> bool:
         """Whether this claim or symmetry need not be measured: an earlier part of this run has stored it, or it can't
-        be here, for want of a file."""
+        be here, for want of a file, or at this scale."""
         return identity in self.kept
 
     def progress(self, iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

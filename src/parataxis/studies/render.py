@@ -32,22 +32,17 @@ STYLES = {Standing.HOLDS: "green", Standing.FAILS: "red", Standing.UNDECIDED: "y
 class Finding:
     """A claim or symmetry with what was measured for it; nothing if that was another version of the claim.
 
-    lacks: the files for want of which a run left it out.
+    why: why a run left it out.
     """
 
     stated: Claim | Symmetry
     measured: Measurement | None
     standing: Standing | None
-    lacks: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def word(self) -> str:
         return WORDS[self.standing]
-
-    @property
-    def why(self) -> str:
-        """Why nothing was measured, if that is known."""
-        return f"not measured here: needs {' and '.join(self.lacks)} (no public address)" if self.lacks else ""
 
     @property
     def asks(self) -> str:
@@ -62,10 +57,19 @@ def findings(paper: Paper, run: Run | None) -> list[Finding]:
 
 def _finding(stated: Claim | Symmetry, run: Run | None) -> Finding:
     row = run.row(stated.id) if run else None
-    version, needs = (stated.version, stated.needs) if isinstance(stated, Claim) else (0, ())
+    version = stated.version if isinstance(stated, Claim) else 0
     if row is None or row.claim_version != version:
-        return Finding(stated, None, None, needs if run and run.finished and row is None else ())
+        return Finding(stated, None, None, _left_out(stated, run) if run and run.finished and row is None else "")
     return Finding(stated, row.measurement, stated.judge(row.measurement))
+
+
+def _left_out(stated: Claim | Symmetry, run: Run) -> str:
+    """Why, if that is known."""
+    if isinstance(stated, Symmetry):
+        return ""
+    if not stated.measured_at(run.scale):
+        return f"not measured at this scale: needs --scale {stated.least}"
+    return f"not measured here: needs {' and '.join(stated.needs)} (no public address)" if stated.needs else ""
 
 
 def counts(found: Sequence[Finding]) -> str:

@@ -93,11 +93,12 @@ def measure(
 
 
 def _barred(task: Task) -> frozenset[str]:
-    """The claims that can't be measured here, as a file that they need is not here and has no public address."""
-    if task.scale == "toy":  # which reads none
+    """The claims that this scale is too small for, or that need a file which is not here and has no public address."""
+    if task.scale == "toy":  # which measures all, and reads none
         return frozenset()
     paper = task.method.paper
-    return frozenset(each.id for each in paper.claims if any(data.lacks(paper, file) for file in each.needs))
+    small = {each.id for each in paper.claims if not each.measured_at(task.scale)}
+    return frozenset(small | {each.id for each in paper.claims if any(data.lacks(paper, file) for file in each.needs)})
 
 
 def _whole(run: Run, paper: Paper, barred: frozenset[str]) -> bool:

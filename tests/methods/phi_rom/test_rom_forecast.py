@@ -9,7 +9,7 @@ import pytest
 
 from parataxis.errors import BadInput
 from parataxis.methods.phi_rom.dynamics import Dynamics
-from parataxis.methods.phi_rom.forecast import integrate, march, spectral_radius, substeps_for
+from parataxis.methods.phi_rom.forecast import _stepped, integrate, march, spectral_radius, substeps_for
 
 DT = 0.1
 
@@ -47,6 +47,13 @@ def test_march_and_integrate_agree_at_the_knots():
     psi, betas = dynamics((0.5,)), jnp.array([[0.1], [0.9]])
     marched = jax.jit(lambda alphas: march(psi, alphas, betas, DT, 4, 2))(jnp.asarray(ALPHAS))
     np.testing.assert_allclose(go(psi, DT * np.arange(5), betas), marched, atol=1e-6)
+
+
+def test_few_programs_do_for_any_number_of_times():
+    psi, before = dynamics(), _stepped._cache_size()
+    for count in (5, 6, 7, 8):
+        assert go(psi, DT * np.arange(count)).shape == (2, count, 2)
+    assert _stepped._cache_size() - before == 2  # 8 steps and 8 times have room in one, 10 to 14 steps in another
 
 
 @pytest.mark.parametrize("substeps", [2, None])

@@ -1,6 +1,7 @@
 """What the study trains, and how its numbers become claims."""
 
 import json
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from parataxis.methods.phi_rom.solvers import SolverRHS
 from parataxis.methods.phi_rom.study_claims import Found, Median, sparse
 from parataxis.methods.phi_rom.study_figures import figures
 from parataxis.methods.phi_rom.study_plan import BUDGET, COST, EARLIER, RECIPES, SIZES, Unit
+from parataxis.paper_file import read_paper
 
 
 @pytest.mark.parametrize(("task", "arm"), [(task, arm) for task, costs in COST.items() for arm in costs])
@@ -31,6 +33,15 @@ def test_units_of_a_quick_study_are_a_part_of_the_full_ones():
     tasks = {scale: {(each.task, each.arm) for each in study_plan.units(SIZES[scale])} for scale in ("quick", "full")}
     assert tasks["quick"] < tasks["full"]
     assert len(study_plan.units(SIZES["full"])) == len(set(study_plan.units(SIZES["full"])))
+
+
+@pytest.mark.parametrize("scale", ["quick", "full", "paper"])
+def test_a_claim_is_measured_where_its_problem_is_trained(scale):
+    trained = {study_plan.kind(each.task) for each in study_plan.units(SIZES[scale])}
+    of = {"kdv": "kdv", "sparse": "kdv", "data": "kdv", "flow": "flow"}  # by a claim's first word; all others are quick
+    for claim in read_paper(Path(study_plan.__file__).with_name("paper.toml")).claims:
+        wanted = of.get(claim.id.split("-")[0])
+        assert claim.measured_at(scale) == (wanted is None or wanted in trained), claim.id
 
 
 def test_shuffled_labels_keep_the_snapshots():

@@ -68,6 +68,7 @@ def normaliser(decoder: MFN, basis: Float[Array, "channel point k"]) -> Float[Ar
     return column_norm(decoder, basis) * jax.scipy.linalg.solve_triangular(r, eye)
 
 
+@jax.jit
 def normalised(decoder: MFN, nodes: Float[Array, "node d"]) -> MFN:
     """The decoder whose basis at these nodes is orthogonal."""
     return turned(decoder, normaliser(decoder, sweep(decoder, nodes).basis))

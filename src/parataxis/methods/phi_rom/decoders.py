@@ -46,7 +46,7 @@ class Scaling:
         return cls(*(tuple(map(float, each)) for each in (low, high, mean, std)))
 
     def inward(self, x: Float[Array, "point d"]) -> Float[Array, "point d"]:
-        low, high = jnp.array(self.low, x.dtype), jnp.array(self.high, x.dtype)
+        low, high = np.array(self.low, x.dtype), np.array(self.high, x.dtype)
         return 2 * (x - low) / (high - low) - 1
 
     def outward(self, values: Float[Array, "*batch channel point"]) -> Float[Array, "*batch channel point"]:

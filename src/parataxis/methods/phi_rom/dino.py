@@ -101,7 +101,7 @@ def fit(recipe: Recipe, data: Snapshots, *, substeps: int = 1, tell: Tell = unto
     job = prepare(replace(recipe, gamma=1.0, schedule="cosine"), data, NO_SOLVER)
     adams = {name: optax.adam(optax.cosine_decay_schedule(rate, recipe.steps, 1e-3)) for name, rate in LEARNING.items()}
     params = jax.tree.map(lambda each: jnp.asarray(each, jnp.asarray(each).dtype), job.model)
-    memory = Memory(*(adams[name].init(getattr(params, name)) for name in Memory._fields))
+    memory = Memory(*(jax.jit(adams[name].init)(getattr(params, name)) for name in Memory._fields))
     advance = _advance(adams, recipe.normalized, len(data.t), interval(data), substeps)
     draws = Draws(len(data.u), len(data.t), recipe.batch, recipe.steps, recipe.seed)
     found = train([Phase(advance, recipe.steps)], State(params, memory), job.data, draws, tell=tell)

@@ -243,6 +243,7 @@ def finished(job: Job, data: Snapshots, found: Any) -> Fitted:
 
 
 def _residual(decoder: Decoder, latents: Any, u: Any, points: Any) -> float:
+    latents, u = np.asarray(latents), np.asarray(u)  # of which a slice is no program to compile
     pieces = [slice(n, n + LOOKED_AT) for n in range(0, len(u), LOOKED_AT)]
     missed = [float(_missed(decoder, latents[each], u[each], points)) * len(u[each]) for each in pieces]
     return float(np.sqrt(sum(missed) / len(u)))

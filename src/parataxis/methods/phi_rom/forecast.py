@@ -86,7 +86,7 @@ def integrate(
     substeps: int | None,
     rtol: float = RTOL,
     atol: float = ATOL,
-) -> Float[Array, "batch time k"]:
+) -> Float[np.ndarray, "batch time k"]:
     """The latents at times after theirs, in any order. dt: between two knots. substeps: None for adaptive steps."""
     times = np.asarray(times, np.float64)
     if times.ndim != 1 or not len(times) or not np.isfinite(times).all() or (times < 0).any():
@@ -100,22 +100,34 @@ def integrate(
     places = times / h
     places = np.where(np.abs(places - np.round(places)) <= KNOT * substeps, np.round(places), places)
     before = np.minimum(np.floor(places), knots * substeps - 1).astype(np.int32)
-    return _fixed(dynamics, alphas, betas, h, knots * substeps, before, jnp.asarray(places - before, alphas.dtype))
+    return _fixed(dynamics, alphas, betas, h, knots * substeps, before, (places - before).astype(alphas.dtype))
 
 
-@jax.jit(static_argnames="n")
-def _fixed(dynamics: Velocity, alphas: Latents, betas: Betas, h: Any, n: int, before: Any, share: Any) -> Array:
-    """n steps; then the cubic of step `before` at this share of it."""
+def _fixed(
+    dynamics: Velocity, alphas: Latents, betas: Betas, h: float, n: int, before: np.ndarray, share: np.ndarray
+) -> Float[np.ndarray, "batch time k"]:
+    """n steps; then the cubic of step `before` at this share of it.
+
+    Room for steps and times is a power of two: a few programs then do for any number of either.
+    """
+    count, room = len(before), 1 << (n - 1).bit_length()
+    before, share = (np.pad(each, (0, (1 << (count - 1).bit_length()) - count)) for each in (before, share))
+    return np.asarray(_stepped(dynamics, alphas, betas, h, n, before, share, room))[:, :count]
+
+
+@jax.jit(static_argnames="room")
+def _stepped(
+    dynamics: Velocity, alphas: Latents, betas: Betas, h: Any, n: Any, before: Any, share: Any, room: int
+) -> Array:
     h = jnp.asarray(h, alphas.dtype)
 
-    def step(carried: Any, _: None) -> Any:
-        y, k = carried
-        after = bogacki_shampine(dynamics, y, k, betas, h)
-        return after, after
+    def step(i: Any, carried: Any) -> Any:
+        ys, ks = carried
+        y, k = bogacki_shampine(dynamics, ys[i], ks[i], betas, h)
+        return ys.at[i + 1].set(y), ks.at[i + 1].set(k)
 
     first = (alphas, slope(dynamics, alphas, betas))
-    _, (path, slopes) = jax.lax.scan(step, first, None, n)
-    y, k = jnp.concatenate([first[0][None], path]), jnp.concatenate([first[1][None], slopes])
+    y, k = jax.lax.fori_loop(0, n, step, tuple(_first_of(each, room + 1) for each in first))
     s = share[:, None, None]
     a, b = (1 + 2 * s) * (1 - s) ** 2, s * (1 - s) ** 2
     c, d = s**2 * (3 - 2 * s), s**2 * (s - 1)
@@ -123,14 +135,18 @@ def _fixed(dynamics: Velocity, alphas: Latents, betas: Betas, h: Any, n: int, be
     return jnp.moveaxis(found, 0, 1)
 
 
+def _first_of(value: Array, count: int) -> Array:
+    return jnp.zeros((count, *value.shape), value.dtype).at[0].set(value)
+
+
 def _adaptive(
     dynamics: Velocity, alphas: Latents, times: Any, betas: Betas, dt: float, knots: int, rtol: float, atol: float
-) -> Array:
+) -> Float[np.ndarray, "batch time k"]:
     """Each trajectory with steps of its own; a step ends at each knot, so that later knots change nothing before."""
     order = np.argsort(times, kind="stable")
     ends = jnp.asarray(dt * np.arange(knots + 1), alphas.dtype)
     found = _solve(dynamics, alphas, betas, ends, jnp.asarray(np.minimum(times[order], dt * knots)), rtol, atol)
-    return found[:, np.argsort(order, kind="stable")]
+    return np.asarray(found)[:, np.argsort(order, kind="stable")]
 
 
 @jax.jit

@@ -17,7 +17,7 @@ from parataxis.methods.phi_rom.decoders import MFN, Decoder
 
 STEPS = 100  # of Gauss-Newton
 DAMPING = 1e-3  # of the largest curvature, at the start
-TOGETHER = 16  # observations in one call: each waits for the slowest
+TOGETHER = 8  # observations in one call: each waits for the slowest
 TRIES = 4  # starts, those that miss an observation least: the misfit of a network of sines has many minima
 MOST = 1e6  # damping
 ROUNDING = 2e-6  # what float32 leaves open of a field, relative: no step and no misfit below it is told from noise

@@ -229,7 +229,7 @@ def _check_transforms(rhs: SolverRHS, u: Any, beta: Any, plain: Any) -> None:
     ways: dict[str, tuple[Callable[[], Any], Any]] = {
         "jit": (lambda: jax.jit(rhs)(u, beta), plain),
         "vmap": (
-            lambda: jax.vmap(lambda field: rhs(field, beta))(batch),
+            lambda: jax.jit(jax.vmap(lambda field: rhs(field, beta)))(batch),
             np.stack([plain, _call(rhs, half, beta)]),
         ),
     }
@@ -256,11 +256,13 @@ def _check_gradient(rhs: SolverRHS, u: Any, beta: Any, seed: int) -> float:
     size = np.sqrt(np.square(at).mean(tuple(range(1, at.ndim)), keepdims=True))  # each channel has units of its own
     v *= np.where(size > 0, size, max(1e-6, min(size[size > 0], default=0.0)))
 
+    forward = jax.jit(lambda field: rhs(field, beta))
+    pull = jax.jit(lambda w: jax.vjp(forward, u)[1](w))
+
     def moved(h: float) -> Any:
-        return np.asarray(rhs(jnp.asarray(at + h * v, u.dtype), beta), np.float64)
+        return np.asarray(forward(jnp.asarray(at + h * v, u.dtype)), np.float64)
 
     try:
-        _, pull = jax.vjp(lambda field: rhs(field, beta), u)
         moves = [(moved(h) - moved(-h)) / (2 * h) for h in STEPS]
         pulled = [np.asarray(pull(jnp.asarray(w, u.dtype))[0], np.float64) for w in moves]
     except Exception as error:

@@ -17,8 +17,8 @@ DRAWN = ("burgers", "diffusion", "kdv", "flow")  # by the first letters of the t
 def figures(found: Found, problems: dict[str, Problem]) -> Iterator[Figure]:
     """problems: of the tasks whose fields are shown, with the test that was forecast."""
     for name in DRAWN:
-        tasks = {each.task for each in found.units if each.task.startswith(name)}
-        yield over_time(found, max(tasks, key=lambda each: (len(each), each)))
+        if tasks := {each.task for each in found.units if each.task.startswith(name)}:
+            yield over_time(found, max(tasks, key=lambda each: (len(each), each)))
     for task, problem in problems.items():
         yield beside(found, task, problem)
         yield latents(found, task, problem)

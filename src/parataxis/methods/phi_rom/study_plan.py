@@ -50,7 +50,7 @@ class Sizes:
 
 SIZES = {
     "toy": Sizes(1, 0.0, (16, 64), ("sparse 40 %",), 0, 1, 2, 2),
-    "quick": Sizes(1, 0.02, (16,), ("sparse 40 %",), 0, 1, 2, 20),
+    "quick": Sizes(1, 0.05, (), (), 0, 0, 0, 20),
     "full": Sizes(3, 1.0, KDV_SIZES, tuple(SPARSE), 3, 3, 32),
     "paper": Sizes(3, 20.0, KDV_SIZES, tuple(SPARSE), 3, 3, 256),
 }
@@ -86,7 +86,8 @@ def kind(task: str) -> str:
 def units(sizes: Sizes) -> list[Unit]:
     """All of them, seed by seed, so that a run that is cut off has some of each."""
     tasks = ["burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), *sizes.sparse]
-    found = [Unit(task, "pod", 0) for task in ("burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), "flow")]
+    flow = ["flow"] if sizes.flow_seeds else []
+    found = [Unit(task, "pod", 0) for task in ("burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), *flow)]
     for seed in range(sizes.seeds):
         found += [Unit(task, "pod", seed) for task in sizes.sparse]
         found += [Unit(task, arm, seed) for task in tasks for arm in LEARNED]
