@@ -158,33 +158,36 @@ def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, whit
     def step(carried: Any, u: Array) -> Any:
         """By QR: the normal equations would square a condition that float32 hardly bears. R of [J m] has Q^T m in its
         last column."""
-        alpha, damping, best, number, _ = carried
-        j, missed = matrix(alpha), off(alpha, u)
+        alpha, missed, damping, best, number, _ = carried
+        j = matrix(alpha)
         bound = jnp.sqrt(damping * jnp.square(j).sum() + jnp.finfo(j.dtype).tiny) * jnp.eye(len(alpha), dtype=j.dtype)
         rows = jnp.concatenate([jnp.c_[j, missed], jnp.pad(bound, ((0, 0), (0, 1)))])
         r = jnp.linalg.qr(rows, mode="r")[: len(alpha)]
         move = jax.scipy.linalg.solve_triangular(r[:, :-1], r[:, -1])
         new = alpha - move
-        found = jnp.square(off(new, u)).sum()
+        misses = off(new, u)
+        found = jnp.square(misses).sum()
         better = found < best
         size, moved = jnp.square(u).sum(), jnp.square(j @ move).sum()
         still = moved <= ROUNDING**2 * size
         done = jnp.where(better, (best - found <= ENOUGH * best) | (still & (damping <= DAMPING)), still)
         damping = jnp.where(better, damping / 10, damping * 10)
         done |= (damping > MOST) | (found <= ROUNDING**2 * size)
-        return jnp.where(better, new, alpha), damping, jnp.where(better, found, best), number + 1, done
+        taken = [jnp.where(better, *each) for each in ((new, alpha), (misses, missed), (found, best))]
+        return taken[0], taken[1], damping, taken[2], number + 1, done
 
     def unfinished(carried: Any) -> Any:
         *_, number, done = carried
         return (number < STEPS) & ~done
 
-    def one(alpha: Array, u: Array) -> Array:
-        begin = (alpha, jnp.asarray(DAMPING, alpha.dtype), jnp.square(off(alpha, u)).sum(), 0, jnp.asarray(False))
-        return jax.lax.while_loop(unfinished, lambda carried: step(carried, u), begin)[0]
+    def one(alpha: Array, u: Array) -> Any:
+        missed = off(alpha, u)
+        begin = (alpha, missed, jnp.asarray(DAMPING, alpha.dtype), jnp.square(missed).sum(), 0, jnp.asarray(False))
+        alpha, missed, _, least, *_ = jax.lax.while_loop(unfinished, lambda carried: step(carried, u), begin)
+        return least, alpha, jnp.linalg.norm(missed[: u.size])
 
-    tried = jax.vmap(jax.vmap(one, (0, None)))(first, wanted)
-    left = jax.vmap(jax.vmap(lambda a, u: jnp.square(off(a, u)).sum(), (0, None)))(tried, wanted)
-    latents = jnp.take_along_axis(tried, jnp.argmin(left, axis=1)[:, None, None], axis=1)[:, 0]
-    missed = jnp.linalg.norm(decoder.fields(latents, coords).reshape(wanted.shape) - wanted, axis=1)
+    left, *tried = jax.vmap(jax.vmap(one, (0, None)))(first, wanted)
+    best = jnp.argmin(left, axis=1)
+    latents, missed = (each[jnp.arange(len(best)), best] for each in tried)
     spread = jnp.linalg.svd(jax.vmap(matrix)(latents), compute_uv=False)
     return latents, missed, spread[:, 0] / jnp.maximum(spread[:, -1], jnp.finfo(spread.dtype).tiny)
