@@ -7,12 +7,14 @@ import pytest
 from hunts import SOME_CLEANERS, copy_suites, leaves_elsewhere, open_lab, smaller
 
 from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.cli_diagnosis import _place
 from parataxis.methods.flaky_tests.diagnose import bisect, bisect_both_ways, diagnose
-from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
+from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.fixes import fix
 from parataxis.methods.flaky_tests.hunting import hunt
+from parataxis.methods.flaky_tests.nearest import nearest_culprit
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.session import Limits, Order
@@ -105,6 +107,84 @@ def test_an_import_is_found_down_to_the_module(lab):
     assert explanation(Diagnosis.from_row(found.to_row()))[-1] == said + found.command
 
 
+GUILTY = {
+    "guilty": "import settings\nsettings.MODE = 'fast'\n",
+    "settings": "MODE = 'safe'\n",
+    "test_a": "import settings\ndef test_safe(): assert settings.MODE == 'safe'\n",
+    "test_b": "import guilty\ndef test_b(): pass\n",
+    "test_c": "import guilty\ndef test_c(): pass\n",
+    "test_d": "import settings\ndef test_set_back(): settings.MODE = 'safe'\n",
+    "test_e": "import settings\ndef test_needs(): assert settings.MODE == 'fast'\n",
+}
+
+
+def test_what_an_import_breaks_owes_nothing_to_the_test_that_mends_it(written):
+    """All that do the same are named, as the first is no more to blame than they."""
+    with laboratory([written(**GUILTY).root], timeout=60.0) as lab:
+        found, first = found_in(lab, "::test_safe"), nearest_culprit(lab, 0)
+        needs = nearest_culprit(lab, 4)
+    notes = (
+        "so it does once any of these is imported: test_c.py",
+        "what the import did is undone by test_d.py::test_set_back",
+    )
+    assert (found.kind, found.modules, found.chains, found.notes) == (Dependence.IMPORT, ("test_b.py",), (), notes)
+    assert (first.kind, first.modules, first.chains) == (Dependence.IMPORT, ("test_b.py",), ())
+    assert not any("proof" in line and "test_set_back" in line for line in explanation(found))
+    assert (needs.kind, short(needs.chains[0].tests)) == (Dependence.VICTIM, ["test_set_back"])
+
+
+def test_a_test_that_needs_an_import_is_told_so_without_a_hunt(written):
+    files = {name: text for name, text in GUILTY.items() if name not in ("test_a", "test_d", "test_c")}
+    with laboratory([written(**files).root], timeout=60.0) as lab:
+        found = nearest_culprit(lab, lab.head.ids.index("test_e.py::test_needs"))
+    assert (found.kind, found.alone, found.cold, found.modules) == (Dependence.IMPORT, ".", "F", ("test_b.py",))
+
+
+def test_a_command_can_name_tests_whose_ids_change(written):
+    text = """
+        import pytest
+        STATE = []
+        class Thing: pass
+        @pytest.mark.parametrize("thing", [Thing()], ids=repr)
+        def test_reads(thing): assert not STATE
+        def test_writes(): STATE.append(1)
+        """
+    with laboratory([written(test_a=text).root], timeout=60.0) as lab:
+        found = found_in(lab, lab.head.ids[0])
+        assert _place(lab.head, "test_a.py::test_reads[<Thing at 0x1>]") == _place(lab.head, lab.head.ids[0]) == 0
+        done = subprocess.run(
+            shlex.split(found.chains[0].command), cwd=lab.head.root, capture_output=True, text=True, check=False
+        )
+    assert "1 failed, 1 passed" in done.stdout
+    assert "is another in each process" in found.notes[0]
+
+
+def test_each_polluter_has_its_fix_and_its_proof(written, warm):
+    text = """
+        STATE, OTHER = [], {}
+        def test_reads(): assert not STATE and not OTHER
+        def test_appends(): STATE.append(1)
+        def test_sets(): OTHER["x"] = 1
+        """
+    with laboratory([written(test_a=text).root], timeout=60.0) as lab:
+        lines = explanation(found_in(lab, "::test_reads"))
+    for word in ("fix: In test_a.py::", "proof ("):
+        said = [line for line in lines if line.startswith(word)]
+        assert [("test_appends" in line, "test_sets" in line) for line in said] == [(True, False), (False, True)]
+
+
+def test_how_a_proof_ends_is_told_as_it_is():
+    for end, said in ((".", "passes"), ("F", "fails"), ("T", "does not end"), ("C", "ends the process")):
+        found = Diagnosis("t", Dependence.VICTIM, ".", ".", chains=(Chain(("p",), "pytest p t", end),))
+        assert f"proof (run in a fresh interpreter: it {said}): pytest p t" in explanation(found)
+
+
+def test_a_skipped_test_is_said_to_be_one(written, warm):
+    with laboratory([written(test_a="import pytest\ndef test_a(): pytest.skip()\n").root], timeout=60.0) as lab:
+        for found in (found_in(lab, "::test_a"), nearest_culprit(lab, 0)):
+            assert (found.kind, found.notes) == (Dependence.UNKNOWN, ("alone it is skipped",))
+
+
 def test_an_order_that_the_suite_declares_is_told(lab, warm):
     found = found_in(lab("order_markers"), "::test_second")
     assert [short(chain.tests) for chain in found.chains] == [["test_first"]]
@@ -121,6 +201,42 @@ def test_a_test_that_fails_when_it_is_run_twice(lab, warm):
         shlex.split(own.command), cwd=lab("not_idempotent").head.root, capture_output=True, check=False
     )
     assert (done.returncode, done.stdout.count(b"1 passed"), done.stdout.count(b"1 failed")) == (1, 1, 1)
+
+
+REPEATED = """
+import unittest
+import pytest
+
+@pytest.fixture(scope="{scope}")
+def basket(): return []
+
+class TestShop:
+    def test_first_in(self, basket):
+        assert not basket
+        basket.append("apple")
+
+class TestOld(unittest.TestCase):
+    count = 0
+
+    def test_once(self):
+        TestOld.count += 1
+        assert self.count == 1
+
+def test_sound(): pass
+"""
+
+
+@pytest.mark.parametrize("scope", ["class", "module", "session"])
+def test_the_proof_repeats_a_test_within_its_fixtures(written, warm, scope):
+    with laboratory([written(test_a=REPEATED.format(scope=scope)).root], timeout=60.0) as lab:
+        found = [found_in(lab, f"::{name}") for name in ("test_first_in", "test_once")]
+        suite = lab.suite
+    assert [each.kind for each in found] == [Dependence.REPEAT] * 2
+    commands = [*(each.chains[0].command for each in found), suite.command_twice("test_a.py::test_sound")]
+    done = [subprocess.run(shlex.split(c), cwd=suite.root, capture_output=True, text=True) for c in commands]
+    assert [each.stdout.count("1 failed, 1 passed") for each in done] == [1, 1, 0]
+    assert [each.returncode for each in done] == [1, 1, 0], done[2].stdout
+    assert "2 passed" in done[2].stdout
 
 
 def test_tests_that_can_not_be_repeated_are_found_among_those_that_pass(tmp_path):

@@ -163,7 +163,11 @@ def _lab(arguments: list[str] | None, python: Path | None, timeout: float, seed:
 
 def _place(head: "Head", nodeid: str, where: str = "") -> int:
     if nodeid not in head.ids:
+        function = nodeid.partition("[")[0]
+        if len(known := [place for place in head.unsteady if head.ids[place].partition("[")[0] == function]) == 1:
+            return known[0]
         near = [each for each in head.ids if each.endswith(nodeid.rpartition("/")[2])]
+        near += [head.ids[place] for place in known]
         meant = f"; did you mean {near[0]}?" if near else ""
         named = f"{where}: {nodeid!r}" if where else f"NODEID={nodeid!r}:"
         raise BadInput(f"{named} is not among the {len(head.ids)} tests that pytest collects{meant}")

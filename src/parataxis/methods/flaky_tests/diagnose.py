@@ -17,6 +17,7 @@ PAIRS = 20_000  # probes to try tests after every other; more victims than that 
 CHAINS = 5  # culprits of one test that are looked into: cleaners, changes, a fresh interpreter
 BUDGET = 2_000  # orders, to minimise one
 CHANGES = 8  # that a culprit left, in a report
+FILES = 20  # of a suite, that are imported one by one to see which of them do the same
 REFUTED = (
     "with the whole suite collected it does so as well: it may be innocent, and something outlives the forks, as a "
     "file in another place or a server does"
@@ -124,8 +125,8 @@ class Case:
     def diagnosis(self, after: dict[int, str]) -> Diagnosis:
         """after: how it ends right after each test of the suite, or after some."""
         if self.alone not in PASSING + FAILING:
-            return self.said(Dependence.UNKNOWN)
-        modules = self._modules() if self.differs(self.cold) and self.cold in PASSING + FAILING else ()
+            return self.skipped()
+        modules = self.modules()
         self.culprits = {other for other, end in after.items() if self.differs(end) and other != self.test}
         chains: list[tuple[int, ...]] = [(other,) for other in sorted(self.culprits)]
         if len(after) < len(self.lab.head.ids):
@@ -136,6 +137,9 @@ class Case:
         if not chains and (several := self._several()):
             chains = [several]
             self.culprits = {several[0]} if len(several) == 1 else set()
+        if modules and self.fails_alone:  # by itself, as a stranger runs it, it passes: no setter is what it lacks
+            self._note_undone(chains)
+            return self.said(Dependence.IMPORT, modules=modules, searched=len(after))
         self._note_declared(chains)
         found = [self.chain(chain, look=place < CHAINS) for place, chain in enumerate(chains)]
         if len(found) > CHAINS:
@@ -149,21 +153,39 @@ class Case:
             return self.repeats(searched)
         return self.said(self._unexplained(), searched=searched)
 
+    def skipped(self) -> Diagnosis:
+        """Of a test that neither passes nor fails alone."""
+        if self.alone == "s":
+            self.notes.append("alone it is skipped")
+        return self.said(Dependence.UNKNOWN)
+
     def repeats(self, searched: int = 0) -> Diagnosis:
         """What a test that passes once and then fails leaves behind: it is its own polluter."""
         own = self.confirmed((self.test,))
-        command = self.lab.suite.command_twice(self._id(self.test))
+        command = self.lab.suite.command_twice(self._named(self.test))
         own = replace(own, command=command, changes=self._changes((self.test,)))
         return self.said(Dependence.REPEAT, chains=(own,), searched=searched)
 
     def said(self, kind: Dependence, **more: Any) -> Diagnosis:
         base = Diagnosis(self._id(self.test), kind, self.alone, self.cold, self.again, notes=tuple(self.notes))
         if modules := more.get("modules"):
-            more["command"] = self.lab.suite.command(self._id(self.test), *modules)
+            more["command"] = self.lab.suite.command(self._named(self.test), *modules)
         return replace(base, forks=self.lab.forks - self.forks, **more)
 
     def _id(self, test: int) -> str:
         return self.lab.head.ids[test]
+
+    def _named(self, test: int) -> str:
+        """For a command: where the id of its parameters is another in each process, the function, for all of them."""
+        nodeid = self._id(test)
+        if test not in self.lab.head.unsteady:
+            return nodeid
+        note = f"the id {nodeid} is another in each process: the command runs its function with all parameters"
+        self.notes += [] if note in self.notes else [note]
+        return nodeid.partition("[")[0]
+
+    def _command(self, chain: tuple[int, ...]) -> str:
+        return self.lab.suite.command(*dict.fromkeys(map(self._named, (*chain, self.test))))
 
     def differs(self, end: str) -> bool:
         """Whether it ended otherwise than alone, in the sense of pass or fail."""
@@ -211,7 +233,7 @@ class Case:
         """look: into what undoes it, what it leaves, and whether a fresh interpreter shows it."""
         if not look:
             tests = tuple(map(self._id, chain))
-            return Chain(tests, self.lab.suite.command(*tests, self._id(self.test)))
+            return Chain(tests, self._command(chain))
         others = [other for other in self.others if other not in (*chain, self.test)]
         between = self.lab.between(chain, others, self.test)
         undone = [
@@ -230,7 +252,7 @@ class Case:
         """The chain, and how it ends in a fresh interpreter that collects nothing else."""
         tests = tuple(map(self._id, chain))
         (cold,) = self.lab.last([(*chain, self.test)], fresh=True)
-        found = Chain(tests, self.lab.suite.command(*tests, self._id(self.test)), cold)
+        found = Chain(tests, self._command(chain), cold)
         if not self.differs(cold):
             (whole,) = self.lab.run([Order("lab", 0, (*chain, self.test), fresh=True)])
             shown = whole is not None and self.differs(whole.outcomes[-1])
@@ -280,19 +302,35 @@ class Case:
 
     # -- import time -----------------------------------------------------------------------------------------------
 
-    def _modules(self) -> tuple[str, ...]:
-        """The fewest other files with whose collection it ends as it does with all."""
+    def modules(self) -> tuple[str, ...]:
+        """The fewest other files with whose collection it ends as it does with all; none if it needs none."""
+        if not self.differs(self.cold) or self.cold not in PASSING + FAILING:
+            return ()
         own = self._id(self.test).partition("::")[0]
         files = list(dict.fromkeys(nodeid.partition("::")[0] for nodeid in self.lab.head.ids))
+        others = [file for file in files if file != own]
 
-        def as_with_all(chosen: tuple[str, ...]) -> bool:
-            collected = tuple(file for file in files if file == own or file in chosen)
-            (end,) = self.lab.run([Order("lab", 0, (self.test,), fresh=True, collect=collected)])
-            return end is not None and not self.differs(end.outcomes[-1]) and end.outcomes[-1] in PASSING + FAILING
+        def as_with_all(*several: tuple[str, ...]) -> list[bool]:
+            collected = [tuple(file for file in files if file == own or file in chosen) for chosen in several]
+            done = self.lab.run([Order("lab", 0, (self.test,), fresh=True, collect=each) for each in collected])
+            ends = [each.outcomes[-1] if each else "C" for each in done]
+            return [end in PASSING + FAILING and not self.differs(end) for end in ends]
 
         try:
-            found = minimise([file for file in files if file != own], as_with_all, budget=BUDGET, replays=1)
+            found = minimise(others, lambda chosen: as_with_all(chosen)[0], budget=BUDGET, replays=1).items
         except BadInput:  # with every file collected it ends as cold: warm, something else makes the difference
             self.notes.append("it ends otherwise in a fork than in a fresh interpreter, whichever files are collected")
             return ()
-        return found.items
+        if len(found) == 1 and len(others) <= FILES:
+            alike = as_with_all(*((file,) for file in others))
+            first, *more = [file for file, same in zip(others, alike, strict=True) if same] or found
+            found = (first,)
+            if more:
+                self.notes.append(f"so it does once any of these is imported: {', '.join(more)}")
+        return found
+
+    def _note_undone(self, chains: Sequence[tuple[int, ...]]) -> None:
+        if chains:
+            names = [", then ".join(map(self._id, chain)) for chain in chains]
+            more = f" and {len(names) - CHAINS} more" if len(names) > CHAINS else ""
+            self.notes.append(f"what the import did is undone by {'; '.join(names[:CHAINS])}{more}")

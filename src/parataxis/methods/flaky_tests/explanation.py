@@ -19,7 +19,8 @@ def explanation(found: Diagnosis) -> list[str]:
         lines += [line for chain in found.chains for line in _chain(found, [chain])]
     elif found.again and found.again in FAILING and found.alone in PASSING:
         lines.append("also fails when it is run twice in one process")
-    for alike in _alike(found.chains) if found.kind is not Dependence.REPEAT else ():
+    groups = _alike(found.chains)
+    for alike in groups if found.kind is not Dependence.REPEAT else ():
         names = [", then ".join(chain.tests) for chain in alike]
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         word = found.culprit_word + ("s" if len(names) > 1 else "")
@@ -33,11 +34,12 @@ def explanation(found: Diagnosis) -> list[str]:
     for hint in found.hints:
         sure = "shown" if hint.shown else "seen"
         lines.append(f"cause, {sure}: {hint.kind}{_at(hint.where)}: {hint.says} (p = {hint.p:.2g})")
-    if remedy := fix(found):
-        lines.append(f"fix: {remedy}")
+    # One setter is enough for a brittle; a victim falls to each of its polluters.
+    told = [group[0] for group in groups if group[0].cold][: 1 if found.kind is Dependence.BRITTLE else None]
+    remedies = [fix(found, chain) for chain in told] or [fix(found)]
+    lines += [f"fix: {remedy}" for remedy in dict.fromkeys(remedies) if remedy]
     lines += [f"note: {note}" for note in found.notes]
-    if found.chains and found.chains[0].cold:
-        lines.append(f"proof (run in a fresh interpreter: it {_ends(found.chains[0].cold)}): {found.chains[0].command}")
+    lines += [f"proof (run in a fresh interpreter: it {_ends(chain.cold)}): {chain.command}" for chain in told]
     if found.command:
         files = "file" if len(found.modules) == 1 else f"{len(found.modules)} files"
         ends = f"it runs first and {_ends(found.alone)}; without the other {files} it {_ends(found.cold)}"
@@ -45,8 +47,11 @@ def explanation(found: Diagnosis) -> list[str]:
     return lines
 
 
+ENDS = {"T": "does not end", "C": "ends the process"}
+
+
 def _ends(end: str) -> str:
-    return "fails" if end in FAILING else "passes"
+    return ENDS.get(end, "fails" if end in FAILING else "passes")
 
 
 def _alike(chains: Sequence[Chain]) -> list[list[Chain]]:

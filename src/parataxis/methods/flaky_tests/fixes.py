@@ -28,7 +28,7 @@ OF_REPEAT = "make it put back what it changes, or set up what it needs"
 def fix(found: Diagnosis, chain: Chain | None = None) -> str:
     """One sentence; "" if nothing is known."""
     if found.kind is Dependence.IMPORT:
-        return f"In {', '.join(found.modules)}: {OF_IMPORT}."
+        return f"In {', '.join(found.modules)}, or what it imports: {OF_IMPORT}."
     chain = chain or (found.chains[0] if found.chains else None)
     if found.kind is Dependence.REPEAT:
         cause = chain.cause if chain else None

@@ -24,7 +24,8 @@ class Head:
     tests whose order the suite declares; seeded: fingerprints of the generators that the suite seeds itself; forks: of
     one collected process, else each order has an interpreter of its own; isolated: each order has its own view of the
     files; because: why not, for either; errors: of collection; parallel: its pytest runs tests in several processes;
-    enough: the failure rate that ends the hunt once it is excluded, see `hunt`.
+    enough: the failure rate that ends the hunt once it is excluded, see `hunt`; unsteady: the places of tests whose ids
+    are others in another process.
     """
 
     root: str
@@ -46,6 +47,7 @@ class Head:
     parataxis: str
     parallel: bool = False
     enough: float | None = None
+    unsteady: list[int] = field(default_factory=list)
     form: int = FORM
 
 

@@ -20,9 +20,13 @@ def nearest_culprit(lab: Lab, test: int, tell: Callable[[str], None] = lambda te
     The first that a fresh interpreter confirms, if one of the first few does. test: its place in the suite's list.
     """
     alone, again = lab.last([(test,), (test, test)])
-    case = Case(lab, test, alone, "", again, [])
+    (cold,) = lab.last([(test,)], fresh=True)
+    case = Case(lab, test, alone, cold, again, [])
     if alone not in PASSING + FAILING:
-        return case.said(Dependence.UNKNOWN)
+        return case.skipped()
+    modules = case.modules()
+    if modules and case.fails_alone:
+        return case.said(Dependence.IMPORT, modules=modules)
     classes = _classes(lab.head.ids, test)
     others = sum(map(len, classes))
     tried = set[Places]()
@@ -37,6 +41,8 @@ def nearest_culprit(lab: Lab, test: int, tell: Callable[[str], None] = lambda te
             break
     if case.refuted:
         return case.said(case.kind, chains=(case.refuted[0],))
+    if modules:
+        return case.said(Dependence.IMPORT, modules=modules, searched=others)
     if again in FAILING and not case.fails_alone:
         return case.repeats(others)
     return case.said(Dependence.UNKNOWN, searched=others)

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import selectors
 import shutil
 import stat
@@ -24,6 +25,7 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # What a run of pytest, xdist or coverage around the hunt has set, and would have the suite's own pytest join.
 OF_OUR_OWN_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST", "COV_CORE_", "COVERAGE_", "PYTHONHOME")
 COLLECTION_LIMIT = 1800.0
+RAISED = re.compile(r"(E +)?[\w.]*(Error|Exception): ")  # what a traceback ends with
 PUT_BACK = Path(".parataxis", "put-back")  # in the suite's root: what was put back, as it had become
 # How the files of one order are kept from the next: a view of its own for each; put back after each; not at all.
 Isolation = Literal["overlay", "snapshot", "none"]
@@ -221,8 +223,10 @@ class Session:
     def _last_words(self) -> str:
         """The line of pytest's own output that says most about why it ended."""
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line.removeprefix("INTERNALERROR>").strip() for line in lines]
         errors = [line for line in lines if "error" in line.lower()]
-        return (errors or lines or ["it said nothing"])[-1]
+        raised = [line for line in errors if RAISED.match(line)]
+        return (raised or errors or lines or ["it said nothing"])[-1]
 
     # -- what a hunt uses ------------------------------------------------------------------------------------------
 

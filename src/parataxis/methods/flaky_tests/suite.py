@@ -15,7 +15,13 @@ ENVIRONMENTS = (".venv", "venv")
 # Options of pytest whose value may look like a file of the project, and is none that asks for tests.
 TAKE_A_VALUE = ("-c", "-k", "-m", "-o", "-p", "-W", "--rootdir", "--confcutdir", "--ignore", "--deselect")
 QUIET = ("-p", "no:randomly", "-p", "no:random_order", "-p", "no:cacheprovider")  # for commands that prove something
-TWICE = "import pytest, sys; pytest.main(sys.argv[1:]); sys.exit(pytest.main(sys.argv[1:]))"
+# One session in which each test stands twice, so that fixtures of modules, classes and the session live on.
+TWICE = (
+    "import copy, pytest, sys; "
+    'again = lambda item: (two := copy.copy(item), getattr(two, "_initrequest", int)())[0]; '
+    'hook = {"pytest_collection_modifyitems": lambda self, items: items.extend(list(map(again, items)))}; '
+    'sys.exit(pytest.main(sys.argv[1:], [type("Twice", (), hook)()]))'
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Suite:
         return join([self._python_word(), "-m", "pytest", *QUIET, *self.options(), *self._in_one_process(), *ids])
 
     def command_twice(self, nodeid: str) -> str:
-        """A line for the shell that runs a test twice in one process; its exit status is the second's."""
+        """A line for the shell that runs a test twice in one session; its exit status is 1 if it fails once."""
         return join([self._python_word(), "-c", TWICE, *QUIET, *self.options(), *self._in_one_process(), nodeid])
 
     def _in_one_process(self) -> tuple[str, ...]:

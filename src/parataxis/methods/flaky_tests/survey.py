@@ -51,7 +51,8 @@ def head_of(suite: Suite, found: Collected, other: Collected, **asked: Any) -> H
         seeded=sorted(set(found.fingerprints) & set(other.fingerprints)),
         forks=found.fork and found.threads == 1,
         isolation=found.isolation,
-        because=_because(found) + _unsteady(found, other),
+        because=_because(found) + _told(found, _unsteady(found, other)),
+        unsteady=_unsteady(found, other),
         errors=found.errors,
         interpreter=str(suite.python),
         python=found.python,
@@ -61,16 +62,20 @@ def head_of(suite: Suite, found: Collected, other: Collected, **asked: Any) -> H
     )
 
 
-def _unsteady(found: Collected, other: Collected) -> list[str]:
+def _unsteady(found: Collected, other: Collected) -> list[int]:
+    """The places of tests that another process has under other ids."""
+    missing, there = set(other.missing), set(other.ids)
+    return [place for place, nodeid in enumerate(found.ids) if nodeid not in there and place not in missing]
+
+
+def _told(found: Collected, unsteady: list[int]) -> list[str]:
     """Of node ids that don't name one test in every process, an example each."""
-    missing, there = {found.ids[place] for place in other.missing}, set(other.ids)
-    changed = [nodeid for nodeid in found.ids if nodeid not in there and nodeid not in missing]
     shared = [nodeid for nodeid, count in Counter(found.ids).items() if count > 1]
     told = []
-    if changed:
+    if unsteady:
         told.append(
-            f"node ids that are others in another process ({len(changed)}, as {changed[0]}): these tests are known "
-            "again by file, class, function and place"
+            f"node ids that are others in another process ({len(unsteady)}, as {found.ids[unsteady[0]]}): these tests "
+            "are known again by file, class, function and place"
         )
     if shared:
         told.append(f"node ids that several tests share ({len(shared)}, as {shared[0]}): these are told apart by place")
