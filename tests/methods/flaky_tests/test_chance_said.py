@@ -1,7 +1,10 @@
 """Causes of failures by chance: what is said of runs, be they what they may. No process is run here."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from parataxis.methods.flaky_tests.by_chance import _rates
 from parataxis.methods.flaky_tests.chance_held import failing_lines, held_where_it_fails
 from parataxis.methods.flaky_tests.chance_seen import (
     Runs,
@@ -10,6 +13,7 @@ from parataxis.methods.flaky_tests.chance_seen import (
     refused_what_is_held,
     seen_along,
 )
+from parataxis.methods.flaky_tests.lab import Lab
 
 
 def seen(failed, troubles=(), last=False, **left):
@@ -153,3 +157,19 @@ def test_only_who_fails_by_an_assertion_at_the_end_did_all_it_does():
     runs.seen[0]["failure"]["chain"] = [["ConnectionRefusedError", "network"]]
     assert not runs.only_asserted()
     assert not Runs([True], [seen(True, last=False)]).only_asserted()
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ("F", "in one interpreter it ends alike each time, whatever the order: fails 20 of 20 alone, 20 of 20 in file"),
+        (".F", "its failure rate does not visibly depend on the order (NDOI): fails 10 of 20 alone, 10 of 20 in file"),
+    ],
+)
+def test_what_is_constant_in_an_interpreter_is_not_called_chance_in_it(ends, said):
+    """As what the hash seed decides is."""
+    lab = Lab.__new__(Lab)
+    lab.head = SimpleNamespace(ids=["a", "b"])
+    lab.last = lambda orders: [ends[k % len(ends)] for k in range(len(orders))]
+    _, note = _rates(lab, 1)
+    assert note.startswith(said)

@@ -1,9 +1,12 @@
 """Whole hunts in real processes, over the planted suites of suites/cases.py: as few hunts as tell all of them."""
 
 import json
+import os
 import re
+import shlex
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from suites.cases import CASES
 from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import hunting
+from parataxis.methods.flaky_tests.explaining import suite_of
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import NAME
 from parataxis.methods.flaky_tests.protocol import Protocol, schedule
@@ -106,6 +110,17 @@ CAUSES = {
 def test_the_cause_is_named(report_of, name):
     nodeid, cause = CAUSES[name]
     assert cause in report_of(name).explain(f"{name}/{nodeid}").cause
+
+
+def test_the_two_hash_seeds_that_are_named_show_it(together):
+    nodeid = "hash_order/test_names.py::test_first_name"
+    seeds = re.findall(r"(fails|passes) with PYTHONHASHSEED=(\d+)", together.explain(nodeid).cause)
+    command = shlex.split(suite_of(together.head).command(nodeid))
+    for said, seed in seeds:
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(command, cwd=together.head.root, env=env, capture_output=True, check=False)
+        assert done.returncode == (said == "fails")
+    assert [said for said, _ in seeds] == ["fails", "passes"]
 
 
 def test_node_ids_that_name_no_one_test_are_told(together):

@@ -143,7 +143,7 @@ tests/test_a.py::TestA::test_chance
 tests/test_b.py::test_hash
     non-order-dependent: fails 2/4 [7, 93]% in file order, 1/3 [1, 91]% shuffled
     the same in all 4 new environments that were given the hash seed of an old one
-    cause: its outcome follows the hash seed (PYTHONHASHSEED)
+    cause: its outcome follows the hash seed: fails with PYTHONHASHSEED=2211794769, passes with PYTHONHASHSEED=883043708
     x.py:5: assert same
     after a fix, 355 clean shuffles in a row say with 95% that it is gone
 

@@ -52,5 +52,7 @@ def _rates(lab: Lab, test: int) -> tuple[str, str]:
     runs = np.array([[sum(end in FAILING + PASSING for end in each) for each in ends.values()]])
     p = float(order_test(failures, runs).p[0])
     counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], runs[0], strict=True) if n)
+    if failures.sum() in (0, runs.sum()):
+        return ends.get("alone", ""), f"in one interpreter it ends alike each time, whatever the order: fails {counts}"
     says = "depends on the order (NDOD)" if p < ALPHA else "does not visibly depend on the order (NDOI)"
     return ends.get("alone", ""), f"its failure rate {says}: fails {counts}, p = {p:.2g}"

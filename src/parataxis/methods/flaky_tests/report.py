@@ -17,7 +17,7 @@ from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_tests import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
-from parataxis.methods.flaky_tests.session import PUT_BACK
+from parataxis.methods.flaky_tests.session import PUT_BACK, hash_seed_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,9 +119,9 @@ class Report:
         elif kind is Kind.OD:
             sure, p, shown_in = self._by_order(test, same)
         elif kind is Kind.INFRA:
-            sure, follows_hash = self._by_environment(test)
-            if follows_hash:
-                kind, cause = Kind.NOD, "its outcome follows the hash seed (PYTHONHASHSEED)"
+            sure, seeds = self._by_environment(test)
+            if seeds:
+                kind, cause = Kind.NOD, f"its outcome follows the hash seed: {seeds}"
         elif any(run.kind == "alone" and run.outcomes[test] in PASSING for run in self.runs):
             kind = Kind.OD
             sure = (
@@ -176,22 +176,24 @@ class Report:
             for run in self.runs
         )
 
-    def _by_environment(self, test: int) -> tuple[str, bool]:
-        """Whether the outcome follows the hash seed into new environments; else it is the environment's."""
+    def _by_environment(self, test: int) -> tuple[str, str]:
+        """How sure it is, and a hash seed with which it fails and one with which it passes, if its outcome follows
+        them into new environments; else it is the environment's."""
         ran = [run for run in self.runs if run.kind != "hash" and run.outcomes[test] in PASSING + FAILING]
         same = [run for run in ran if run.kind == "same"]
         last = {run.iteration: run.outcomes[test] in FAILING for run in same or ran}
         fails = sum(last.values())
         sure = f"fails in {fails} of {len(last)} environments, always there and never in the others"
         trials = [
-            (run.outcomes[test] in FAILING, last.get(run.index))
+            (run.outcomes[test] in FAILING, run.index)
             for run in self.runs
             if run.kind == "hash" and run.outcomes[test] in PASSING + FAILING
         ]
-        follows = bool(trials) and all(now is then for now, then in trials) and len({now for now, _ in trials}) == 2
-        if follows:
-            sure = f"the same in all {len(trials)} new environments that were given the hash seed of an old one"
-        return sure, follows
+        told = {fails: f"PYTHONHASHSEED={hash_seed_of(self.head.seed, iteration)}" for fails, iteration in trials}
+        if len(told) < 2 or any(last.get(iteration) is not fails for fails, iteration in trials):
+            return sure, ""
+        sure = f"the same in all {len(trials)} new environments that were given the hash seed of an old one"
+        return sure, f"fails with {told[True]}, passes with {told[False]}"
 
     # -- summaries -------------------------------------------------------------------------------------------------
 
