@@ -198,6 +198,16 @@ def test_a_run_that_failed_goes_on_where_it_stopped(make, tmp_path):
     assert whole.error == "OSError: full"  # a new run has a work folder of its own
 
 
+def test_what_another_code_left_in_the_work_folder_is_not_gone_on_from(make):
+    """Though the store was removed, and the numbers of its runs are given out again."""
+    lines = {"planted-gap": "(ctx.work / 'old').touch()", "planted-other": "assert not (ctx.work / 'old').exists()"}
+    for name, line in lines.items():
+        trap = ("study.py", "def study(ctx):", f"def study(ctx):\n    {line}\n    raise OSError('full')")
+        task = make(trap, name=name)
+        assert run_of(task).error == "OSError: full"
+        task.store.unlink()
+
+
 def test_a_study_may_skip_what_is_done(make):
     skipping = 'if not ctx.done("gap"):\n        yield Measurement("gap"'
     trap = "    if not ctx.done('gap'):\n        raise OSError('full')\n    spread = float"

@@ -67,7 +67,8 @@ def measure(
         run, barred = store.begin(paper.name, task.scale, task.seed, code_hash(task.method), task.fresh), _barred(task)
         if _whole(run, paper, barred):
             return run.id
-        work = task.store.with_name(task.store.name + ".work") / str(run.id)
+        # Not by number alone: a store that is removed and begun anew has the same numbers, for other runs.
+        work = task.store.with_name(task.store.name + ".work") / f"{run.id}-{run.scale}-{run.seed}-{run.code}"
         ctx = Context(
             paper,
             task.scale,
