@@ -64,6 +64,10 @@ class JsonLines:
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
+    def clear(self) -> None:
+        """Drop all of it."""
+        self._stream.truncate(0)
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return read_json_lines(self.path)
 

@@ -16,7 +16,8 @@ from suites.cases import CASES
 from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import hunting
-from parataxis.methods.flaky_tests.explaining import suite_of
+from parataxis.methods.flaky_tests.diagnosis import Dependence
+from parataxis.methods.flaky_tests.explaining import explain, suite_of
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import NAME
 from parataxis.methods.flaky_tests.protocol import Protocol, schedule
@@ -110,6 +111,30 @@ CAUSES = {
 def test_the_cause_is_named(report_of, name):
     nodeid, cause = CAUSES[name]
     assert cause in report_of(name).explain(f"{name}/{nodeid}").cause
+
+
+def test_a_test_that_needs_what_another_file_imports_is_found(tmp_path):
+    """Though it passes in every run; and a hunt goes on from what was run by then."""
+    texts = {
+        "test_a": "import os\nos.environ['SHOP'] = 'open'\ndef test_sells(): pass\n",
+        "test_b": "import os\ndef test_needs(): assert 'SHOP' in os.environ\ndef test_free(): pass\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    with smaller(files=2):
+        report = hunt([tmp_path], out=tmp_path / "out")
+        again = hunt([tmp_path], out=tmp_path / "out", resume=True)
+        assert [run.name for run in report.runs] == [run.name for run in again.runs]
+        assert [run.name for run in report.runs if run.kind == "file"] == ["file/0", "file/1", "file/3"]
+        found = explain(report, tmp_path / "out").diagnoses
+    assert [each.nodeid for each in report.flaky] == list(found) == ["test_b.py::test_needs"]
+    assert (found["test_b.py::test_needs"].kind, found["test_b.py::test_needs"].modules) == (
+        Dependence.IMPORT,
+        ("test_a.py",),
+    )
+    with smaller(files=1):
+        assert hunt([tmp_path], out=tmp_path / "other").flaky == []
 
 
 def test_the_two_hash_seeds_that_are_named_show_it(together):

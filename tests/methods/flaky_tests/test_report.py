@@ -7,8 +7,10 @@ from test_journal import HEAD
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classes import Kind
+from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, read_tests_overview
 from parataxis.methods.flaky_tests.journal import Entry, Journal
+from parataxis.methods.flaky_tests.markdown import markdown
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.report import Report
 
@@ -108,6 +110,32 @@ def test_a_test_that_fails_in_file_order_is_turned_round(report):
     assert found.p == pytest.approx(1 / 20 * 2)  # two-sided: either corner of 3 of 6
 
 
+def test_a_test_that_its_file_alone_does_not_satisfy_depends_on_the_order():
+    """Once is not enough, and neither is a test that fails in the suite as well."""
+    for alone, suite, kind in (("FF", "..", Kind.OD), ("F", "..", Kind.NOT_FLAKY), ("F.", "..", Kind.NOT_FLAKY)):
+        runs = [Run(0, "same", k, (0,), end, 0.0) for k, end in enumerate(suite)]
+        runs += [Run(1, "file", k, (0,), end, 0.0) for k, end in enumerate(alone)]
+        (found,) = Report(replace(HEAD, ids=["a.py::test"]), [Entry(run, {0: "a.py:1: no"}) for run in runs]).findings
+        assert (found.kind, found.rate_below is None) == (kind, kind is Kind.OD)
+        if kind is Kind.OD:
+            assert found.sure == "passes in all 2 runs of the suite, fails when only its file is collected"
+            assert found.message == "a.py:1: no"
+
+
+def test_parameter_sets_of_one_function_are_told_together():
+    ids = [*(f"a.py::test_{name}[{n}]" for name in "xy" for n in range(3)), "a.py::test_z"]
+    runs = [Run(0, "same", 0, tuple(range(7)), "." * 7, 0.0)]
+    diagnoses = {each: Diagnosis(each, Dependence.REPEAT, ".", ".", "F") for each in (*ids[:4], ids[6])}
+    report = Report(replace(HEAD, ids=ids, declared=[0, 1]), [Entry(run) for run in runs], diagnoses)
+    for form in (str(report), report.to_html(), markdown(report)):
+        assert form.count("non-idempotent: passes once") == 3
+        assert "a.py::test_x[0] and 2 more of its parameter sets" in form
+        assert "a.py::test_y[0]" in form
+        assert "test_y[0] and" not in form
+        assert "note: 2 tests keep the order that the suite declares by markers" in form
+    assert len(report.to_json()["diagnoses"]) == 5
+
+
 def test_the_text_says_it_in_a_table_and_a_paragraph_a_test(report):
     assert str(report).splitlines() == TEXT.splitlines()
 
@@ -154,6 +182,7 @@ tests/test_b.py::test_environment
     after a fix, 355 clean shuffles in a row say with 95% that it is gone
 
 note: no overlay
+note: fails every run: tests/test_b.py::test_broken
 note: not collected: b.py: SyntaxError
 """
 

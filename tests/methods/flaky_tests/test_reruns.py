@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.reruns import (
+    LEAST,
     belief,
     brittle_rate,
     rerun_curve,
@@ -130,10 +132,15 @@ def test_after_enough_passes_none_are_needed():
     assert runs_needed(p=0.5, after_passes=7).further == 0
 
 
+def test_the_smallest_rate_has_its_number_of_runs():
+    assert runs_needed(p=LEAST).runs == pytest.approx(math.log(20) / LEAST, rel=0.2)  # 1 - p is rounded there
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"p": 0.0}, "rates hold 0.0: expected above 0"),
+        ({"p": 0.0}, "rates hold 0.0: expected 1e-15 to 1; drop tests that never failed"),
+        ({"p": 1e-300}, "rates hold 1e-300: expected 1e-15 to 1"),
         ({"p": 1.5}, "rates hold 1.5"),
         ({"p": float("nan")}, "rates hold nan"),
         ({"p": 0.5, "confidence": 1.0}, "confidence=1.0: expected a number above 0 and below 1"),

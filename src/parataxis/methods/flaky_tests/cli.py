@@ -320,10 +320,17 @@ def runs_needed_command(
     """
     from dataclasses import asdict
 
-    from parataxis.methods.flaky_tests.reruns import runs_needed
+    from parataxis.methods.flaky_tests.reruns import LEAST, runs_needed
 
-    if p is not None and not 0 < p <= 1:
-        raise BadInput(f"--p {p:g}: expected a failure rate, above 0 and at most 1")
+    if p is None and data is None and after_passes is None:
+        raise BadInput("--p, --data, --after-passes: give at least one of them")
+    if p is not None and data is not None:
+        raise BadInput("--p, --data: give one of the two, a single rate or measured ones")
+    if p is not None and not LEAST <= p <= 1:
+        raise BadInput(f"--p {p:g}: expected a failure rate of {LEAST:g} to 1")
+    for name, value in (("confidence", confidence), ("prior", prior)):
+        if not 0 < value < 1:
+            raise BadInput(f"--{name} {value:g}: expected a number above 0 and below 1")
     rates = None if data is None else _rates(data)
     answer = runs_needed(p=p, after_passes=after_passes, rates=rates, confidence=confidence, prior=prior)
     print(json.dumps(asdict(answer), indent=1) if as_json else answer)

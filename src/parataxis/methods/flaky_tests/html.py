@@ -9,7 +9,7 @@ from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.outcomes import Run
-from parataxis.methods.flaky_tests.text import AGAIN, gone, headline, notes, summary
+from parataxis.methods.flaky_tests.text import AGAIN, cases, gone, headline, notes, summary
 from parataxis.page import page
 
 if TYPE_CHECKING:
@@ -103,7 +103,10 @@ def _repeating(report: "Report") -> list[str]:
     if not report.repeating:
         return []
     title = "<h2>Pass once, and fail when run again in the same process</h2>"
-    return [title, *(f"<h3><code>{escape(each.nodeid)}</code></h3>{_explained(each)}" for each in report.repeating)]
+    return [
+        title,
+        *(f"<h3><code>{escape(name)}</code></h3>{_explained(each)}" for name, each in cases(report.repeating)),
+    ]
 
 
 def _explained(diagnosis: Diagnosis | None) -> str:

@@ -17,7 +17,15 @@ from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
-from parataxis.methods.flaky_tests.repeats import AGAIN, always_fails, ender_of, telling, without_ender
+from parataxis.methods.flaky_tests.repeats import (
+    AGAIN,
+    always_fails,
+    ender_of,
+    failing_alone,
+    file_orders,
+    telling,
+    without_ender,
+)
 from parataxis.methods.flaky_tests.report import ALPHA, Report
 from parataxis.methods.flaky_tests.schedules import Level
 from parataxis.methods.flaky_tests.session import (
@@ -192,6 +200,7 @@ class _Hunt:
                 self._iterate(iteration)
             if self.protocol.rules == "default":
                 self._alone()
+                self._by_file()
                 self._hash_seeds()
         finally:
             for session in self.ahead.values():
@@ -214,6 +223,16 @@ class _Hunt:
         self.planned += len(orders)
         with _Place(self, self.protocol.environments) as place:
             place.run(orders)
+
+    def _by_file(self) -> None:
+        """Each file with no other collected: what others do when they are imported may be what a test needs."""
+        orders = file_orders(self.head().ids, self.protocol.files)
+        with _Place(self, self.protocol.environments) as place:
+            self.planned += len(orders)
+            place.run(orders)
+            again = failing_alone(self.runs(), orders)
+            self.planned += len(again)
+            place.run(again)
 
     def _hash_seeds(self) -> None:
         """Tests constant within each environment: the hash seeds of some iterations, each in new environments."""

@@ -88,9 +88,6 @@ class Journal:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = locked(folder / LOCK)  # held as long as the journal is open
-            if not resume:
-                for name in (NAME, DIAGNOSES):
-                    (folder / name).unlink(missing_ok=True)
             self._lines = JsonLines(self.path)
         except BlockingIOError:
             raise BadInput(f"--out {folder}: another hunt is at work there; wait, or name another folder") from None
@@ -104,6 +101,9 @@ class Journal:
                 raise
 
     def begin(self, head: Head) -> None:
+        """Only now is the record of an earlier hunt gone: one that collects nothing takes the place of none."""
+        self._lines.clear()
+        self.path.with_name(DIAGNOSES).unlink(missing_ok=True)
         self.head = head
         self._lines.append(asdict(head))
 
@@ -146,7 +146,7 @@ def _parsed(path: Path, rows: Sequence[Any]) -> tuple[Head | None, list[Entry]]:
     if not rows:
         return None, []
     first, names = rows[0], {each.name for each in fields(Head)}
-    needed = {each.name for each in fields(Head) if each.default is MISSING}
+    needed = {each.name for each in fields(Head) if each.default is MISSING and each.default_factory is MISSING}
     if not isinstance(first, dict) or first.get("form") != FORM or not needed <= set(first) <= names:
         raise BadInput(f"{path}:1: is no head of a hunt that this version reads; hunt anew, without --resume")
     return Head(**first), [Entry.from_row(row) for row in rows[1:]]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
-from parataxis.methods.flaky_tests.text import gone, headline, notes, summary
+from parataxis.methods.flaky_tests.text import cases, gone, headline, notes, summary
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
@@ -15,7 +15,7 @@ def markdown(report: "Report") -> str:
     parts += [_section(report, each) for each in report.flaky]
     if report.repeating:
         parts.append("### Pass once, and fail when run again in the same process (non-idempotent)")
-        parts += [f"`{each.nodeid}`\n\n{_explained(each)}" for each in report.repeating]
+        parts += [f"`{title}`\n\n{_explained(each)}" for title, each in cases(report.repeating)]
     parts += ["\n".join(f"- {note}" for note in notes(report))] if notes(report) else []
     return "\n\n".join(parts) + "\n"
 

@@ -11,6 +11,8 @@ from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.schedules import Level, keep_declared, reverse, shuffle, tuscan_rows
 from parataxis.methods.flaky_tests.session import Order
 
+FILES = 40  # of a suite, each of which costs an interpreter of its own
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -19,7 +21,8 @@ class Protocol:
     glances: so many more environments, each with file order once: two alone would show only every second test that the
     hash seed decides;
     backwards: file order reversed, once an iteration; tuscan: the rows of a Tuscan square, dealt out over the
-    iterations; replays: how often an order is repeated in which a test came out another way than in file order.
+    iterations; replays: how often an order is repeated in which a test came out another way than in file order; files:
+    of a suite with at most so many, each is also run by itself.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Protocol:
     backwards: bool = True
     tuscan: bool = True
     replays: int = 3
+    files: int = 0
     level: Level = "class"
 
     @property
@@ -42,9 +46,9 @@ class Protocol:
 
 
 PROTOCOLS = {
-    "quick": Protocol("quick", iterations=2, same=3, shuffles=10, glances=3),
+    "quick": Protocol("quick", iterations=2, same=3, shuffles=10, glances=3, files=FILES),
     # 170 runs in one order and 31 shuffles show 95% of the flaky tests of each kind (Gruber et al. 2021)
-    "thorough": Protocol("thorough", iterations=10, same=17, shuffles=4),
+    "thorough": Protocol("thorough", iterations=10, same=17, shuffles=4, files=FILES),
     "paper": Protocol(
         "paper", iterations=10, same=20, shuffles=20, backwards=False, tuscan=False, replays=0, level="global"
     ),

@@ -17,6 +17,7 @@ from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_tests import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
+from parataxis.methods.flaky_tests.repeats import FILE, needs_others
 from parataxis.methods.flaky_tests.session import PUT_BACK, hash_seed_of
 
 if TYPE_CHECKING:
@@ -107,7 +108,12 @@ class Report:
         return [Rate(*column) for column in columns]
 
     def _finding(self, test: int, kind: Kind, same: Rate, shuffled: Rate) -> Finding:
-        failed = [entry for entry in self.entries if entry.run.outcomes[test] in FAILING]
+        needing = kind is Kind.NOT_FLAKY and needs_others(self.runs, test)
+        failed = [
+            entry
+            for entry in self.entries
+            if entry.run.outcomes[test] in FAILING and (needing or entry.run.kind != FILE)
+        ]
         if not failed:
             runs = same.runs + shuffled.runs
             below = float(zero_failure_bound(runs, ALPHA)) if runs else None
@@ -122,6 +128,10 @@ class Report:
             sure, seeds = self._by_environment(test)
             if seeds:
                 kind, cause = Kind.NOD, f"its outcome follows the hash seed: {seeds}"
+        elif needing:
+            kind = Kind.OD
+            sure = f"passes in all {same.runs + shuffled.runs} runs of the suite, fails when only its file is collected"
+            cause = "what other modules do when they are imported, or a test of another file that always comes before"
         elif any(run.kind == "alone" and run.outcomes[test] in PASSING for run in self.runs):
             kind = Kind.OD
             sure = (
@@ -208,6 +218,12 @@ class Report:
         return [each for each in self.diagnoses.values() if each.kind is Dependence.REPEAT and each.nodeid in steady]
 
     @property
+    def failing(self) -> list[str]:
+        """Tests that fail in every run, and are not flaky."""
+        steady = [each for each in self.findings if each.kind is Kind.NOT_FLAKY]
+        return [each.nodeid for each in steady if each.same.failures + each.shuffled.failures]
+
+    @property
     def exit_status(self) -> int:
         return 1 if self.flaky else 0
 
@@ -238,7 +254,7 @@ class Report:
         steady = [each for each in self.findings if each.kind is Kind.NOT_FLAKY]
         found["passes every run"] = sum(each.rate_below is not None for each in steady)
         found["non-idempotent"] = len(self.repeating)
-        found["fails every run"] = sum(each.same.failures + each.shuffled.failures > 0 for each in steady)
+        found["fails every run"] = len(self.failing)
         found["never ran"] = len(steady) - found["passes every run"] - found["fails every run"]
         return found
 

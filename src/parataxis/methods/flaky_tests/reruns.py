@@ -13,6 +13,7 @@ from parataxis.audit.statistics import zero_failure_bound
 from parataxis.errors import BadInput
 
 FLAKY_SHARE = 0.0086  # 7,571 of 876,186 tests: Gruber et al. 2021
+LEAST = 1e-15  # a failure rate below which a float can't tell 1 - p from 1
 _TIE = 1e-12  # rounding in a logarithm must not ask for one run more than the formula
 
 
@@ -24,9 +25,9 @@ def _probability(name: str, value: float) -> None:
 def _rates(rates: Float[np.ndarray, " test"]) -> None:
     if not len(rates):
         raise BadInput("rates=[]: expected the failure rate of at least one test")
-    wrong = rates[~((rates > 0) & (rates <= 1))]
+    wrong = rates[~((rates >= LEAST) & (rates <= 1))]
     if len(wrong):
-        raise BadInput(f"rates hold {wrong[0]}: expected above 0 and at most 1; drop tests that never failed")
+        raise BadInput(f"rates hold {wrong[0]}: expected {LEAST:g} to 1; drop tests that never failed")
 
 
 def runs_for_rate(rate: float, confidence: float = 0.95) -> int:

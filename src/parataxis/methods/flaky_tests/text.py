@@ -1,5 +1,6 @@
 """A hunt's report as text: a table by class, then a paragraph a flaky test."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
 
 AGAIN = "of those that pass: they fail when they are run again in the same process"
+NAMED = 10  # tests that fail every run
 SHOWN = 50  # flaky tests in full; the others are in the files
 
 
@@ -22,12 +24,24 @@ def text(report: "Report") -> str:
     parts += [paragraph(each, report.diagnoses.get(each.nodeid)) for each in flaky[:SHOWN]]
     if len(flaky) > SHOWN:
         parts.append(f"and {len(flaky) - SHOWN} more: see the HTML report or --json")
-    latent = report.repeating
-    parts += ["\n".join([each.nodeid, *(f"    {line}" for line in explanation(each))]) for each in latent[:SHOWN]]
+    latent = cases(report.repeating)
+    parts += ["\n".join([title, *(f"    {line}" for line in explanation(each))]) for title, each in latent[:SHOWN]]
     if len(latent) > SHOWN:
         parts.append(f"and {len(latent) - SHOWN} more that fail when repeated: see the HTML report or --json")
     parts += ["\n".join(notes(report))] if notes(report) else []
     return "\n\n".join(parts)
+
+
+def cases(found: Sequence[Diagnosis]) -> list[tuple[str, Diagnosis]]:
+    """Of the parameter sets of one function the first, for all, each with a title that says so."""
+    functions: dict[str, list[Diagnosis]] = {}
+    for each in found:
+        functions.setdefault(each.nodeid.partition("[")[0], []).append(each)
+    return [(first.nodeid + _and_more(len(more)), first) for first, *more in functions.values()]
+
+
+def _and_more(count: int) -> str:
+    return f" and {count} more of its parameter sets" if count else ""
 
 
 def headline(report: "Report") -> str:
@@ -88,6 +102,11 @@ def gone(each: "Finding") -> str:
 def notes(report: "Report") -> list[str]:
     """What a reader must know to trust the rest."""
     told = [f"note: {reason}" for reason in report.head.because]
+    if held := report.head.declared:
+        told.append(f"note: {len(held)} tests keep the order that the suite declares by markers")
+    if names := report.failing:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        told.append(f"note: fails every run: {'; '.join(names[:NAMED])}{more}")
     if changed := report.changed:
         files = "1 file had" if changed == 1 else f"{changed} files had"
         told.append(f"note: {files} other contents after an order, which are kept in {report.put_back / 'changed'}")
