@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 
 from nursery import command, in_child
 from parataxis.cli.house import installed
@@ -75,6 +76,26 @@ def test_help_lists_the_house_and_the_methods(process):
     bare = process()
     assert (bare.returncode, bare.stderr) == (2, "")
     assert "Usage" in bare.stdout
+
+
+def test_no_help_loses_what_stands_in_brackets():
+    """Rich takes [word] for a tag: in a help text it is written \\[word]."""
+    from rich.text import Text
+
+    import parataxis.cli
+
+    def texts(group, path):
+        yield path, group.help or ""
+        for each in group.params:
+            yield f"{path} {each.name}", getattr(each, "help", None) or ""
+        for name, each in getattr(group, "commands", {}).items():
+            yield from texts(each, f"{path} {name}")
+
+    apps = {name: typer.main.get_command(each.load("cli").app) for name, each in methods().items()}
+    for path, text in (
+        found for name, app in {"parataxis": parataxis.cli.command(), **apps}.items() for found in texts(app, name)
+    ):
+        assert Text.from_markup(text).plain == text.replace(r"\[", "["), path
 
 
 HEAVY = ("pandas", "torch", "jax", "scipy.stats", "matplotlib", "joblib")
