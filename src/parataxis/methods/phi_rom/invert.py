@@ -21,9 +21,7 @@ TOGETHER = 8  # observations in one call: each waits for the slowest
 TRIES, FIRST = 6, 8  # starts, and steps from each: the misfit of a network of sines has many minima
 OVER = 4  # values a latent that the starts are judged by
 MOST = 1e6  # damping
-ROUNDING = (
-    16  # eps of what a field's precision leaves open, relative: no step and no misfit below it is told from noise
-)
+ROUNDING = 16  # eps of a field's precision, relative: no step and no misfit below it is told from noise
 
 
 @dataclass(frozen=True)
