@@ -14,7 +14,7 @@ EXTRAS := dynamics,games,graph,lm,meaning,skills,therapy,web
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.methods  ## measure every method (a minute each on two cores, phi-rom two or three); parataxis-report.html
+run: $(VENV)/.methods  ## measure every method (about a minute each on two cores); parataxis-report.html
 	@status=0; $(BIN)/parataxis run --scale quick --jobs 2 || status=$$?; \
 	$(BIN)/parataxis report --evidence evidence --out parataxis-report.html || status=$$?; exit $$status
 

@@ -145,9 +145,9 @@ def _gauss_newton(decoder: SineMLP, values: Any, coords: Any, starts: Any, prior
 
 
 def _some(decoder: SineMLP, values: Any, given: Any) -> Any:
-    """Filled up by the first one again to a power of two, so that few programs do for any number of observations."""
+    """Several are filled up by the first one again, so that two programs do for any number of observations."""
     count = len(values)
-    filled = np.concatenate([values, np.repeat(values[:1], (1 << (count - 1).bit_length()) - count, axis=0)])
+    filled = np.concatenate([values, np.repeat(values[:1], TOGETHER - count if count > 1 else 0, axis=0)])
     return [np.asarray(each)[:count] for each in _descend(decoder, filled, *given)]
 
 
