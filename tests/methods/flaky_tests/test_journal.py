@@ -61,8 +61,18 @@ def test_a_new_hunt_forgets_the_old_one_and_what_explains_it(folder):
         assert (folder / DIAGNOSES).exists()
     with Journal(folder, resume=False) as journal:
         assert (journal.head, journal.entries) == (None, [])
-    assert (folder / NAME).read_text() == ""
+        journal.begin(HEAD)
+    assert read_journal(folder) == (HEAD, [])
     assert not (folder / DIAGNOSES).exists()
+
+
+def test_the_old_hunt_is_kept_until_something_replaces_it(folder):
+    """A new one may end before it has begun: `-k` with a typo collects nothing."""
+    (folder / DIAGNOSES).write_text("{}\n")
+    with Journal(folder, resume=False):
+        pass
+    assert read_journal(folder) == (HEAD, ENTRIES)
+    assert (folder / DIAGNOSES).exists()
 
 
 @pytest.mark.parametrize(

@@ -85,18 +85,17 @@ class Journal:
         self.path = folder / NAME
         self.head: Head | None = None
         self.entries: list[Entry] = []
+        self._lines: JsonLines | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = locked(folder / LOCK)  # held as long as the journal is open
-            if not resume:
-                for name in (NAME, DIAGNOSES):
-                    (folder / name).unlink(missing_ok=True)
-            self._lines = JsonLines(self.path)
+            if resume:
+                self._lines = JsonLines(self.path)
         except BlockingIOError:
             raise BadInput(f"--out {folder}: another hunt is at work there; wait, or name another folder") from None
         except OSError as error:
             raise BadInput(f"--out {folder}: can't be written ({error.strerror}); name another folder") from None
-        if resume:
+        if self._lines is not None:
             try:
                 self.head, self.entries = _parsed(self.path, list(self._lines))
             except BadInput:
@@ -104,15 +103,22 @@ class Journal:
                 raise
 
     def begin(self, head: Head) -> None:
-        self.head = head
+        """Take the place of an older hunt: not before, as a suite that can't be collected must not cost its record."""
+        for path in (self.path.with_name(DIAGNOSES), self.path):  # diagnoses are never without their hunt
+            path.unlink(missing_ok=True)
+        if self._lines is not None:
+            self._lines.close()
+        self.head, self._lines = head, JsonLines(self.path)
         self._lines.append(asdict(head))
 
     def add(self, entry: Entry) -> None:
+        assert self._lines is not None
         self._lines.append(entry.to_row())
         self.entries.append(entry)
 
     def close(self) -> None:
-        self._lines.close()
+        if self._lines is not None:
+            self._lines.close()
         self._lock.close()
 
     def __enter__(self) -> "Journal":
