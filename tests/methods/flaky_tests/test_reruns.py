@@ -126,6 +126,11 @@ def test_needed_for_measured_rates():
     assert needed.sound is None
 
 
+def test_needed_for_the_least_rate():
+    needed = runs_needed(p=1e-9, after_passes=10**9).runs
+    assert needed == runs_for_rate(1e-9) == 2995732273  # ln 0.05 = -2.995732273554, and p/2 less than one run
+
+
 def test_after_enough_passes_none_are_needed():
     assert runs_needed(p=0.5, after_passes=7).further == 0
 
@@ -140,7 +145,11 @@ def test_after_enough_passes_none_are_needed():
         ({"p": 0.5, "after_passes": -1}, "after_passes=-1"),
         ({"p": 0.5, "rates": np.array([0.5])}, "one of the two"),
         ({"rates": np.array([])}, "at least one test"),
+        ({"p": 1e-300}, "rates hold 1e-300: expected at least 1e-09"),
+        ({"rates": np.array([0.5, 1e-17])}, "rates hold 1e-17: expected at least 1e-09"),
+        ({"after_passes": 10**400}, "after_passes=1.*: expected at most 1e\\+12"),
         ({"rates": np.array([0.5]), "after_passes": 1, "prior": 0.0}, "prior=0.0"),
+        ({"p": 0.5, "prior": 2.0}, "prior=2.0"),
         ({}, "nothing to answer from"),
     ],
 )

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -192,13 +194,24 @@ def report_command(
 
     report = Report.read(folder)
     if html:
-        write_atomic(html, report.to_html())
+        with _written(f"--html {html}", "file"):
+            write_atomic(html, report.to_html())
     if junit:
-        write_atomic(junit, report.to_junit())
+        with _written(f"--junit {junit}", "file"):
+            write_atomic(junit, report.to_junit())
     if flapy:
-        report.to_flapy_csv(flapy)
+        with _written(f"--flapy {flapy}", "folder"):
+            report.to_flapy_csv(flapy)
     _show(report, as_json)
     raise typer.Exit(report.exit_status)
+
+
+@contextmanager
+def _written(option: str, other: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{option}: can't be written ({error.strerror}); name another {other}") from None
 
 
 @app.command("classify")
@@ -324,6 +337,10 @@ def runs_needed_command(
 
     if p is not None and not 0 < p <= 1:
         raise BadInput(f"--p {p:g}: expected a failure rate, above 0 and at most 1")
+    if p is not None and data is not None:
+        raise BadInput("--p and --data: give one of the two")
+    if p is None and data is None and after_passes is None:
+        raise BadInput("runs-needed: nothing to answer from; give --p, --data or --after-passes")
     rates = None if data is None else _rates(data)
     answer = runs_needed(p=p, after_passes=after_passes, rates=rates, confidence=confidence, prior=prior)
     print(json.dumps(asdict(answer), indent=1) if as_json else answer)
