@@ -220,3 +220,17 @@ def test_the_arrival_of_runs_changes_nothing_but_the_first_message(report):
     backwards = Report(report.head, report.entries[::-1])
     assert [each.kind for each in backwards.findings] == [each.kind for each in report.findings]
     assert [each.sure for each in backwards.findings] == [each.sure for each in report.findings]
+
+
+@pytest.mark.parametrize(("again", "kind"), [("F", Kind.OD), (".", Kind.NOD)])
+def test_a_test_that_passes_only_with_other_files_is_by_chance_if_its_file_shows_both(again, kind):
+    runs = [(0, "same", "."), (0, "random", "."), (1, "file", "F"), (1, "same", "."), (1, "file", again)]
+    entries = [Entry(Run(i, name, place, (0,), outcome)) for place, (i, name, outcome) in enumerate(runs)]
+    report = Report(replace(HEAD, ids=["a.py::test"]), entries)
+    (found,) = report.findings
+    assert found.kind is kind
+    fails = 1 + (again == "F")
+    assert found.sure == (
+        f"passes in all 3 runs of the suite, fails in {fails} of 2 of its own file alone, each in a new interpreter"
+    )
+    assert report.counts()[kind.value] == 1

@@ -8,7 +8,7 @@ from itertools import islice
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classes import SHUFFLED, Rules
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
-from parataxis.methods.flaky_tests.schedules import Level, keep_declared, reverse, shuffle, tuscan_rows
+from parataxis.methods.flaky_tests.schedules import Level, keep_declared, module_of, reverse, shuffle, tuscan_rows
 from parataxis.methods.flaky_tests.session import Order
 
 
@@ -82,6 +82,26 @@ def planned(protocol: Protocol, ids: Sequence[str], seed: int) -> int:
     rows = sum(1 for _ in tuscan_rows(ids, seed)) if protocol.tuscan else 0
     each = protocol.same + protocol.shuffles + (protocol.backwards and len(ids) > 1)
     return each * protocol.iterations + rows + protocol.glances
+
+
+def own_files(protocol: Protocol, ids: Sequence[str], seed: int) -> tuple[list[Order], str]:
+    """Each test file in an interpreter that collects nothing else: some tests pass only where another is imported.
+
+    No orders but the reason where the files are more than the protocol's orders: such an interpreter costs about what
+    an order does, and the hunt may at most become twice as long.
+    """
+    files: dict[str, list[int]] = {}
+    for place, nodeid in enumerate(ids):
+        files.setdefault(module_of(nodeid), []).append(place)
+    if protocol.rules == "paper" or len(files) == 1:
+        return [], ""
+    if len(files) > (most := planned(protocol, ids, seed)):
+        return [], (
+            f"{len(files)} test files are more than the {most} orders of the protocol, so none was run by itself: "
+            "a test that passes only where another file is imported stays unknown"
+        )
+    orders = enumerate(files.items())
+    return [Order("file", index, tuple(tests), fresh=True, collect=(file,)) for index, (file, tests) in orders], ""
 
 
 def replays(protocol: Protocol, runs: Sequence[Run], iteration: int) -> list[Order]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from parataxis.methods.flaky_tests.outcomes import ENDING, FAILING, Run
+from parataxis.methods.flaky_tests.classes import SHUFFLED
+from parataxis.methods.flaky_tests.outcomes import ENDING, FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.session import Order
 
 RETRIES = 5  # of an order that a crash or a time-out cut short, each without the test that did it
@@ -23,9 +24,16 @@ def without_ender(run: Run) -> Order | None:
     return Order(run.kind, run.index + AGAIN, tuple(test for test in run.order if test != ender), of=run.of)
 
 
-def always_fails(runs: Sequence[Run], test: int) -> bool:
-    outcomes = {run.outcomes[test] for run in runs if run.kind not in ("alone", "hash")} - {"-", "s"}
-    return bool(outcomes) and outcomes <= set(FAILING)
+def always(ways: str, runs: Sequence[Run], test: int) -> bool:
+    """Whether it ends in one of these ways in every run of the suite."""
+    outcomes = {run.outcomes[test] for run in runs if run.kind in ("same", "replay", *SHUFFLED)} - {"-", "s"}
+    return bool(outcomes) and outcomes <= set(ways)
+
+
+def told_by_file(runs: Sequence[Run], n_tests: int) -> set[int]:
+    """The files, by index of their order, in which a test fails that passes in every run of the suite."""
+    steady = [test for test in range(n_tests) if always(PASSING, runs, test)]
+    return {run.index for run in runs if run.kind == "file" and any(run.outcomes[test] in FAILING for test in steady)}
 
 
 def telling(runs: Sequence[Run], suspects: list[int]) -> list[int]:

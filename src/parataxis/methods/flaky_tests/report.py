@@ -17,6 +17,7 @@ from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_tests import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
+from parataxis.methods.flaky_tests.repeats import always
 from parataxis.methods.flaky_tests.session import PUT_BACK, hash_seed_of
 
 if TYPE_CHECKING:
@@ -128,8 +129,10 @@ class Report:
                 f"fails in all {same.failures + shuffled.failures} runs of the suite, passes alone in a new interpreter"
             )
             cause = "what other modules do when they are imported, or a test that always comes before"
+        elif own := self._by_own_file(test, same.runs + shuffled.runs):
+            kind, sure, cause = own
         else:
-            sure = "it fails in every run" if same.runs + shuffled.runs else ""
+            sure = "it fails in every run" if same.failures + shuffled.failures else ""
         message = next((entry.messages[test] for entry in failed if test in entry.messages), "")
         return Finding(self.head.ids[test], kind, same, shuffled, cause, sure, p, message, shown_in)
 
@@ -194,6 +197,20 @@ class Report:
             return sure, ""
         sure = f"the same in all {len(trials)} new environments that were given the hash seed of an old one"
         return sure, f"fails with {told[True]}, passes with {told[False]}"
+
+    def _by_own_file(self, test: int, ran: int) -> tuple[Kind, str, str] | None:
+        """Of a test that passed all runs of the suite: its class, how sure that is and why, if its own file told it."""
+        seen = [run.outcomes[test] for run in self.runs if run.kind == "file"]
+        fails, runs = sum(end in FAILING for end in seen), sum(end in PASSING + FAILING for end in seen)
+        if not fails or not always(PASSING, self.runs, test):
+            return None
+        sure = (
+            f"passes in all {ran} runs of the suite, fails in {fails} of {runs} of its own file alone, each in a new "
+        )
+        sure += "interpreter"
+        if fails < runs:
+            return Kind.NOD, sure, ""
+        return Kind.OD, sure, "what other modules do when they are imported, or tests of other files"
 
     # -- summaries -------------------------------------------------------------------------------------------------
 
