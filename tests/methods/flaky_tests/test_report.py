@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -6,9 +7,12 @@ import pytest
 from test_journal import HEAD
 
 from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests import text
 from parataxis.methods.flaky_tests.classes import Kind
+from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, read_tests_overview
 from parataxis.methods.flaky_tests.journal import Entry, Journal
+from parataxis.methods.flaky_tests.markdown import markdown
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.report import Report
 
@@ -56,7 +60,7 @@ def report():
         )
         for iteration, kind, index, outcomes, of in RUNS
     ]
-    return Report(replace(HEAD, ids=IDS), entries)
+    return Report(replace(HEAD, ids=IDS, declared=[2, 3]), entries)
 
 
 def test_each_test_has_its_class(report):
@@ -154,7 +158,9 @@ tests/test_b.py::test_environment
     after a fix, 355 clean shuffles in a row say with 95% that it is gone
 
 note: no overlay
+note: 2 tests keep the order that the suite declares by a marker
 note: not collected: b.py: SyntaxError
+note: fails every run: tests/test_b.py::test_broken
 """
 
 
@@ -234,3 +240,89 @@ def test_a_test_that_passes_only_with_other_files_is_by_chance_if_its_file_shows
         f"passes in all 3 runs of the suite, fails in {fails} of 2 of its own file alone, each in a new interpreter"
     )
     assert report.counts()[kind.value] == 1
+
+
+def test_ten_of_those_that_fail_every_run_are_named():
+    ids = [f"a.py::test_{n}" for n in range(12)]
+    entries = [Entry(Run(0, "same", place, tuple(range(12)), "F" * 12)) for place in range(2)]
+    notes = str(Report(replace(HEAD, ids=ids), entries)).splitlines()[-11:]
+    assert notes == [*(f"note: fails every run: {nodeid}" for nodeid in ids[:10]), "note: and 2 more fail every run"]
+
+
+# -- one cause -----------------------------------------------------------------------------------------------------
+
+REPEATS = [f"a.py::test_size[{n}]" for n in range(4)]
+VICTIMS = [f"a.py::test_price[{n}]" for n in range(3)]
+
+
+@pytest.fixture
+def parametrised():
+    """Four sets of one function fail when repeated, one for another cause; two of three victims share a polluter."""
+    ids = [*REPEATS, *VICTIMS, "a.py::test_switch", "a.py::test_other"]
+    entries = [
+        Entry(Run(0, "same", 0, tuple(range(9)), "." * 9)),
+        Entry(Run(0, "random", 0, (*range(9),), "....FFF..")),
+    ]
+    left = Change("container", "a.SEEN", "[]", "[1]", "", shown=True)
+    repeats = [Diagnosis(i, Dependence.REPEAT, ".", "", "F", (Chain((i,), f"pytest {i}", "F"),)) for i in REPEATS]
+    repeats[3] = replace(repeats[3], chains=(replace(repeats[3].chains[0], changes=(left,)),))
+    polluters = ("a.py::test_switch", "a.py::test_other", "a.py::test_switch")
+    victims = [
+        Diagnosis(i, Dependence.VICTIM, ".", ".", chains=(Chain((by,), f"pytest {by} {i}", "F"),))
+        for i, by in zip(VICTIMS, polluters, strict=True)
+    ]
+    return Report(replace(HEAD, ids=ids), entries, {each.nodeid: each for each in (*repeats, *victims)})
+
+
+TOLD = [VICTIMS[0], VICTIMS[1], REPEATS[0], REPEATS[3]]
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_parameter_sets_with_one_cause_are_told_as_one(parametrised, form):
+    said = {"text": str, "markdown": markdown, "html": Report.to_html}[form](parametrised)
+    heads = {
+        "text": r"(?m)^(a\.py::test\S+)$",
+        "markdown": r"(?m)^(?:### )?`(a\.py\S+)`$",
+        "html": r"<h[23].*?<code>(\S+)</code></h",
+    }
+    assert re.findall(heads[form], said) == TOLD
+    assert re.findall(r"and \d+ more parameter sets? of \w+", said.lower()) == [
+        "and 1 more parameter set of test_price",
+        "and 2 more parameter sets of test_size",
+    ]
+
+
+def test_json_and_links_keep_every_parameter_set(parametrised):
+    assert len(parametrised.to_json()["diagnoses"]) == 7
+    page = parametrised.to_html()
+    for nodeid in re.findall(r'href="#([^"]+)"', page):
+        assert f'id="{nodeid}"' in page
+
+
+def test_without_a_known_cause_each_is_told(parametrised):
+    bare = Report(parametrised.head, parametrised.entries)
+    assert str(bare).count("order-dependent: fails") == 3
+
+
+def test_the_first_fifty_are_told(parametrised, monkeypatch):
+    monkeypatch.setattr(text, "SHOWN", 1)
+    said = str(parametrised)
+    assert "\n\nand 1 more: see the HTML report or --json\n\n" in said
+    assert "\n\nand 1 more that fail when repeated: see the HTML report or --json" in said
+
+
+def test_many_culprits_are_told_in_tables_that_fit_a_page():
+    """As one table, sixty names made it wider than any page, and left no place for the names of its rows."""
+    ids = ["a.py::test_victim", *(f"a.py::test_polluter_{n}" for n in range(125))]
+    n = len(ids)
+    entries = [
+        Entry(Run(0, kind, 0, tuple(range(n)), first + "." * (n - 1)))
+        for kind, first in (("same", "."), ("random", "F"))
+    ]
+    chains = tuple(Chain((nodeid,)) for nodeid in ids[1:])
+    victim = Diagnosis(ids[0], Dependence.VICTIM, ".", ".", chains=chains)
+    page = Report(replace(HEAD, ids=ids), entries, {ids[0]: victim}).to_html()
+    tables = re.findall(r"<table class=culprits>.*?</table>", page)
+    assert [table.count("<th class=upright") for table in tables] == [20] * 6
+    assert [table.count("&#9679;") for table in tables] == [20] * 6
+    assert "The first 120 of 125 culprits." in page

@@ -225,6 +225,15 @@ class Report:
         return [each for each in self.diagnoses.values() if each.kind is Dependence.REPEAT and each.nodeid in steady]
 
     @property
+    def failing(self) -> list[Finding]:
+        """Tests that are not flaky because they fail every run."""
+        return [
+            each
+            for each in self.findings
+            if each.kind is Kind.NOT_FLAKY and each.same.failures + each.shuffled.failures
+        ]
+
+    @property
     def exit_status(self) -> int:
         return 1 if self.flaky else 0
 
@@ -255,7 +264,7 @@ class Report:
         steady = [each for each in self.findings if each.kind is Kind.NOT_FLAKY]
         found["passes every run"] = sum(each.rate_below is not None for each in steady)
         found["non-idempotent"] = len(self.repeating)
-        found["fails every run"] = sum(each.same.failures + each.shuffled.failures > 0 for each in steady)
+        found["fails every run"] = len(self.failing)
         found["never ran"] = len(steady) - found["passes every run"] - found["fails every run"]
         return found
 

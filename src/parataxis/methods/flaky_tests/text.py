@@ -1,5 +1,6 @@
 """A hunt's report as text: a table by class, then a paragraph a flaky test."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ from parataxis.audit.statistics import zero_failure_bound
 from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.one_cause import Named, by_cause, more
 from parataxis.methods.flaky_tests.reruns import runs_for_rate
 
 if TYPE_CHECKING:
@@ -14,18 +16,19 @@ if TYPE_CHECKING:
 
 AGAIN = "of those that pass: they fail when they are run again in the same process"
 SHOWN = 50  # flaky tests in full; the others are in the files
+NAMED = 10  # tests that fail every run
 
 
 def text(report: "Report") -> str:
     parts = [f"{headline(report)}\n{summary(report)}", _table(report)]
-    flaky = report.flaky
-    parts += [paragraph(each, report.diagnoses.get(each.nodeid)) for each in flaky[:SHOWN]]
-    if len(flaky) > SHOWN:
-        parts.append(f"and {len(flaky) - SHOWN} more: see the HTML report or --json")
-    latent = report.repeating
-    parts += ["\n".join([each.nodeid, *(f"    {line}" for line in explanation(each))]) for each in latent[:SHOWN]]
-    if len(latent) > SHOWN:
-        parts.append(f"and {len(latent) - SHOWN} more that fail when repeated: see the HTML report or --json")
+    flaky = by_cause(report, report.flaky)
+    parts += [paragraph(each, report.diagnoses.get(each.nodeid), others) for each, others in flaky[:SHOWN]]
+    if left := _tests(flaky[SHOWN:]):
+        parts.append(f"and {left} more: see the HTML report or --json")
+    latent = by_cause(report, report.repeating)
+    parts += ["\n".join([*_names(each, others), *_indented(explanation(each))]) for each, others in latent[:SHOWN]]
+    if left := _tests(latent[SHOWN:]):
+        parts.append(f"and {left} more that fail when repeated: see the HTML report or --json")
     parts += ["\n".join(notes(report))] if notes(report) else []
     return "\n\n".join(parts)
 
@@ -66,14 +69,26 @@ def _bound(runs: int) -> str:
     return f"{100 * float(zero_failure_bound(runs, 0.05)):.2g}%"
 
 
-def paragraph(each: "Finding", found: Diagnosis | None = None) -> str:
-    lines = [each.nodeid, f"    {each.kind.value}: fails {each.same} in file order, {each.shuffled} shuffled"]
+def _tests(groups: Sequence[tuple[Named, list[str]]]) -> int:
+    return sum(1 + len(others) for _, others in groups)
+
+
+def _names(each: Named, others: Sequence[str]) -> list[str]:
+    return [each.nodeid, *_indented(filter(None, [more(others)]))]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def paragraph(each: "Finding", found: Diagnosis | None = None, others: Sequence[str] = ()) -> str:
+    lines = [*_names(each, others), f"    {each.kind.value}: fails {each.same} in file order, {each.shuffled} shuffled"]
     chance = f" (by chance: p = {each.p:.2g})" if each.p is not None else ""
     lines += [f"    {each.sure}{chance}"] * bool(each.sure)
     lines += [f"    cause: {each.cause}"] * bool(each.cause)
     lines += [f"    {each.message}"] * bool(each.message)
-    lines += [f"    {line}" for line in (explanation(found) if found else [])]
-    lines += [f"    {line}" for line in [gone(each)] if line]
+    lines += _indented(explanation(found) if found else ())
+    lines += _indented(filter(None, [gone(each)]))
     return "\n".join(lines)
 
 
@@ -91,6 +106,12 @@ def notes(report: "Report") -> list[str]:
     if changed := report.changed:
         files = "1 file had" if changed == 1 else f"{changed} files had"
         told.append(f"note: {files} other contents after an order, which are kept in {report.put_back / 'changed'}")
+    if (declared := len(report.head.declared)) > 1:
+        told.append(f"note: {declared} tests keep the order that the suite declares by a marker")
     told += [f"note: not collected: {nodeid}: {reason}" for nodeid, reason in report.head.errors]
+    failing = report.failing
+    told += [f"note: fails every run: {each.nodeid}" for each in failing[:NAMED]]
+    if len(failing) > NAMED:
+        told.append(f"note: and {len(failing) - NAMED} more fail every run")
     blamed = {report.head.ids[place] for entry in report.entries for place in entry.leaving}
     return told + [f"note: a shared fixture's teardown failed after {nodeid}" for nodeid in sorted(blamed)]
