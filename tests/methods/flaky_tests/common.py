@@ -109,7 +109,7 @@ BAD_INPUTS = [
     ),
     (["tests", "runs-needed"], "nothing to answer from; give --p, --data or --after-passes"),
     (["tests", "runs-needed", "--p", "0.1", "--data", "rates.txt"], "--p and --data: give one of the two"),
-    (["tests", "runs-needed", "--p", "1e-300"], "1e-300: expected at least 1e-09"),
+    (["tests", "runs-needed", "--p", "1e-300"], "--p 1e-300: expected a failure rate, at least 1e-09 and at most 1"),
     (["tests", "runs-needed", "--p", "0.1", "--prior", "2"], "prior=2.0: expected a number above 0 and below 1"),
     (["tests", "runs-needed", "--p", "1.5"], "1.5"),
     (["tests", "runs-needed", "--p", "0.1", "--after-passes", "-1"], "after_passes=-1: expected 0 or more"),

@@ -203,7 +203,7 @@ def test_a_failure_is_tried_once_more_and_then_told(no_hunt, project, asked):
     assert ran == [("twice", True), ("twice", False)], "the second time, the hunt begins anew"
     fails["odd"] = [OSError(28, "No space left"), OSError(28, "No space left")]
     assert run_unit(asked(project("odd"))).reason == "OSError: [Errno 28] No space left"
-    assert run_unit(asked(Project("absent", path="/not/there"))).reason.startswith("FileNotFoundError: ")
+    assert run_unit(asked(Project("absent", path="/not/there"))).reason.startswith("path=/not/there: there is no such")
 
 
 def test_the_limit_is_told_and_a_higher_one_goes_on(no_hunt, project, asked):

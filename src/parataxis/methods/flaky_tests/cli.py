@@ -333,10 +333,10 @@ def runs_needed_command(
     """
     from dataclasses import asdict
 
-    from parataxis.methods.flaky_tests.reruns import runs_needed
+    from parataxis.methods.flaky_tests.reruns import LEAST, runs_needed
 
-    if p is not None and not 0 < p <= 1:
-        raise BadInput(f"--p {p:g}: expected a failure rate, above 0 and at most 1")
+    if p is not None and not LEAST <= p <= 1:
+        raise BadInput(f"--p {p:g}: expected a failure rate, at least {LEAST:g} and at most 1")
     if p is not None and data is not None:
         raise BadInput("--p and --data: give one of the two")
     if p is None and data is None and after_passes is None:
