@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 
 from nursery import command, in_child
 from parataxis.cli.house import installed
@@ -75,6 +76,26 @@ def test_help_lists_the_house_and_the_methods(process):
     bare = process()
     assert (bare.returncode, bare.stderr) == (2, "")
     assert "Usage" in bare.stdout
+
+
+def test_no_help_loses_what_stands_in_brackets():
+    """Rich takes [word] for a tag: in a help text it is written \\[word]."""
+    from rich.text import Text
+
+    import parataxis.cli
+
+    def texts(group, path):
+        yield path, group.help or ""
+        for each in group.params:
+            yield f"{path} {each.name}", getattr(each, "help", None) or ""
+        for name, each in getattr(group, "commands", {}).items():
+            yield from texts(each, f"{path} {name}")
+
+    apps = {name: typer.main.get_command(each.load("cli").app) for name, each in methods().items()}
+    for path, text in (
+        found for name, app in {"parataxis": parataxis.cli.command(), **apps}.items() for found in texts(app, name)
+    ):
+        assert Text.from_markup(text).plain == text.replace(r"\[", "["), path
 
 
 HEAVY = ("pandas", "torch", "jax", "scipy.stats", "matplotlib", "joblib")
@@ -182,14 +203,14 @@ def test_a_run_ends_in_a_table_and_can_be_reported_and_exported(call, cwd):
     assert "4 hold, 1 reported" in (cwd / "README.md").read_text()
 
 
-@pytest.mark.parametrize(("argv", "kind"), [(["report"], "file"), (["evidence", "export"], "folder")])
-def test_a_place_that_cannot_be_written_is_told_in_one_line(call, cwd, argv, kind):
+@pytest.mark.parametrize("argv", [["report"], ["evidence", "export"]])
+def test_a_place_that_cannot_be_written_is_told_in_one_line(call, cwd, argv):
     assert call("run", "planted-gap", "--scale", "full", *HERE).returncode == 0
     (cwd / "plain").write_text("")
     done = call(*argv, "--out", "plain/below")
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(
-        rf"parataxis: --out=plain/below: can't be written: (Not a directory|File exists); give another {kind}\n",
+        r"parataxis: plain/below(/\S+)?: can't be written \((Not a directory|File exists)\); name another place\n",
         done.stderr,
     )
 
@@ -274,7 +295,7 @@ def waiting_run(cwd, folder, name, jobs):
         preexec_fn=heed_ctrl_c,
     )
     deadline = time.monotonic() + 30
-    while not list(cwd.glob("w.sqlite.work/1/here")) and time.monotonic() < deadline:
+    while not list(cwd.glob("w.sqlite.work/1-*/here")) and time.monotonic() < deadline:
         time.sleep(0.02)
     return process
 
@@ -298,7 +319,8 @@ def test_ctrl_c_ends_in_one_line_and_the_run_goes_on_later(cwd, tmp_path, jobs):
 
 def test_a_killed_run_leaves_nobody_at_work(cwd, tmp_path):
     process = waiting_run(cwd, tmp_path / "waiting", "waiting-killed", "1")
-    worker = int((cwd / "w.sqlite.work" / "1" / "here").read_text())
+    (told,) = cwd.glob("w.sqlite.work/1-*/here")
+    worker = int(told.read_text())
     process.kill()
     process.communicate(timeout=30)
     deadline = time.monotonic() + 20

@@ -2,12 +2,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parataxis.files import JsonLines, locked, read_json_lines, write_atomic
+from parataxis.errors import BadInput
+from parataxis.files import JsonLines, locked, read_json_lines, try_folder, write_atomic
 
 
 @pytest.mark.parametrize("content", ["grüße\n", b"\x00\xff"])
@@ -26,10 +28,22 @@ def test_the_rights_of_a_file_are_those_of_any_other(tmp_path):
 def test_what_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "inside").write_text("old")
-    with pytest.raises(OSError, match="folder"):
+    with pytest.raises(BadInput, match=r"folder: can't be written \(Is a directory\); name another place"):
         write_atomic(tmp_path / "folder", "new")  # a folder can't be replaced by a file
     assert os.listdir(tmp_path) == ["folder"]
     assert (tmp_path / "folder" / "inside").read_text() == "old"
+
+
+def test_a_folder_is_tried_before_the_work(tmp_path):
+    try_folder(tmp_path / "new" / "folder")
+    assert os.listdir(tmp_path / "new" / "folder") == []
+    (tmp_path / "file").write_text("old")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/x")):
+        with pytest.raises(BadInput, match=rf"{folder}: can't be written \(.+\); name another place"):
+            try_folder(folder)
+        with pytest.raises(BadInput, match=rf"{folder}/a: can't be written \(.+\); name another place"):
+            write_atomic(folder / "a", "")
+    assert (tmp_path / "file").read_text() == "old"
 
 
 def test_a_log_is_read_back_in_order(tmp_path):

@@ -8,22 +8,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from parataxis.errors import BadInput
+
 
 def write_atomic(path: Path | str, content: str | bytes) -> Path:
-    """Write `content` to `path` so that a reader, or a kill -9, never meets half a file."""
+    """Write `content` to `path` so that a reader, or a kill -9, never meets half a file.
+
+    Raises BadInput where that can't be: for most that write, the place is the user's choice.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(temporary, "xb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "xb") as stream:
+                stream.write(content.encode() if isinstance(content, str) else content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadInput(f"{path}: can't be written ({error.strerror}); name another place") from None
     return path
+
+
+def try_folder(folder: Path) -> None:
+    """Make the folder. Raises BadInput where it can't hold a file: to be said before the work, not after it."""
+    trial = folder / f".{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise BadInput(f"{folder}: can't be written ({error.strerror}); name another place") from None
 
 
 def locked(path: Path | str) -> IO[bytes]:
@@ -63,6 +82,10 @@ class JsonLines:
         self._stream.write(json.dumps(row, separators=(",", ":"), allow_nan=False).encode() + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
+
+    def clear(self) -> None:
+        """Drop all of it."""
+        self._stream.truncate(0)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return read_json_lines(self.path)

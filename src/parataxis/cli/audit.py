@@ -142,15 +142,15 @@ def _print(found: "Audit", line: str | None, as_json: bool) -> None:
 
 
 def _write(found: "Audit", line: str | None, html: Path | None, plot: Path | None) -> None:
-    try:
-        if html:
-            from parataxis.audit.page import html as page
+    if html:
+        from parataxis.audit.page import html as page
 
-            write_atomic(html, page(found, line))
-        if plot:
+        write_atomic(html, page(found, line))
+    if plot:
+        try:
             found.plot().figure.savefig(plot)
-    except OSError as error:
-        raise BadInput(f"{error.filename}: can't be written: {error.strerror}") from None
+        except OSError as error:
+            raise BadInput(f"{plot}: can't be written ({error.strerror}); name another place") from None
 
 
 def _replay(

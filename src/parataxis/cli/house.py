@@ -143,10 +143,7 @@ def report(
     if not any(runs.values()):
         raise BadInput("nothing has been measured yet; `parataxis run` does")
     page = html_report([(each.paper, runs[name]) for name, each in known.items()], frozenset(elsewhere))
-    try:
-        path = write_atomic(out, page)
-    except OSError as error:
-        raise BadInput(f"--out={out}: can't be written: {error.strerror}; give another file") from None
+    path = write_atomic(out, page)
     print(path.absolute())
     if show:
         typer.launch(path.absolute().as_uri())
@@ -211,12 +208,8 @@ def export(
     if names and missing:
         raise BadInput(f"{missing[0]}: has no finished full run; `parataxis run {missing[0]} --scale full`")
     for each in chosen:
-        if (found := runs[each.name]) is None:
-            continue
-        try:
+        if found := runs[each.name]:
             print(write_evidence(out, each.paper, found))
-        except OSError as error:
-            raise BadInput(f"--out={out}: can't be written: {error.strerror}; give another folder") from None
 
 
 def house(app: typer.Typer) -> None:

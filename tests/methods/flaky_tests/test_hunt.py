@@ -16,6 +16,7 @@ from suites.cases import CASES
 from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import hunting
+from parataxis.methods.flaky_tests.diagnosis import Dependence
 from parataxis.methods.flaky_tests.explaining import explain, suite_of
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import NAME
@@ -112,6 +113,30 @@ def test_the_cause_is_named(report_of, name):
     assert cause in report_of(name).explain(f"{name}/{nodeid}").cause
 
 
+def test_a_test_that_needs_what_another_file_imports_is_found(tmp_path):
+    """Though it passes in every run; and a hunt goes on from what was run by then."""
+    texts = {
+        "test_a": "import os\nos.environ['SHOP'] = 'open'\ndef test_sells(): pass\n",
+        "test_b": "import os\ndef test_needs(): assert 'SHOP' in os.environ\ndef test_free(): pass\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    with smaller(files=2):
+        report = hunt([tmp_path], out=tmp_path / "out")
+        again = hunt([tmp_path], out=tmp_path / "out", resume=True)
+        assert [run.name for run in report.runs] == [run.name for run in again.runs]
+        assert [run.name for run in report.runs if run.kind == "file"] == ["file/0", "file/1", "file/3"]
+        found = explain(report, tmp_path / "out").diagnoses
+    assert [each.nodeid for each in report.flaky] == list(found) == ["test_b.py::test_needs"]
+    assert (found["test_b.py::test_needs"].kind, found["test_b.py::test_needs"].modules) == (
+        Dependence.IMPORT,
+        ("test_a.py",),
+    )
+    with smaller(files=1):
+        assert hunt([tmp_path], out=tmp_path / "other").flaky == []
+
+
 def test_the_two_hash_seeds_that_are_named_show_it(together):
     nodeid = "hash_order/test_names.py::test_first_name"
     seeds = re.findall(r"(fails|passes) with PYTHONHASHSEED=(\d+)", together.explain(nodeid).cause)
@@ -142,7 +167,7 @@ def test_a_tree_that_can_only_be_read_is_hunted_in(tmp_path):
     assert status == 0, err
     exit_status, _, outcomes = json.loads(said)
     assert exit_status == 1
-    assert {ends[-1] for ends in outcomes} - {"-"} == {"."}
+    assert {ends[-1] for ends in outcomes} == {"."}
     assert sorted(path.name for path in root.iterdir()) == ["pytest.ini", "test_prices.py", "test_reads.py"]
 
 
@@ -299,7 +324,7 @@ def test_enough_is_a_share(tmp_path, enough):
         hunt([copy_suites(tmp_path, "brittle_and_setter")], enough=enough)
 
 
-UNITTEST = """import unittest
+UNITTEST = """import os, unittest
 
 
 class TestOld(unittest.TestCase):
@@ -310,54 +335,24 @@ class TestOld(unittest.TestCase):
 
     def test_b(self):
         self.assertEqual(len(self.seen), 1)
+
+
+def test_c():
+    assert os.environ["SHOP"]
+
+
+def test_d():
+    os.environ["SHOP"] = "open"
 """
 
 
-def test_a_failure_in_a_unittest_is_told_by_its_own_line(tmp_path):
+def test_a_failure_is_told_by_the_suites_own_line(tmp_path):
+    """Not by a line of unittest's, nor of a module that is frozen into Python."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_old.py").write_text(UNITTEST)
     with smaller():
-        (found,) = hunt([tmp_path]).flaky
-    assert found.message == "test_old.py:11: AssertionError: 0 != 1"
-
-
-# -- each file by itself -------------------------------------------------------------------------------------------
-
-SETS = "import os\nos.environ['PARATAXIS_SET'] = '1'\ndef test_d(): pass\n"
-NEEDS = "import os\ndef test_first(): pass\ndef test_e(): assert os.environ.get('PARATAXIS_SET')\n"
-
-
-@pytest.fixture
-def imports(tmp_path):
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_d_env.py").write_text(SETS)
-    (tmp_path / "test_e.py").write_text(NEEDS)
-    return tmp_path
-
-
-def test_a_test_that_passes_only_where_another_file_is_imported_is_found(imports):
-    """The file that shows it is run once more, and file order too: the environment is another than before."""
-    told = []
-    with smaller():
-        report = hunt([imports], watch=told.append)
-        assert [run.name for run in hunt([imports], resume=True).runs] == [run.name for run in report.runs]
-    assert kinds(report) == {"test_e.py::test_e": "OD"}
-    assert [run.name for run in report.runs if run.iteration] == ["file/0", "file/1", "same/0", "file/3"]
-    assert report.explain("test_e.py::test_e").sure == (
-        "passes in all 4 runs of the suite, fails in 2 of 2 of its own file alone, each in a new interpreter"
-    )
-    assert told[-1].planned == told[-1].done
-    (found,) = explain(report, imports / ".parataxis").diagnoses.values()
-    assert (found.kind.name, found.modules) == ("IMPORT", ("test_d_env.py",))
-
-
-def test_more_files_than_the_protocol_has_orders_are_not_run_one_by_one(imports):
-    for name in "fg":
-        (imports / f"test_{name}.py").write_text("def test(): pass\n")
-    with smaller():
-        report = hunt([imports])
-    assert report.flaky == []
-    assert report.head.because[-1] == (
-        "4 test files are more than the 3 orders of the protocol, so none was run by itself: a test that passes only "
-        "where another file is imported stays unknown"
-    )
+        found = hunt([tmp_path]).flaky
+    assert [each.message for each in found] == [
+        "test_old.py:11: AssertionError: 0 != 1",
+        "test_old.py:15: KeyError: 'SHOP'",
+    ]

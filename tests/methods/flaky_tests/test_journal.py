@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -61,18 +62,19 @@ def test_a_new_hunt_forgets_the_old_one_and_what_explains_it(folder):
         assert (folder / DIAGNOSES).exists()
     with Journal(folder, resume=False) as journal:
         assert (journal.head, journal.entries) == (None, [])
-        journal.begin(HEAD)
-    assert read_journal(folder) == (HEAD, [])
+        assert read_journal(folder) == (HEAD, ENTRIES), "a hunt that collects nothing takes the place of none"
+        assert (folder / DIAGNOSES).exists()
+        journal.begin(replace(HEAD, seed=7))
+        assert read_journal(folder) == (replace(HEAD, seed=7), [])
     assert not (folder / DIAGNOSES).exists()
 
 
-def test_the_old_hunt_is_kept_until_something_replaces_it(folder):
-    """A new one may end before it has begun: `-k` with a typo collects nothing."""
-    (folder / DIAGNOSES).write_text("{}\n")
-    with Journal(folder, resume=False):
-        pass
+def test_a_record_of_an_earlier_version_is_read(folder):
+    """What it does not say has a default."""
+    lines = (folder / NAME).read_text().splitlines()
+    head = {name: value for name, value in json.loads(lines[0]).items() if name not in ("unsteady", "enough")}
+    (folder / NAME).write_text("\n".join([json.dumps(head), *lines[1:], ""]))
     assert read_journal(folder) == (HEAD, ENTRIES)
-    assert (folder / DIAGNOSES).exists()
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def report():
         )
         for iteration, kind, index, outcomes, of in RUNS
     ]
-    return Report(replace(HEAD, ids=IDS, declared=[2, 3]), entries)
+    return Report(replace(HEAD, ids=IDS), entries)
 
 
 def test_each_test_has_its_class(report):
@@ -112,6 +112,18 @@ def test_a_test_that_fails_in_file_order_is_turned_round(report):
     assert found.p == pytest.approx(1 / 20 * 2)  # two-sided: either corner of 3 of 6
 
 
+def test_a_test_that_its_file_alone_does_not_satisfy_depends_on_the_order():
+    """Once is not enough, and neither is a test that fails in the suite as well."""
+    for alone, suite, kind in (("FF", "..", Kind.OD), ("F", "..", Kind.NOT_FLAKY), ("F.", "..", Kind.NOT_FLAKY)):
+        runs = [Run(0, "same", k, (0,), end, 0.0) for k, end in enumerate(suite)]
+        runs += [Run(1, "file", k, (0,), end, 0.0) for k, end in enumerate(alone)]
+        (found,) = Report(replace(HEAD, ids=["a.py::test"]), [Entry(run, {0: "a.py:1: no"}) for run in runs]).findings
+        assert (found.kind, found.rate_below is None) == (kind, kind is Kind.OD)
+        if kind is Kind.OD:
+            assert found.sure == "passes in all 2 runs of the suite, fails when only its file is collected"
+            assert found.message == "a.py:1: no"
+
+
 def test_the_text_says_it_in_a_table_and_a_paragraph_a_test(report):
     assert str(report).splitlines() == TEXT.splitlines()
 
@@ -158,9 +170,8 @@ tests/test_b.py::test_environment
     after a fix, 355 clean shuffles in a row say with 95% that it is gone
 
 note: no overlay
-note: 2 tests keep the order that the suite declares by a marker
-note: not collected: b.py: SyntaxError
 note: fails every run: tests/test_b.py::test_broken
+note: not collected: b.py: SyntaxError
 """
 
 
@@ -228,27 +239,6 @@ def test_the_arrival_of_runs_changes_nothing_but_the_first_message(report):
     assert [each.sure for each in backwards.findings] == [each.sure for each in report.findings]
 
 
-@pytest.mark.parametrize(("again", "kind"), [("F", Kind.OD), (".", Kind.NOD)])
-def test_a_test_that_passes_only_with_other_files_is_by_chance_if_its_file_shows_both(again, kind):
-    runs = [(0, "same", "."), (0, "random", "."), (1, "file", "F"), (1, "same", "."), (1, "file", again)]
-    entries = [Entry(Run(i, name, place, (0,), outcome)) for place, (i, name, outcome) in enumerate(runs)]
-    report = Report(replace(HEAD, ids=["a.py::test"]), entries)
-    (found,) = report.findings
-    assert found.kind is kind
-    fails = 1 + (again == "F")
-    assert found.sure == (
-        f"passes in all 3 runs of the suite, fails in {fails} of 2 of its own file alone, each in a new interpreter"
-    )
-    assert report.counts()[kind.value] == 1
-
-
-def test_ten_of_those_that_fail_every_run_are_named():
-    ids = [f"a.py::test_{n}" for n in range(12)]
-    entries = [Entry(Run(0, "same", place, tuple(range(12)), "F" * 12)) for place in range(2)]
-    notes = str(Report(replace(HEAD, ids=ids), entries)).splitlines()[-11:]
-    assert notes == [*(f"note: fails every run: {nodeid}" for nodeid in ids[:10]), "note: and 2 more fail every run"]
-
-
 # -- one cause -----------------------------------------------------------------------------------------------------
 
 REPEATS = [f"a.py::test_size[{n}]" for n in range(4)]
@@ -297,6 +287,13 @@ def test_json_and_links_keep_every_parameter_set(parametrised):
     page = parametrised.to_html()
     for nodeid in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{nodeid}"' in page
+
+
+def test_a_declared_order_that_was_kept_is_said(parametrised):
+    said = "note: 2 tests keep the order that the suite declares by markers"
+    report = Report(replace(parametrised.head, declared=[0, 1]), parametrised.entries)
+    assert all(said in form for form in (str(report), report.to_html(), markdown(report)))
+    assert "declares by markers" not in str(Report(replace(report.head, declared=[0]), report.entries))
 
 
 def test_without_a_known_cause_each_is_told(parametrised):

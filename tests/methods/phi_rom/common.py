@@ -2,6 +2,7 @@
 
 import functools
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,15 @@ def prepare(folder):
         "nameless.csv": sensors(seen, "x,v"),
         "words.csv": sensors([["a", "b"]]),
         "text.nc": "no NetCDF",
+        "rowless.csv": "x,u\n",
+        "leaves.py": "import sys\n\nsys.exit()\n",
     }
     for name, text in files.items():
         (folder / name).write_text(text)
     model().save(folder / "rom")
+    asking = CASES["untrained"]()
+    asking._about = replace(asking.about, names=("speed", "growth"), low=(0.0, 0.0), high=(1.0, 1.0))
+    asking.save(folder / "asking")
     blown = CASES["untrained"]()
     blown.fitted.dynamics = jax.tree.map(lambda leaf: 1e20 * leaf, blown.fitted.dynamics)
     blown.save(folder / "blown")
@@ -104,6 +110,11 @@ def _cast(fragment, *argv):
     return (["phi-rom", "forecast", "rom", "sensors.csv", *argv], fragment)
 
 
+def _asked(fragment, *argv):
+    """A model with parameters."""
+    return (["phi-rom", "forecast", "asking", "sensors.csv", "--times", "1", *argv], fragment)
+
+
 BAD_INPUTS = [
     _fit("absent.nc: no such file", "absent.nc"),
     _fit("text.nc: is no NetCDF-4 file", "text.nc"),
@@ -118,6 +129,10 @@ BAD_INPUTS = [
     _fit("gamma=0.1: 1 x 3 of 24 nodes are fewer than latent_dim=16", "train.nc", "solver:rhs", "--gamma", "0.1"),
     _fit("gamma=2.0: expected above 0, at most 1", "train.nc", "solver:rhs", "--gamma", "2"),
     _fit("--dynamics 64;64: expected widths of hidden layers", "train.nc", "solver:rhs", "--dynamics", "64;64"),
+    _fit("rom: is a folder; name a NetCDF file", "rom"),
+    _fit("--solver leaves:rhs: importing it raises SystemExit", "train.nc", "leaves:rhs"),
+    (["phi-rom", "encode", "rom", "sensors.csv", "--out", "broken"], "broken: can't be written (Is a directory); name"),
+    (["phi-rom", "encode", "rom", "rowless.csv"], "rowless.csv: holds no rows; give one a sensor or point"),
     (["phi-rom", "encode", "absent", "sensors.csv"], "absent: is no folder of a model: config.json is missing"),
     (["phi-rom", "encode", "broken", "sensors.csv"], "broken: is no folder of a model: arrays.npz is missing"),
     (["phi-rom", "encode", "rom", "absent.csv"], "absent.csv: no such file"),
@@ -128,6 +143,10 @@ BAD_INPUTS = [
     (["phi-rom", "encode", "rom", "two.nc"], "two.nc: holds 2 channels; the model 1: u"),
     _cast("--times 5:1:1: expected increasing times", "--times", "5:1:1"),
     _cast("--times soon: expected FIRST:LAST:STEP or numbers with commas", "--times", "soon"),
+    _cast("--times 0:1:1e-12: are 1e+12 times; expected at most 100000", "--times", "0:1:1e-12"),
+    _asked("--params speed=1,speed=2: gives speed twice; give one value", "--params", "speed=1,speed=2"),
+    _asked("--params speed=1,growth=nan: growth=nan must be finite", "--params", "speed=1,growth=nan"),
+    _asked("sensors.csv: holds no parameters, as the model has; give --params speed=...,growth=..."),
     _cast("--params beta: expected name=value with commas", "--times", "1", "--params", "beta"),
     _cast("--params beta=1: expected none", "--times", "1", "--params", "beta=1"),
     (
@@ -137,6 +156,7 @@ BAD_INPUTS = [
     (["phi-rom", "evaluate", "rom", "two.nc"], "test: 2 channels in 1 dimensions; the model was trained on 1 in 1"),
     (["phi-rom", "evaluate", "rom", "betas.nc"], "test: parameters ('beta',); the model was trained with ()"),
     (["phi-rom", "evaluate", "rom", "test.nc", "--first", "9"], "first=9: expected the number of one of the test's 9"),
+    (["phi-rom", "evaluate", "rom", "test.nc", "--stepper", "0.1"], "--stepper 0.1: is of a solver; give --solver"),
 ]
 
 

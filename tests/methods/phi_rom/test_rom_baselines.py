@@ -1,12 +1,15 @@
 """The linear bases that stand beside every figure: exact where the data are of so many modes, and the solver linear."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from rom_cases import spin, waves
+from rom_cases import spin, untrained, waves
 
 from parataxis.errors import BadInput
 from parataxis.methods.phi_rom.metrics import errors
 from parataxis.methods.phi_rom.pod import POD
+from parataxis.methods.phi_rom.projection import crom, project
 from parataxis.methods.phi_rom.snapshots import Snapshots
 from parataxis.methods.phi_rom.solvers import SolverRHS
 
@@ -66,3 +69,17 @@ def test_linear_models_of_a_linear_solver_follow_it(trained, test):
 def test_dmd_learns_from_the_order_of_the_snapshots(trained, test):
     back = Snapshots(trained.u[:, ::-1], trained.t, trained.coords, trained.grid)
     assert errors(POD.of(back, MODES).dmd(back, test), test.u)[:, -1].min() > 0.5
+
+
+def test_the_solver_in_the_latents_place_is_of_the_models_precision():
+    """Once PhiFlow is imported, jax computes in float64, and a network made then is of that. The first state tells."""
+    with jax.enable_x64(True):
+        rom, data, rhs = untrained(), waves(trajectories=1, times=2), SolverRHS.from_rhs(spin)
+        for part in ("decoder", "dynamics"):
+            wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), getattr(rom.fitted, part))
+            setattr(rom.fitted, part, wide)
+        first = rom.decode(rom.encode(data.u[:, 0]).latents[:, None], data.coords)
+        for how in (project, crom):
+            np.testing.assert_allclose(how(rom, rhs, data)[:, :1], first, rtol=0, atol=1e-10)
+        pod = POD.of(data, 2)
+        np.testing.assert_allclose(pod.galerkin(rhs, data)[:, :1], pod.projected(data.u[:, :1]), rtol=0, atol=1e-10)

@@ -68,6 +68,26 @@ def test_evaluate_leaves_a_report_and_figures(call, tmp_path):
     assert [f"{each:.4f}" in text for each in report["floor"].values()] == [True, True]
 
 
+@pytest.mark.parametrize("argv", [SMALL, EVALUATE], ids=["fit", "evaluate"])
+@pytest.mark.parametrize("place", ["sensors.csv", "sensors.csv/below", "/proc/x"])
+def test_where_nothing_can_be_written_no_work_is_begun(call, monkeypatch, argv, place):
+    from parataxis.methods.phi_rom.rom import PhiROM
+
+    monkeypatch.setattr(PhiROM, "fit", None)
+    monkeypatch.setattr(PhiROM, "evaluate", None)
+    status, _, err = call([*argv, "--out", place])
+    assert status == 2
+    assert err.startswith(f"parataxis: {place}: can't be written (")
+
+
+def test_what_blows_up_is_null_in_json(call, tmp_path):
+    status, text, err = call(["phi-rom", "evaluate", "blown", "test.nc", "--out", "report", "--json"])
+    assert status == 0
+    assert "the forecast is not finite" in err
+    for each in (text, (tmp_path / "report" / "report.json").read_text()):
+        assert json.loads(each, parse_constant=pytest.fail)["rnmse"] == {"in": None, "out": None}
+
+
 def test_forecast_writes_what_it_says_at_any_points(call, tmp_path):
     from parataxis.methods.phi_rom.snapshots import Snapshots
 
@@ -78,6 +98,10 @@ def test_forecast_writes_what_it_says_at_any_points(call, tmp_path):
     assert found.u.shape == (1, 11, 1, 2)
     np.testing.assert_allclose(found.coords[:, 0], [0.11, 0.5])
     np.testing.assert_allclose(found.t, 0.05 * np.arange(11))
+    grid = np.arange(24) / 24
+    (tmp_path / "back.csv").write_text("\n".join(["x", *map(str, grid[::-1])]))
+    assert call([*FORECAST, "--points", "back.csv"])[0] == 0
+    np.testing.assert_allclose(Snapshots.open(tmp_path / "forecast.nc").coords[:, 0], grid[::-1])
     (tmp_path / "far.csv").write_text("x\n7\n")
     status, _, err = call([*FORECAST, "--points", "far.csv"])
     assert status == 0

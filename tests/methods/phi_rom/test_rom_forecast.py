@@ -142,6 +142,12 @@ def test_times_before_the_observation_are_refused(times):
         go(dynamics(), times)
 
 
+@pytest.mark.parametrize("substeps", [2, None])
+def test_a_forecast_that_no_memory_holds_is_refused(substeps):
+    with pytest.raises(BadInput, match=r"times: 1e\+12 is \de\+13 steps ahead; expected at most 1e\+06: end before"):
+        integrate(dynamics(), jnp.asarray(ALPHAS), np.array([0.3, 1e12]), None, DT, substeps)
+
+
 def test_latents_are_moved_in_the_precision_of_their_network():
     psi = stiff(1.0)
     with jax.enable_x64(True):

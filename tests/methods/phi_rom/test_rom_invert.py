@@ -116,8 +116,9 @@ def test_what_cannot_be_inverted_is_refused(values, coords, said):
         check_observation(values, coords, LATENT, 2, 1, prior=False)
 
 
-def test_the_same_point_again_and_again_leaves_latents_open():
-    net, x, alphas, u = seen(MFN)
+@pytest.mark.parametrize("kind", [MFN, SineMLP])
+def test_the_same_point_again_and_again_leaves_latents_open(kind):
+    net, x, alphas, u = seen(kind)
     with pytest.raises(BadInput, match="leave some of latent_dim=3 numbers open"):
         invert(net, np.repeat(u[..., :1], 9, axis=2), np.repeat(x[:1], 9, axis=0), alphas)
 
@@ -131,3 +132,6 @@ def test_a_network_of_one_precision_takes_sensors_of_another(kind):
         for model, precision in ((net, np.float64), (wide, np.float32)):
             found = invert(model, u.astype(precision), x.astype(precision), alphas.astype(precision))
             np.testing.assert_allclose(found.latents, alphas, atol=2e-3)
+        x, wanted = x.astype(np.float64), alphas.astype(np.float64)
+        exact = np.asarray(fields(wide, jnp.asarray(wanted), jnp.asarray(x)))
+        assert invert(wide, exact, x, wanted + 0.1).residual.max() < 1e-12

@@ -1,5 +1,6 @@
 """The model as its user holds it: it learns, it is kept, it refuses; the order of its snapshots is nothing to it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 from rom_cases import LEARNED, MANY, SMALL, fitted, model, spin, untrained, waves
 
 from parataxis.errors import BadInput
+from parataxis.files import write_atomic
+from parataxis.methods.phi_rom import keeping
 from parataxis.methods.phi_rom.metrics import errors, rnmse
 from parataxis.methods.phi_rom.rom import PhiROM
 from parataxis.methods.phi_rom.snapshots import Snapshots
@@ -60,18 +63,47 @@ def test_kept_and_loaded_it_answers_the_same(tmp_path):
         ("config.json", None, "is no folder of a model: config.json is missing"),
         ("config.json", "{}", "is no folder of a model that this version reads ('format')"),
         ("config.json", '{"format": 0}', "format=0: this version reads 1; fit it anew"),
+        ("config.json", "interval", "is no folder of a model that this version reads (interval='x')"),
         ("arrays.npz", None, "is no folder of a model: arrays.npz is missing"),
         ("arrays.npz", "half", "is no folder of a model that this version reads"),
     ],
 )
 def test_a_folder_that_is_no_model_is_refused(tmp_path, name, text, said):
     folder = model().save(tmp_path / "rom")
+    if text == "interval":
+        kept = json.loads((folder / name).read_text())
+        kept["fitted"]["interval"] = "x"
+        text = json.dumps(kept)
     (folder / name).unlink()
     if text is not None:
         (folder / name).write_text(text)
     with pytest.raises(BadInput) as error:
         PhiROM.load(folder)
     assert said in str(error.value)
+
+
+def test_a_save_cut_off_leaves_no_mix_of_two_models(tmp_path, monkeypatch):
+    folder = model().save(tmp_path / "rom")
+
+    def cut(path, content):
+        write_atomic(path, content)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keeping, "write_atomic", cut)
+    with pytest.raises(KeyboardInterrupt):
+        untrained().save(folder)
+    with pytest.raises(BadInput, match=r"is no folder of a model: config.json is missing"):
+        PhiROM.load(folder)
+
+
+def test_a_file_is_no_folder_of_a_model(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="file: can't be written"):
+        model().save(tmp_path / "file")
+    with pytest.raises(BadInput, match="file: is no folder of a model"):
+        PhiROM.load(tmp_path / "file")
+    with pytest.raises(BadInput, match=r"can't be written \(Is a directory\)"):
+        waves().save(tmp_path)
 
 
 KILLED = """
@@ -142,7 +174,9 @@ def test_one_trajectory_of_two_times_and_a_batch_of_one():
         rom.forecast(rom.encode(data.u[:, 0]), [0.0], params=[0.9])
     with pytest.raises(BadInput, match="params=None: expected beta, as in training"):
         rom.forecast(rom.encode(data.u[:, 0]), [0.0])
-    with pytest.raises(BadInput, match=r"params: shape=\(1, 2\): expected finite \[1, 1\]"):
+    with pytest.raises(BadInput, match=r"params: is of str; expected real numbers \[trajectory, 1\]"):
+        rom.forecast(rom.encode(data.u[:, 0]), [0.0], params="x")
+    with pytest.raises(BadInput, match=r"params: shape=\(1, 2\): expected \[1, 1\]"):
         rom.forecast(rom.encode(data.u[:, 0]), [0.0], params=[0.5, 0.6])
 
 
@@ -152,7 +186,7 @@ def test_one_trajectory_of_two_times_and_a_batch_of_one():
         (lambda rom: PhiROM().fitted, "PhiROM: is not fitted; call fit"),
         (lambda rom: rom.encode(np.zeros((1, 24)), prior="flat"), "prior='flat': expected None or 'gaussian'"),
         (lambda rom: rom.encode(np.zeros((1, 3)), np.zeros((3, 1))), "1 x 3 values can't fix latent_dim=4 numbers"),
-        (lambda rom: rom.forecast(np.zeros(3), [0.0]), "z: shape=(1, 3): expected finite latents [trajectory, 4]"),
+        (lambda rom: rom.forecast(np.zeros(3), [0.0]), "z: shape=(1, 3): expected latents [trajectory, 4]"),
         (lambda rom: rom.forecast(np.zeros(4), [-1.0]), "expected numbers of at least 0, counted from the observation"),
         (
             lambda rom: rom.forecast(np.zeros(4), [0.0], params=[1.0]),
@@ -166,6 +200,9 @@ def test_one_trajectory_of_two_times_and_a_batch_of_one():
             "coords[0, 0]=nan: 1 of 1 values are not finite",
         ),
         (lambda rom: rom.forecast(np.zeros(4), "soon"), "times: is of"),
+        (lambda rom: rom.forecast(["a"] * 4, [0.0]), "z: is of list; expected real numbers [trajectory, 4]"),
+        (lambda rom: rom.decode(np.zeros((2, 4)), [[0.5]]), "latents: shape=(2, 4): expected [trajectory, time, 4]"),
+        (lambda rom: rom.decode(np.zeros((1, 2, 4)), np.zeros((3, 2))), "coords: shape=(3, 2): expected [point, 1]"),
         (lambda rom: rom.encode([["a", None]]), "values: is of list; expected real numbers"),
         (lambda rom: rom.encode(np.zeros((0, 1, 24))), "values: shape=(0, 1, 24): is empty"),
         (lambda rom: rom.evaluate(renamed(waves(), "v")), "test: channels ('v',); the model was trained with ('u',)"),

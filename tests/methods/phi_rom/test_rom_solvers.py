@@ -50,7 +50,7 @@ def test_a_sound_solver_passes_and_is_told():
 
 def test_a_stepper_gives_its_mean_slope():
     """u' = -u by exact steps: the slope over n steps is (exp(-n dt) - 1) / (n dt) u."""
-    rhs = SolverRHS.from_stepper(lambda u, b: u * np.exp(-0.1), 0.1, 3)
+    rhs = SolverRHS.from_stepper(lambda u, b: u * np.exp(-0.1), 0.1, np.int64(3))
     assert np.allclose(rhs(jnp.asarray(U)), (np.exp(-0.3) - 1) / 0.3 * U, rtol=1e-5)
     assert np.allclose(rhs.step(jnp.asarray(U), None, rhs.dt), U * np.exp(-0.3), rtol=1e-5)
     assert np.allclose(rhs.step(jnp.asarray(U), None, 0.1), U + 0.1 * np.asarray(rhs(jnp.asarray(U))), rtol=1e-5)

@@ -141,6 +141,15 @@ def test_schedules():
         assert float(-updates) == pytest.approx(at_20, rel=2e-3)
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "staircase"])
+def test_a_rate_below_the_least_one_stays(schedule):
+    optimiser = Recipe(steps=2, lr=1e-8, schedule=schedule, decay_every=1).optimiser()
+    state, one = optimiser.init(jnp.float32(0)), jnp.float32(1)
+    for _ in range(3):
+        updates, state = optimiser.update(one, state, jnp.float32(0))
+        assert float(-updates) <= 1.001e-8
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -152,6 +161,7 @@ def test_schedules():
         ({"steps": 0}, "steps=0: expected 1 or more"),
         ({"dynamics": ()}, "dynamics=(): expected widths of hidden layers"),
         ({"schedule": "linear"}, "schedule='linear': expected 'cosine' or 'staircase'"),
+        ({"omega": float("inf")}, "omega=inf: expected above 0, finite"),
         ({"lr": 2.0}, "lr=2.0: expected above 0, below 1"),
     ],
 )
@@ -164,6 +174,10 @@ def test_settings_that_cannot_be_are_refused(settings, said):
 def test_too_few_nodes_for_the_latents():
     with pytest.raises(BadInput, match=r"gamma=0.1: 1 x 3 of 24 nodes are fewer than latent_dim=4; expected gamma"):
         Recipe(latent_dim=4, gamma=0.1).drawn(24, 1)
+    with pytest.raises(
+        BadInput, match=r"latent_dim=64: all 1 x 32 values on the solver's nodes are fewer; expected at"
+    ):
+        Recipe(latent_dim=64).drawn(32, 1)
     assert Recipe(latent_dim=4, gamma=0.1).drawn(24, 2) == 3
     assert Recipe(latent_dim=4).drawn(24, 1) == 16
     assert Recipe(latent_dim=4).drawn(24, 4) == 4

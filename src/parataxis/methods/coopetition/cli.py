@@ -207,10 +207,10 @@ def case_command(
     """
     from pandas import DataFrame
 
+    from parataxis.files import write_atomic
     from parataxis.methods.coopetition.cases import FORMS, case
     from parataxis.methods.coopetition.report import report as page
     from parataxis.methods.coopetition.scoring import score_sheet
-    from parataxis.methods.coopetition.writing import written
 
     found = case(name)
     if report:
@@ -229,7 +229,7 @@ def case_command(
     table = DataFrame(rows)
     sheets = {form: str(score_sheet(found.game(form))) for form in FORMS}
     if report:
-        written(report, page(found.game("log"), found.title, sheet=score_sheet(found.game("log"))))
+        write_atomic(report, page(found.game("log"), found.title, sheet=score_sheet(found.game("log"))))
     facts: dict[str, Any] = {"case": found.name, "title": found.title, "rows": records(table), "sheets": sheets}
     facts["report"] = str(report) if report else None
     told = [
@@ -291,13 +291,13 @@ def report_command(
 
     Example: parataxis coopetition report model.json --out model.html
     """
+    from parataxis.files import write_atomic
     from parataxis.methods.coopetition.report import report as page
-    from parataxis.methods.coopetition.writing import written
 
     page_at(out, "--out")
     game, dependencies = asked.opened()
     bounds = asked.bounds
-    written(out, page(game, asked.model.stem, dependencies, bounds))
+    write_atomic(out, page(game, asked.model.stem, dependencies, bounds))
     known = game.equilibrium(box=bounds).certificate
     facts = {"report": str(out), "certificate": str(known)}
     print(json.dumps(facts, indent=1) if as_json else f"{known}\nreport: {out}")

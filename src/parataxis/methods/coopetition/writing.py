@@ -18,7 +18,7 @@ GRAPHML = "http://graphml.graphdrawing.org/xmlns"
 def write_dependencies(dependencies: Dependencies, path: Path) -> Path:
     """.json for piStar, .csv or .parquet for a table."""
     if path.suffix.lower() == ".json":
-        return written(path, to_pistar(dependencies))
+        return write_atomic(path, to_pistar(dependencies))
     return write_table(dependencies.frame(), path)
 
 
@@ -26,32 +26,24 @@ def write_matrix(found: Interdependence, path: Path) -> Path:
     """.csv or .parquet, .graphml or .dot; an edge goes from depender to dependee."""
     suffix = path.suffix.lower()
     if suffix == ".graphml":
-        return written(path, graphml(found))
+        return write_atomic(path, graphml(found))
     if suffix in (".dot", ".gv"):
-        return written(path, dot(found))
+        return write_atomic(path, dot(found))
     return write_table(found.frame().rename_axis(columns=None).reset_index(), path)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return written(path, table.to_csv(index=False))
+        return write_atomic(path, table.to_csv(index=False))
     if suffix == ".parquet":
         image = io.BytesIO()
         try:
             table.to_parquet(image, index=False)
         except ImportError:
             raise BadInput(f"{path}: no writer of .parquet is installed; pip install pyarrow, or name a .csv") from None
-        return written(path, image.getvalue())
+        return write_atomic(path, image.getvalue())
     raise BadInput(f"out={str(path)!r}: its ending is not known; see the help for those that are")
-
-
-def written(path: Path, content: str | bytes) -> Path:
-    """BadInput where it can't be."""
-    try:
-        return write_atomic(path, content)
-    except OSError as error:
-        raise BadInput(f"out={str(path)!r}: can't be written: {error.strerror}; name another place") from None
 
 
 def edges(found: Interdependence) -> list[tuple[str, str, float]]:

@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -194,24 +192,13 @@ def report_command(
 
     report = Report.read(folder)
     if html:
-        with _written(f"--html {html}", "file"):
-            write_atomic(html, report.to_html())
+        write_atomic(html, report.to_html())
     if junit:
-        with _written(f"--junit {junit}", "file"):
-            write_atomic(junit, report.to_junit())
+        write_atomic(junit, report.to_junit())
     if flapy:
-        with _written(f"--flapy {flapy}", "folder"):
-            report.to_flapy_csv(flapy)
+        report.to_flapy_csv(flapy)
     _show(report, as_json)
     raise typer.Exit(report.exit_status)
-
-
-@contextmanager
-def _written(option: str, other: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise BadInput(f"{option}: can't be written ({error.strerror}); name another {other}") from None
 
 
 @app.command("classify")
@@ -335,12 +322,15 @@ def runs_needed_command(
 
     from parataxis.methods.flaky_tests.reruns import LEAST, runs_needed
 
-    if p is not None and not LEAST <= p <= 1:
-        raise BadInput(f"--p {p:g}: expected a failure rate, at least {LEAST:g} and at most 1")
-    if p is not None and data is not None:
-        raise BadInput("--p and --data: give one of the two")
     if p is None and data is None and after_passes is None:
-        raise BadInput("runs-needed: nothing to answer from; give --p, --data or --after-passes")
+        raise BadInput("--p, --data, --after-passes: give at least one of them")
+    if p is not None and data is not None:
+        raise BadInput("--p, --data: give one of the two, a single rate or measured ones")
+    if p is not None and not LEAST <= p <= 1:
+        raise BadInput(f"--p {p:g}: expected a failure rate of {LEAST:g} to 1")
+    for name, value in (("confidence", confidence), ("prior", prior)):
+        if not 0 < value < 1:
+            raise BadInput(f"--{name} {value:g}: expected a number above 0 and below 1")
     rates = None if data is None else _rates(data)
     answer = runs_needed(p=p, after_passes=after_passes, rates=rates, confidence=confidence, prior=prior)
     print(json.dumps(asdict(answer), indent=1) if as_json else answer)

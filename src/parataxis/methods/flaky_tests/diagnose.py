@@ -10,6 +10,7 @@ from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
+from parataxis.methods.flaky_tests.repeats import APART
 from parataxis.methods.flaky_tests.session import Done, Order
 
 REPLAYS = 3  # of an order that is to be minimised, and of its minimum
@@ -219,7 +220,7 @@ class Case:
         prefixes = {
             run.order[: run.order.index(self.test)]
             for run in self.runs
-            if self.differs(run.outcomes[self.test]) and run.kind not in ("alone", "hash")
+            if self.differs(run.outcomes[self.test]) and run.kind not in APART
         }
         return sorted(prefixes - {()}, key=lambda prefix: (len(prefix), prefix))[:3]
 

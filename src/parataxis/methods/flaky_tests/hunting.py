@@ -16,8 +16,16 @@ from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
-from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, own_files, planned, replays, schedule
-from parataxis.methods.flaky_tests.repeats import AGAIN, always, ender_of, telling, told_by_file, without_ender
+from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
+from parataxis.methods.flaky_tests.repeats import (
+    AGAIN,
+    always_fails,
+    ender_of,
+    failing_alone,
+    file_orders,
+    telling,
+    without_ender,
+)
 from parataxis.methods.flaky_tests.report import ALPHA, Report
 from parataxis.methods.flaky_tests.schedules import Level
 from parataxis.methods.flaky_tests.session import (
@@ -179,9 +187,7 @@ class _Hunt:
         first = self.ahead[0] = self._open(0)
         found = first.collected()
         second = self.ahead[1] = self._open(1, like=found)
-        head = head_of(self.suite, found, second.collected(), timeout=self.timeout, **asked)
-        _, too_many = own_files(self.protocol, head.ids, self.seed)
-        self.journal.begin(replace(head, because=head.because + [too_many] * bool(too_many)))
+        self.journal.begin(head_of(self.suite, found, second.collected(), timeout=self.timeout, **asked))
 
     # -- the course of a hunt --------------------------------------------------------------------------------------
 
@@ -193,9 +199,8 @@ class _Hunt:
             for iteration in range(self.protocol.environments):
                 self._iterate(iteration)
             if self.protocol.rules == "default":
-                with _Place(self, self.protocol.environments) as place:
-                    self._alone(place)
-                    self._own_files(place)
+                self._alone()
+                self._by_file()
                 self._hash_seeds()
         finally:
             for session in self.ahead.values():
@@ -210,29 +215,24 @@ class _Hunt:
             self.planned += len(again)
             place.run(again)
 
-    def _alone(self, place: "_Place") -> None:
+    def _alone(self) -> None:
         """Tests that fail in every run: some pass when nothing else is collected, let alone run."""
         kinds = classify(self.runs(), len(self.head().ids))
-        never = [
-            test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY and always(FAILING, self.runs(), test)
-        ]
+        never = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY and always_fails(self.runs(), test)]
         orders = [Order("alone", test, (test,), fresh=True, only=True) for test in never[:ALONE]]
         self.planned += len(orders)
-        place.run(orders)
+        with _Place(self, self.protocol.environments) as place:
+            place.run(orders)
 
-    def _own_files(self, place: "_Place") -> None:
-        """Each file by itself; one that tells anything once more, and file order too, as the environment is another."""
-        n = len(self.head().ids)
-        orders, _ = own_files(self.protocol, self.head().ids, self.seed)
-        self.planned += len(orders)
-        place.run(orders)
-        told = told_by_file(self.runs(), n)
-        again = [
-            replace(order, index=order.index + len(orders), of=order.name) for order in orders if order.index in told
-        ]
-        if again:
-            self.planned += len(again) + 1
-            place.run([Order("same", 0, tuple(range(n))), *again])
+    def _by_file(self) -> None:
+        """Each file with no other collected: what others do when they are imported may be what a test needs."""
+        orders = file_orders(self.head().ids, self.protocol.files)
+        with _Place(self, self.protocol.environments) as place:
+            self.planned += len(orders)
+            place.run(orders)
+            again = failing_alone(self.runs(), orders)
+            self.planned += len(again)
+            place.run(again)
 
     def _hash_seeds(self) -> None:
         """Tests constant within each environment: the hash seeds of some iterations, each in new environments."""

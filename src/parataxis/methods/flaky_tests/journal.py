@@ -85,17 +85,15 @@ class Journal:
         self.path = folder / NAME
         self.head: Head | None = None
         self.entries: list[Entry] = []
-        self._lines: JsonLines | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = locked(folder / LOCK)  # held as long as the journal is open
-            if resume:
-                self._lines = JsonLines(self.path)
+            self._lines = JsonLines(self.path)
         except BlockingIOError:
             raise BadInput(f"--out {folder}: another hunt is at work there; wait, or name another folder") from None
         except OSError as error:
             raise BadInput(f"--out {folder}: can't be written ({error.strerror}); name another folder") from None
-        if self._lines is not None:
+        if resume:
             try:
                 self.head, self.entries = _parsed(self.path, list(self._lines))
             except BadInput:
@@ -103,22 +101,18 @@ class Journal:
                 raise
 
     def begin(self, head: Head) -> None:
-        """Take the place of an older hunt: not before, as a suite that can't be collected must not cost its record."""
-        for path in (self.path.with_name(DIAGNOSES), self.path):  # diagnoses are never without their hunt
-            path.unlink(missing_ok=True)
-        if self._lines is not None:
-            self._lines.close()
-        self.head, self._lines = head, JsonLines(self.path)
+        """Only now is the record of an earlier hunt gone: one that collects nothing takes the place of none."""
+        self._lines.clear()
+        self.path.with_name(DIAGNOSES).unlink(missing_ok=True)
+        self.head = head
         self._lines.append(asdict(head))
 
     def add(self, entry: Entry) -> None:
-        assert self._lines is not None
         self._lines.append(entry.to_row())
         self.entries.append(entry)
 
     def close(self) -> None:
-        if self._lines is not None:
-            self._lines.close()
+        self._lines.close()
         self._lock.close()
 
     def __enter__(self) -> "Journal":
@@ -152,7 +146,7 @@ def _parsed(path: Path, rows: Sequence[Any]) -> tuple[Head | None, list[Entry]]:
     if not rows:
         return None, []
     first, names = rows[0], {each.name for each in fields(Head)}
-    needed = {each.name for each in fields(Head) if each.default is MISSING}
+    needed = {each.name for each in fields(Head) if each.default is MISSING and each.default_factory is MISSING}
     if not isinstance(first, dict) or first.get("form") != FORM or not needed <= set(first) <= names:
         raise BadInput(f"{path}:1: is no head of a hunt that this version reads; hunt anew, without --resume")
     return Head(**first), [Entry.from_row(row) for row in rows[1:]]

@@ -8,8 +8,10 @@ from itertools import islice
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classes import SHUFFLED, Rules
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
-from parataxis.methods.flaky_tests.schedules import Level, keep_declared, module_of, reverse, shuffle, tuscan_rows
+from parataxis.methods.flaky_tests.schedules import Level, keep_declared, reverse, shuffle, tuscan_rows
 from parataxis.methods.flaky_tests.session import Order
+
+FILES = 40  # of a suite, each of which costs an interpreter of its own
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Protocol:
     glances: so many more environments, each with file order once: two alone would show only every second test that the
     hash seed decides;
     backwards: file order reversed, once an iteration; tuscan: the rows of a Tuscan square, dealt out over the
-    iterations; replays: how often an order is repeated in which a test came out another way than in file order.
+    iterations; replays: how often an order is repeated in which a test came out another way than in file order; files:
+    of a suite with at most so many, each is also run by itself.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Protocol:
     backwards: bool = True
     tuscan: bool = True
     replays: int = 3
+    files: int = 0
     level: Level = "class"
 
     @property
@@ -42,9 +46,9 @@ class Protocol:
 
 
 PROTOCOLS = {
-    "quick": Protocol("quick", iterations=2, same=3, shuffles=10, glances=3),
+    "quick": Protocol("quick", iterations=2, same=3, shuffles=10, glances=3, files=FILES),
     # 170 runs in one order and 31 shuffles show 95% of the flaky tests of each kind (Gruber et al. 2021)
-    "thorough": Protocol("thorough", iterations=10, same=17, shuffles=4),
+    "thorough": Protocol("thorough", iterations=10, same=17, shuffles=4, files=FILES),
     "paper": Protocol(
         "paper", iterations=10, same=20, shuffles=20, backwards=False, tuscan=False, replays=0, level="global"
     ),
@@ -82,26 +86,6 @@ def planned(protocol: Protocol, ids: Sequence[str], seed: int) -> int:
     rows = sum(1 for _ in tuscan_rows(ids, seed)) if protocol.tuscan else 0
     each = protocol.same + protocol.shuffles + (protocol.backwards and len(ids) > 1)
     return each * protocol.iterations + rows + protocol.glances
-
-
-def own_files(protocol: Protocol, ids: Sequence[str], seed: int) -> tuple[list[Order], str]:
-    """Each test file in an interpreter that collects nothing else: some tests pass only where another is imported.
-
-    No orders but the reason where the files are more than the protocol's orders: such an interpreter costs about what
-    an order does, and the hunt may at most become twice as long.
-    """
-    files: dict[str, list[int]] = {}
-    for place, nodeid in enumerate(ids):
-        files.setdefault(module_of(nodeid), []).append(place)
-    if protocol.rules == "paper" or len(files) == 1:
-        return [], ""
-    if len(files) > (most := planned(protocol, ids, seed)):
-        return [], (
-            f"{len(files)} test files are more than the {most} orders of the protocol, so none was run by itself: "
-            "a test that passes only where another file is imported stays unknown"
-        )
-    orders = enumerate(files.items())
-    return [Order("file", index, tuple(tests), fresh=True, collect=(file,)) for index, (file, tests) in orders], ""
 
 
 def replays(protocol: Protocol, runs: Sequence[Run], iteration: int) -> list[Order]:

@@ -17,7 +17,7 @@ from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_tests import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
-from parataxis.methods.flaky_tests.repeats import always
+from parataxis.methods.flaky_tests.repeats import FILE, needs_others
 from parataxis.methods.flaky_tests.session import PUT_BACK, hash_seed_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,12 @@ class Report:
         return [Rate(*column) for column in columns]
 
     def _finding(self, test: int, kind: Kind, same: Rate, shuffled: Rate) -> Finding:
-        failed = [entry for entry in self.entries if entry.run.outcomes[test] in FAILING]
+        needing = kind is Kind.NOT_FLAKY and needs_others(self.runs, test)
+        failed = [
+            entry
+            for entry in self.entries
+            if entry.run.outcomes[test] in FAILING and (needing or entry.run.kind != FILE)
+        ]
         if not failed:
             runs = same.runs + shuffled.runs
             below = float(zero_failure_bound(runs, ALPHA)) if runs else None
@@ -123,16 +128,18 @@ class Report:
             sure, seeds = self._by_environment(test)
             if seeds:
                 kind, cause = Kind.NOD, f"its outcome follows the hash seed: {seeds}"
+        elif needing:
+            kind = Kind.OD
+            sure = f"passes in all {same.runs + shuffled.runs} runs of the suite, fails when only its file is collected"
+            cause = "what other modules do when they are imported, or a test of another file that always comes before"
         elif any(run.kind == "alone" and run.outcomes[test] in PASSING for run in self.runs):
             kind = Kind.OD
             sure = (
                 f"fails in all {same.failures + shuffled.failures} runs of the suite, passes alone in a new interpreter"
             )
             cause = "what other modules do when they are imported, or a test that always comes before"
-        elif own := self._by_own_file(test, same.runs + shuffled.runs):
-            kind, sure, cause = own
         else:
-            sure = "it fails in every run" if same.failures + shuffled.failures else ""
+            sure = "it fails in every run" if same.runs + shuffled.runs else ""
         message = next((entry.messages[test] for entry in failed if test in entry.messages), "")
         return Finding(self.head.ids[test], kind, same, shuffled, cause, sure, p, message, shown_in)
 
@@ -198,20 +205,6 @@ class Report:
         sure = f"the same in all {len(trials)} new environments that were given the hash seed of an old one"
         return sure, f"fails with {told[True]}, passes with {told[False]}"
 
-    def _by_own_file(self, test: int, ran: int) -> tuple[Kind, str, str] | None:
-        """Of a test that passed all runs of the suite: its class, how sure that is and why, if its own file told it."""
-        seen = [run.outcomes[test] for run in self.runs if run.kind == "file"]
-        fails, runs = sum(end in FAILING for end in seen), sum(end in PASSING + FAILING for end in seen)
-        if not fails or not always(PASSING, self.runs, test):
-            return None
-        sure = (
-            f"passes in all {ran} runs of the suite, fails in {fails} of {runs} of its own file alone, each in a new "
-        )
-        sure += "interpreter"
-        if fails < runs:
-            return Kind.NOD, sure, ""
-        return Kind.OD, sure, "what other modules do when they are imported, or tests of other files"
-
     # -- summaries -------------------------------------------------------------------------------------------------
 
     @property
@@ -225,13 +218,10 @@ class Report:
         return [each for each in self.diagnoses.values() if each.kind is Dependence.REPEAT and each.nodeid in steady]
 
     @property
-    def failing(self) -> list[Finding]:
-        """Tests that are not flaky because they fail every run."""
-        return [
-            each
-            for each in self.findings
-            if each.kind is Kind.NOT_FLAKY and each.same.failures + each.shuffled.failures
-        ]
+    def failing(self) -> list[str]:
+        """Tests that fail in every run, and are not flaky."""
+        steady = [each for each in self.findings if each.kind is Kind.NOT_FLAKY]
+        return [each.nodeid for each in steady if each.same.failures + each.shuffled.failures]
 
     @property
     def exit_status(self) -> int:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
 
 AGAIN = "of those that pass: they fail when they are run again in the same process"
-SHOWN = 50  # flaky tests in full; the others are in the files
 NAMED = 10  # tests that fail every run
+SHOWN = 50  # flaky tests in full; the others are in the files
 
 
 def text(report: "Report") -> str:
@@ -103,15 +103,14 @@ def gone(each: "Finding") -> str:
 def notes(report: "Report") -> list[str]:
     """What a reader must know to trust the rest."""
     told = [f"note: {reason}" for reason in report.head.because]
+    if len(held := report.head.declared) > 1:
+        told.append(f"note: {len(held)} tests keep the order that the suite declares by markers")
+    if names := report.failing:
+        rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        told.append(f"note: fails every run: {'; '.join(names[:NAMED])}{rest}")
     if changed := report.changed:
         files = "1 file had" if changed == 1 else f"{changed} files had"
         told.append(f"note: {files} other contents after an order, which are kept in {report.put_back / 'changed'}")
-    if (declared := len(report.head.declared)) > 1:
-        told.append(f"note: {declared} tests keep the order that the suite declares by a marker")
     told += [f"note: not collected: {nodeid}: {reason}" for nodeid, reason in report.head.errors]
-    failing = report.failing
-    told += [f"note: fails every run: {each.nodeid}" for each in failing[:NAMED]]
-    if len(failing) > NAMED:
-        told.append(f"note: and {len(failing) - NAMED} more fail every run")
     blamed = {report.head.ids[place] for entry in report.entries for place in entry.leaving}
     return told + [f"note: a shared fixture's teardown failed after {nodeid}" for nodeid in sorted(blamed)]

@@ -90,7 +90,7 @@ def jacobian(
     """dD/da. Of sines by their backward sweep; else by forward differentiation, one tangent a latent, the fields
     themselves computed once."""
     if isinstance(decoder, SineMLP):
-        return decoder.jacobian(alphas, x)
+        return decoder.linearised(alphas, x)[1]
     eye = jnp.eye(alphas.shape[1], dtype=alphas.dtype)
 
     def along(direction: Float[Array, " k"]) -> Array:

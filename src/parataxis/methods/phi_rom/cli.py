@@ -1,6 +1,5 @@
 """Reduced models from the user's own snapshots and solver: train, find latents from sensors, forecast, measure."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +19,7 @@ from parataxis.methods.phi_rom.cli_options import (
     Stepper,
     Steps,
     Warnings,
+    json_text,
     widths,
 )
 
@@ -32,9 +32,9 @@ app = typer.Typer(no_args_is_help=True, help="Learn a small model of a solver's 
 @app.command("fit")
 def fit_command(
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Snapshots as NetCDF: [trajectory,] time, x, y, z or point.")
+        Path, typer.Argument(metavar="DATA", help=r"Snapshots as NetCDF: \[trajectory,] time, x, y, z or point.")
     ],
-    solver: Annotated[str, typer.Option(help="MODULE:NAME of f(u[channel, *grid], beta) -> du/dt, or a SolverRHS.")],
+    solver: Annotated[str, typer.Option(help=r"MODULE:NAME of f(u\[channel, *grid], beta) -> du/dt, or a SolverRHS.")],
     out: Annotated[Path, typer.Option(help="A folder for the model and its figures.")] = Path("rom"),
     stepper: Stepper = None,
     latent_dim: Annotated[int, typer.Option(min=1, help="Numbers that a field is reduced to.")] = 16,
@@ -73,6 +73,7 @@ def fit_command(
     hidden = widths(dynamics)
     found = Snapshots.open(data)
     rhs = read_solver(solver, stepper)
+    from parataxis.files import try_folder
     from parataxis.methods.phi_rom.keeping import TRAINING
     from parataxis.methods.phi_rom.rom import PhiROM
     from parataxis.progress import watching
@@ -81,12 +82,13 @@ def fit_command(
     settings |= {"gamma": gamma, "warmup": warmup, "steps": steps, "batch": batch, "lr": lr, "seed": seed}
     settings |= {"normalize_basis": False if raw_basis else None}
     rom = PhiROM(latent_dim, decoder.value, **settings)
+    try_folder(out)
     with watching("steps") as tell, Warnings() as said:
         rom.fit(found, rhs, checkpoint=out / TRAINING, tell=tell)
     rom.save(out)
     _draw_training(rom, found, out)
     report = _fit_report(rom, str(data), out) | {"warnings": said.texts}
-    print(json.dumps(report, indent=1) if as_json else _fit_said(report))
+    print(json_text(report) if as_json else _fit_said(report))
 
 
 def _fit_report(rom: "PhiROM", data: str, out: Path) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def encode_command(
         write_atomic(out, table.to_csv(index_label="observation"))
     report = {"condition": found.condition, "observations": table.to_dict("records"), "warnings": said.texts}
     text = f"{table.to_csv(index_label='observation')}condition {found.condition:.3g}"
-    print(json.dumps(report, indent=1) if as_json else text)
+    print(json_text(report) if as_json else text)
 
 
 @app.command("forecast")
@@ -177,6 +179,9 @@ def forecast_command(
     at = read_times(times)
     rom, values, coords, known = _observed(model, observations)
     beta = read_params(params, rom.about.names) if params else known
+    if beta is None and rom.about.names:
+        given = ",".join(f"{name}=..." for name in rom.about.names)
+        raise BadInput(f"{observations}: holds no parameters, as the model has; give --params {given}, as in training")
     place = read_points(points, coords.shape[1]) if points else rom.about.nodes
     with Warnings() as said:
         z = rom.encode(values, coords, None if prior is PriorName.none else prior.value)
@@ -187,11 +192,12 @@ def forecast_command(
                 f"--times {times}: the forecast is not finite from t={first:g} on; try --adaptive, or end before"
             )
     betas = None if beta is None else np.broadcast_to(beta, (len(found), len(rom.about.names)))
-    kept = Snapshots(found, at, place, rom.about.grid, betas, rom.about.channels, rom.about.names)
+    grid = None if points else rom.about.grid  # of which the points may be those, in another order
+    kept = Snapshots(found, at, place, grid, betas, rom.about.channels, rom.about.names)
     kept.save(out)
     report = {"forecast": str(out), "trajectories": len(found), "times": len(at), "points": len(place)}
     report |= {"residual": [float(each) for each in z.residual], "condition": z.condition, "warnings": said.texts}
-    print(json.dumps(report, indent=1) if as_json else _forecast_said(report))
+    print(json_text(report) if as_json else _forecast_said(report))
 
 
 def _forecast_said(report: dict[str, Any]) -> str:
@@ -229,23 +235,27 @@ def evaluate_command(
 
     Example: parataxis phi-rom evaluate rom test.nc --solver solver:rhs
     """
-    from parataxis.files import write_atomic
+    from parataxis.files import try_folder, write_atomic
     from parataxis.methods.phi_rom.cli_inputs import read_solver
     from parataxis.methods.phi_rom.rom import PhiROM
     from parataxis.methods.phi_rom.snapshots import Snapshots
 
+    if stepper is not None and not solver:
+        raise BadInput(f"--stepper {stepper:g}: is of a solver; give --solver MODULE:NAME too, or leave it out")
     data = Snapshots.open(test)
     rhs = read_solver(solver, stepper) if solver else None
     rom = PhiROM.load(model)
+    if out:
+        try_folder(out)
     with Warnings() as said:
         found = rom.evaluate(data, first, adaptive)
         report = {"data": str(test), **found.to_json()}
         report["consistency"] = rom.consistency_report(rhs, data).to_json() if rhs else None
     report["warnings"] = said.texts
     if out:
-        write_atomic(out / "report.json", json.dumps(report, indent=1))
+        write_atomic(out / "report.json", json_text(report))
         _draw_evaluation(rom, data.window(first), found, out)
-    print(json.dumps(report, indent=1) if as_json else _evaluated(report))
+    print(json_text(report) if as_json else _evaluated(report))
 
 
 def _draw_evaluation(rom: "PhiROM", data: Any, found: Any, out: Path) -> None:

@@ -12,6 +12,8 @@ from parataxis.errors import BadInput
 from parataxis.methods.phi_rom.snapshots import AXES, Snapshots
 from parataxis.methods.phi_rom.solvers import SolverRHS
 
+MOST = 100_000  # times of a forecast
+
 
 def read_solver(target: str, dt: float | None = None) -> SolverRHS:
     """The SolverRHS, or the function f(u, beta), that MODULE:NAME is; the current folder is searched first.
@@ -27,7 +29,7 @@ def read_solver(target: str, dt: float | None = None) -> SolverRHS:
     except ModuleNotFoundError as error:
         missing = "here or installed" if error.name == module else f"to be found: it needs {error.name!r}"
         raise BadInput(f"--solver {target}: no module {module!r} {missing}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"--solver {target}: importing it raises {type(error).__name__}: {error}") from None
     if not hasattr(found, name):
         there = ", ".join(each for each in dir(found) if not each.startswith("_")) or "nothing"
@@ -73,11 +75,14 @@ def read_table(path: Path) -> Any:
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        found = pd.read_csv(path)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file") from None
     except (ValueError, OSError) as error:
         raise BadInput(f"{path}: can't be read as a table: {str(error).splitlines()[0]}") from None
+    if found.empty:
+        raise BadInput(f"{path}: holds no rows; give one a sensor or point")
+    return found
 
 
 def coords_of(table: Any, dims: int, path: Path) -> Float[np.ndarray, "point d"]:
@@ -104,7 +109,12 @@ def read_times(text: str) -> Float[np.ndarray, " time"]:
             found = np.array([float(each) for each in text.split(",")])
         else:
             first, last, step = map(float, parts)
-            found = first + step * np.arange(int(np.floor((last - first) / step + 1e-9)) + 1)
+            count = int(np.floor((last - first) / step + 1e-9)) + 1
+            if count > MOST:
+                raise BadInput(f"--times {text}: are {count:.3g} times; expected at most {MOST}: give a larger STEP")
+            found = first + step * np.arange(count)
+    except BadInput:
+        raise
     except (ValueError, ZeroDivisionError, OverflowError):
         raise BadInput(f"--times {text}: expected FIRST:LAST:STEP or numbers with commas, as in 0:10:0.5") from None
     if not len(found) or not np.isfinite(found).all() or (np.diff(found) <= 0).any() or found[0] < 0:
@@ -114,10 +124,18 @@ def read_times(text: str) -> Float[np.ndarray, " time"]:
 
 def read_params(text: str, names: tuple[str, ...]) -> Float[np.ndarray, " p"]:
     """name=value with commas, one for each parameter that the model was trained with."""
-    try:
-        given = {name.strip(): float(value) for name, _, value in (each.partition("=") for each in text.split(","))}
-    except ValueError:
-        raise BadInput(f"--params {text}: expected name=value with commas, as in beta=0.02") from None
+    given: dict[str, float] = {}
+    for each in text.split(","):
+        name, _, value = (part.strip() for part in each.partition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            raise BadInput(f"--params {text}: expected name=value with commas, as in beta=0.02") from None
+        if name in given:
+            raise BadInput(f"--params {text}: gives {name} twice; give one value")
+        if not np.isfinite(number):
+            raise BadInput(f"--params {text}: {name}={value} must be finite")
+        given[name] = number
     if set(given) != set(names):
         raise BadInput(f"--params {text}: expected {', '.join(f'{name}=...' for name in names) or 'none'}")
     return np.array([given[name] for name in names])

@@ -1,5 +1,7 @@
 """The options that several of the commands take, and how they print."""
 
+import json
+import math
 import sys
 import warnings
 from enum import StrEnum
@@ -48,6 +50,19 @@ def widths(text: str) -> tuple[int, ...]:
     if not all(each.strip().isdecimal() and int(each) >= 1 for each in parts):
         raise BadInput(f"--dynamics {text}: expected widths of hidden layers, as in 64,64,64")
     return tuple(int(each) for each in parts)
+
+
+def json_text(report: Any) -> str:
+    """null where a number is not finite, for which JSON has no word."""
+    return json.dumps(_sayable(report), indent=1, allow_nan=False)
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sayable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Warnings(warnings.catch_warnings):

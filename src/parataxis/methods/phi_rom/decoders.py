@@ -201,18 +201,21 @@ class SineMLP(eqx.Module):
         values = jnp.einsum("bnw,cw->bcn", h, self.leave) + self.leave_bias[:, None]
         return self.scaling.outward(values)
 
-    def jacobian(
+    def linearised(
         self, alphas: Float[Array, "batch k"], x: Float[Array, "point d"]
-    ) -> Float[Array, "batch channel point k"]:
-        """dD/da = r_0 A, by a sweep back for each channel: r_L = W_o * cos z_L, r_{l-1} = (r_l W_l) * cos z_{l-1}."""
+    ) -> tuple[Float[Array, "batch channel point"], Float[Array, "batch channel point k"]]:
+        """The fields, and dD/da = r_0 A by a sweep back for each channel: r_L = W_o * cos z_L, r_{l-1} = (r_l W_l) *
+        cos z_{l-1}."""
         points = self.scaling.inward(x) @ self.see.T + self.bias[0]
         sums = [(alphas @ self.enter.T)[:, None] + points]
         for weight, bias in zip(self.inner, self.bias[1:], strict=True):
             sums.append(sin(sums[-1]) @ weight.T + bias)
+        values = jnp.einsum("bnw,cw->bcn", sin(sums[-1]), self.leave) + self.leave_bias[:, None]
         r = self.leave[:, None, None] * cos(sums[-1])
         for weight, z in zip(self.inner[::-1], sums[-2::-1], strict=True):
             r = (r @ weight) * cos(z)
-        return jnp.moveaxis(r @ self.enter, 0, 1) * self.scaling.spread(r.dtype)[:, None, None]
+        slopes = jnp.moveaxis(r @ self.enter, 0, 1) * self.scaling.spread(r.dtype)[:, None, None]
+        return self.scaling.outward(values), slopes
 
 
 Decoder = MFN | SineMLP

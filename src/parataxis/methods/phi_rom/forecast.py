@@ -20,6 +20,7 @@ MOST = 64  # substeps of an interval: stiffer latents want adaptive steps
 RTOL, ATOL = 1e-3, 1e-6  # of the authors' adaptive steps
 KNOT = 1e-6  # of an interval: an output time so near to a knot is that knot
 MAX_STEPS = 100_000  # of the adaptive method
+LONGEST = 1_000_000  # steps that a forecast may take: all are kept
 
 Latents = Float[Array, "batch k"]
 Betas = Float[Array, "batch p"] | None
@@ -93,6 +94,9 @@ def integrate(
         wrong = times[~(times >= 0)][:1] if times.ndim == 1 else times.shape
         raise BadInput(f"times={wrong}: expected numbers of at least 0, counted from the observation")
     alphas = _as_moved(dynamics, alphas, betas)
+    ahead = times.max() / dt * (substeps or 1)
+    if not ahead <= LONGEST:
+        raise BadInput(f"times: {times.max():g} is {ahead:.3g} steps ahead; expected at most {LONGEST:g}: end before")
     knots = max(1, math.ceil(times.max() / dt - KNOT))
     if substeps is None:
         return _adaptive(dynamics, alphas, times, betas, dt, knots, rtol, atol)

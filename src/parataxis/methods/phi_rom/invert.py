@@ -4,7 +4,7 @@ The authors run Adam for 500 to 1,000 steps.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +12,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from parataxis.errors import BadInput
-from parataxis.methods.phi_rom.affine import jacobian, stacked, sweep
-from parataxis.methods.phi_rom.decoders import MFN, Decoder
+from parataxis.methods.phi_rom.affine import stacked, sweep
+from parataxis.methods.phi_rom.decoders import MFN, Decoder, SineMLP
 
 STEPS = 100  # of Gauss-Newton
 DAMPING = 1e-3  # of the largest curvature, at the start
 TOGETHER = 8  # observations in one call: each waits for the slowest
-TRIES = 4  # starts, those that miss an observation least: the misfit of a network of sines has many minima
+TRIES, FIRST = 6, 8  # starts, and steps from each: the misfit of a network of sines has many minima
+OVER = 4  # values a latent that the starts are judged by
 MOST = 1e6  # damping
-ROUNDING = 2e-6  # what float32 leaves open of a field, relative: no step and no misfit below it is told from noise
-ENOUGH = 1e-7  # relative drop of the misfit at which Gauss-Newton stops
+ROUNDING = 16  # eps of a field's precision, relative: no step and no misfit below it is told from noise
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,7 @@ def _closed(decoder: MFN, values: Any, coords: Any, prior: Prior | None) -> Enco
         targets = np.concatenate([wanted, known], axis=1)
     left, sizes, right = np.linalg.svd(rows, full_matrices=False)
     if sizes[-1] <= np.finfo(np.float64).eps * len(rows) * sizes[0]:
-        raise BadInput(
-            f"coords: {len(coords)} points leave some of latent_dim={decoder.latent} numbers open (are points given "
-            "twice?); give other points, or prior='gaussian'"
-        )
+        raise _left_open(decoder, coords)
     latents = targets @ left / sizes @ right
     missed = np.linalg.norm(wanted - latents @ matrix.T, axis=1)
     return Encoded(latents, missed / _sizes(values), float(sizes[0] / sizes[-1]))
@@ -115,79 +112,98 @@ def _closed(decoder: MFN, values: Any, coords: Any, prior: Prior | None) -> Enco
 _swept = jax.jit(sweep)
 
 
+def _left_open(decoder: Decoder, coords: Any) -> BadInput:
+    return BadInput(
+        f"coords: {len(coords)} points leave some of latent_dim={decoder.latent} numbers open (are points given "
+        "twice?); give other points, or prior='gaussian'"
+    )
+
+
 def _sizes(values: Any) -> Any:
     return np.maximum(np.linalg.norm(values.reshape(len(values), -1), axis=1), 1e-30)
 
 
-def _gauss_newton(decoder: Decoder, values: Any, coords: Any, starts: Any, prior: Prior | None) -> Encoded:
-    """Each observation from the starts that miss it least; the best of what they lead to."""
+def _gauss_newton(decoder: SineMLP, values: Any, coords: Any, starts: Any, prior: Prior | None) -> Encoded:
+    """Each observation from the starts that miss it least at some points; to the end from where the best of them leads.
+
+    Which points these are depends on the points, not on their order.
+    """
     dtype = decoder.bias.dtype  # under PhiFlow, jax makes an array of float64 of what NumPy has in float64
     if prior is None:
         white, mean = np.zeros((1, decoder.latent)), np.zeros(decoder.latent)
     else:
         white, mean = prior.whitening, prior.mean
-    given = [np.asarray(each, dtype) for each in (coords, starts, white, mean)]
+    few = np.random.default_rng(0).permutation(len(coords))[: max(1, OVER * decoder.latent // decoder.channels)]
+    given = [np.lexsort(coords.T)[few], *(np.asarray(each, dtype) for each in (coords, starts, white, mean))]
     found = [
         _some(decoder, np.asarray(values[n : n + TOGETHER], dtype), given) for n in range(0, len(values), TOGETHER)
     ]
     latents, missed, condition = (np.concatenate(each) for each in zip(*found, strict=True))
+    if prior is None and np.min(condition) > 1 / np.finfo(dtype).eps:  # of one alone, its latent may be the reason
+        raise _left_open(decoder, coords)
     return Encoded(latents, missed / _sizes(values), float(np.max(condition)))
 
 
-def _some(decoder: Decoder, values: Any, given: Any) -> Any:
+def _some(decoder: SineMLP, values: Any, given: Any) -> Any:
     """Filled up by the first one again to a power of two, so that few programs do for any number of observations."""
     count = len(values)
     filled = np.concatenate([values, np.repeat(values[:1], (1 << (count - 1).bit_length()) - count, axis=0)])
     return [np.asarray(each)[:count] for each in _descend(decoder, filled, *given)]
 
 
+class _Place(NamedTuple):
+    """Where Gauss-Newton is. missed: the data's misfit, then the prior's; slopes: its Jacobian; square: of its norm."""
+
+    alpha: Any
+    missed: Any
+    slopes: Any
+    square: Any
+    damping: Any
+    number: Any
+    done: Any
+
+
 @jax.jit
-def _descend(decoder: Decoder, values: Array, coords: Array, starts: Array, white: Array, mean: Array) -> Any:
-    wanted = values.reshape(len(values), -1)
-    seen = decoder.fields(starts, coords).reshape(len(starts), -1)
-    gaps = jnp.square(seen[None] - wanted[:, None]).sum(-1)
-    first = starts[jnp.argsort(gaps, axis=1)[:, :TRIES]]
+def _descend(
+    decoder: SineMLP, values: Array, few: Array, coords: Array, starts: Array, white: Array, mean: Array
+) -> Any:
+    kind = jnp.finfo(coords.dtype)
+    rounding = (ROUNDING * kind.eps) ** 2
 
-    def off(alpha: Array, u: Array) -> Array:
-        """The data's misfit, then the prior's."""
-        return jnp.concatenate([decoder.fields(alpha[None], coords).reshape(-1) - u, white @ (alpha - mean)])
+    def at(alpha: Array, x: Array, u: Array) -> tuple[Array, Array, Array]:
+        fields, slopes = decoder.linearised(alpha[None], x)
+        missed = jnp.concatenate([(fields - u).reshape(-1), white @ (alpha - mean)])
+        return missed, jnp.concatenate([stacked(slopes[0]), white]), jnp.square(missed).sum()
 
-    def matrix(alpha: Array) -> Array:
-        return jnp.concatenate([stacked(jacobian(decoder, alpha[None], coords)[0]), white])
-
-    def step(carried: Any, u: Array) -> Any:
+    def step(old: _Place, x: Array, u: Array) -> _Place:
         """By QR: the normal equations would square a condition that float32 hardly bears. R of [J m] has Q^T m in its
         last column."""
-        alpha, missed, damping, best, number, _ = carried
-        j = matrix(alpha)
-        bound = jnp.sqrt(damping * jnp.square(j).sum() + jnp.finfo(j.dtype).tiny) * jnp.eye(len(alpha), dtype=j.dtype)
-        rows = jnp.concatenate([jnp.c_[j, missed], jnp.pad(bound, ((0, 0), (0, 1)))])
-        r = jnp.linalg.qr(rows, mode="r")[: len(alpha)]
+        j, damping = old.slopes, old.damping
+        bound = jnp.sqrt(damping * jnp.square(j).sum() + kind.tiny) * jnp.eye(j.shape[1], dtype=j.dtype)
+        rows = jnp.concatenate([jnp.c_[j, old.missed], jnp.pad(bound, ((0, 0), (0, 1)))])
+        r = jnp.linalg.qr(rows, mode="r")[: j.shape[1]]
         move = jax.scipy.linalg.solve_triangular(r[:, :-1], r[:, -1])
-        new = alpha - move
-        misses = off(new, u)
-        found = jnp.square(misses).sum()
-        better = found < best
+        found = (old.alpha - move, *at(old.alpha - move, x, u))
+        better = found[-1] < old.square
         size, moved = jnp.square(u).sum(), jnp.square(j @ move).sum()
-        still = moved <= ROUNDING**2 * size
-        done = jnp.where(better, (best - found <= ENOUGH * best) | (still & (damping <= DAMPING)), still)
+        still = moved <= rounding * size
+        settled = (old.square - found[-1] <= kind.eps * old.square) | (still & (damping <= DAMPING))
         damping = jnp.where(better, damping / 10, damping * 10)
-        done |= (damping > MOST) | (found <= ROUNDING**2 * size)
-        taken = [jnp.where(better, *each) for each in ((new, alpha), (misses, missed), (found, best))]
-        return taken[0], taken[1], damping, taken[2], number + 1, done
+        done = jnp.where(better, settled, still) | (damping > MOST) | (found[-1] <= rounding * size)
+        alpha, missed, slopes, square = (jnp.where(better, *each) for each in zip(found, old, strict=False))
+        return _Place(alpha, missed, slopes, square, damping, old.number + 1, done)
 
-    def unfinished(carried: Any) -> Any:
-        *_, number, done = carried
-        return (number < STEPS) & ~done
+    def descent(alpha: Array, x: Array, u: Array, steps: int) -> _Place:
+        begin = _Place(alpha, *at(alpha, x, u), jnp.asarray(DAMPING, alpha.dtype), 0, jnp.asarray(False))
+        return jax.lax.while_loop(lambda now: (now.number < steps) & ~now.done, lambda now: step(now, x, u), begin)
 
-    def one(alpha: Array, u: Array) -> Any:
-        missed = off(alpha, u)
-        begin = (alpha, missed, jnp.asarray(DAMPING, alpha.dtype), jnp.square(missed).sum(), 0, jnp.asarray(False))
-        alpha, missed, _, least, *_ = jax.lax.while_loop(unfinished, lambda carried: step(carried, u), begin)
-        return least, alpha, jnp.linalg.norm(missed[: u.size])
+    def one(u: Array) -> Any:
+        x, seen = coords[few], u[:, few]
+        gaps = jnp.square(decoder.fields(starts, x) - seen).sum((1, 2))
+        tried = jax.vmap(lambda alpha: descent(alpha, x, seen, FIRST))(starts[jnp.argsort(gaps)[:TRIES]])
+        end = descent(tried.alpha[jnp.argmin(tried.square)], coords, u, STEPS)
+        return end.alpha, jnp.linalg.norm(end.missed[: u.size]), end.slopes
 
-    left, *tried = jax.vmap(jax.vmap(one, (0, None)))(first, wanted)
-    best = jnp.argmin(left, axis=1)
-    latents, missed = (each[jnp.arange(len(best)), best] for each in tried)
-    spread = jnp.linalg.svd(jax.vmap(matrix)(latents), compute_uv=False)
-    return latents, missed, spread[:, 0] / jnp.maximum(spread[:, -1], jnp.finfo(spread.dtype).tiny)
+    latents, missed, slopes = jax.vmap(one)(values)
+    spread = jnp.linalg.svd(slopes, compute_uv=False)
+    return latents, missed, spread[:, 0] / jnp.maximum(spread[:, -1], kind.tiny)

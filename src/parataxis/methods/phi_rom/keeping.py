@@ -4,6 +4,7 @@ import importlib.metadata
 import io
 import json
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,7 +16,7 @@ from jaxtyping import Float
 
 from parataxis import __version__
 from parataxis.errors import BadInput
-from parataxis.files import write_atomic
+from parataxis.files import try_folder, write_atomic
 from parataxis.methods.phi_rom.decoders import Scaling
 from parataxis.methods.phi_rom.dynamics import Dynamics
 from parataxis.methods.phi_rom.fitting import Fitted
@@ -26,6 +27,7 @@ from parataxis.methods.phi_rom.training import Checkpoint, Trained
 CONFIG, ARRAYS, TRAINING = "config.json", "arrays.npz", "training.npz"
 FORMAT = 1
 LIBRARIES = ("jax", "equinox", "optax", "numpy")
+FACTS: dict[str, type] = {"interval": Real, "substeps": Integral, "residual": Real, "omega": Real, "history": list}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,9 @@ class About:
 
 
 def save(folder: Path, recipe: Recipe, fitted: Fitted, about: About) -> Path:
-    """Each file is whole or absent; the config comes last, so that a folder with one is complete."""
+    """Each file is whole or absent; the config goes first and comes last, so that a folder with one is of one model."""
+    try_folder(folder)
+    (folder / CONFIG).unlink(missing_ok=True)
     arrays: dict[str, Any] = {"latents": fitted.latents, "coords": about.coords}
     arrays |= {f"grid{n}": axis for n, axis in enumerate(about.grid)}
     for part in ("decoder", "dynamics"):
@@ -72,7 +76,7 @@ def save(folder: Path, recipe: Recipe, fitted: Fitted, about: About) -> Path:
         "scaling": asdict(fitted.decoder.scaling),
         "dynamics": {"beta_mean": psi.beta_mean, "beta_std": psi.beta_std, "rate": psi.rate},
         "data": {name: getattr(about, name) for name in ("span", "channels", "names", "low", "high")},
-        "fitted": {name: getattr(fitted, name) for name in ("interval", "substeps", "residual", "omega", "history")},
+        "fitted": {name: getattr(fitted, name) for name in FACTS},
     }
     write_atomic(folder / CONFIG, json.dumps(config, indent=1))
     return folder
@@ -98,6 +102,9 @@ def load(folder: Path) -> tuple[Recipe, Fitted, About]:
 def _made(config: dict[str, Any], arrays: dict[str, Any]) -> tuple[Recipe, Fitted, About]:
     recipe = Recipe.of(config["recipe"])
     known, facts, psi = config["data"], config["fitted"], config["dynamics"]
+    for name, kind in FACTS.items():
+        if not isinstance(facts[name], kind):
+            raise ValueError(f"{name}={facts[name]!r}")
     grid = tuple(arrays[f"grid{n}"] for n in range(sum(name.startswith("grid") for name in arrays)))
     about = About(
         arrays["coords"], grid, known["span"], *(tuple(known[name]) for name in ("channels", "names", "low", "high"))

@@ -56,7 +56,7 @@ class POD:
 
     def galerkin(self, rhs: SolverRHS, test: Snapshots) -> Values:
         """From each first state: the solver's slope projected on the modes, integrated."""
-        mean, modes = jnp.asarray(self.mean, jnp.float32), jnp.asarray(self.modes, jnp.float32)
+        mean, modes = jnp.asarray(self.mean, float), jnp.asarray(self.modes, float)
         moved = Galerkin(mean, modes, modes.T, rhs, test.shape)
         return self.decode(_forecast(moved, self.encode(test.u[:, 0]), test))
 
@@ -122,9 +122,9 @@ class Galerkin(eqx.Module):
 
 
 def _forecast(moved: Any, first: np.ndarray, test: Snapshots) -> Float[np.ndarray, "trajectory time k"]:
-    betas = None if test.params is None else jnp.asarray(test.params, jnp.float32)
+    betas = None if test.params is None else jnp.asarray(test.params, float)
     times, dt = test.t - test.t[0], float(np.median(np.diff(test.t)))
-    return np.asarray(integrate(moved, jnp.asarray(first, jnp.float32), times, betas, dt, SUBSTEPS), np.float64)
+    return np.asarray(integrate(moved, jnp.asarray(first, float), times, betas, dt, SUBSTEPS), np.float64)
 
 
 def _rollout(model: Any, first: np.ndarray, t: np.ndarray) -> Float[np.ndarray, "trajectory time k"]:

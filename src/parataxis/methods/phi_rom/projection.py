@@ -45,26 +45,34 @@ class Tangent(eqx.Module):
 
 def velocity(decoder: Decoder, rhs: SolverRHS, data: Snapshots) -> Tangent | Galerkin:
     """Of ProjectionROM, on the solver's grid."""
-    nodes = jnp.asarray(data.solver_points, jnp.float32)
+    dtype = decoder.leave.dtype
+    nodes = jnp.asarray(data.solver_points, dtype)
     if not isinstance(decoder, MFN):
         return Tangent(decoder, nodes, rhs, data.shape)
     offset, basis = (np.asarray(each, np.float64) for each in sweep(decoder, nodes))
     rows = basis.reshape(-1, basis.shape[-1])
-    given, modes, inverse = (jnp.asarray(each, jnp.float32) for each in (offset.ravel(), rows, np.linalg.pinv(rows)))
+    given, modes, inverse = (jnp.asarray(each, dtype) for each in (offset.ravel(), rows, np.linalg.pinv(rows)))
     return Galerkin(given, modes, inverse, rhs, data.shape)
+
+
+def _begin(rom: PhiROM, test: Snapshots) -> tuple[Float[Array, "trajectory k"], Float[Array, "trajectory p"] | None]:
+    """The latents of the first states, and beta, in the decoder's precision."""
+    dtype = rom.fitted.decoder.leave.dtype
+    first = jnp.asarray(rom.encode(test.u[:, 0], test.coords).latents, dtype)
+    return first, None if test.params is None else jnp.asarray(test.params, dtype)
 
 
 def project(rom: PhiROM, rhs: SolverRHS, test: Snapshots) -> Float[np.ndarray, "trajectory time channel point"]:
     """ProjectionROM's forecast of the test from its first states."""
-    first = jnp.asarray(rom.encode(test.u[:, 0], test.coords).latents, jnp.float32)
-    betas = None if test.params is None else jnp.asarray(test.params, jnp.float32)
+    first, betas = _begin(rom, test)
     moved = velocity(rom.fitted.decoder, rhs, test)
     return rom.decode(integrate(moved, first, test.t - test.t[0], betas, rom.fitted.interval, SUBSTEPS), test.coords)
 
 
 def crom(rom: PhiROM, rhs: SolverRHS, test: Snapshots) -> Float[np.ndarray, "trajectory time channel point"]:
     """CROM's: decode, let the solver take its step, find the latent of what it gave, and so on."""
-    decoder, nodes = rom.fitted.decoder, jnp.asarray(test.solver_points, jnp.float32)
+    decoder = rom.fitted.decoder
+    nodes = jnp.asarray(test.solver_points, decoder.leave.dtype)
     dt = rom.fitted.interval
     n = max(1, round(dt / rhs.dt)) if rhs.dt else 1
 
@@ -85,6 +93,5 @@ def crom(rom: PhiROM, rhs: SolverRHS, test: Snapshots) -> Float[np.ndarray, "tra
 
         return jax.lax.scan(interval, alpha, None, len(test.t))[1]
 
-    first = jnp.asarray(rom.encode(test.u[:, 0], test.coords).latents, jnp.float32)
-    betas = None if test.params is None else jnp.asarray(test.params, jnp.float32)
+    first, betas = _begin(rom, test)
     return rom.decode(jax.vmap(run, (0, None if betas is None else 0))(first, betas), test.coords)

@@ -100,7 +100,7 @@ class Recipe:
             ("weight_decay", 0 <= self.weight_decay < 1, "0 or more, below 1"),
             ("width", self.width is None or self.width >= 2, "2 or more"),
             ("layers", self.layers is None or self.layers >= 1, "1 or more"),
-            ("omega", self.omega is None or self.omega > 0, "above 0"),
+            ("omega", self.omega is None or 0 < self.omega < math.inf, "above 0, finite"),
             ("seed", self.seed >= 0, "0 or more"),
         ):
             if not fine:
@@ -116,6 +116,11 @@ class Recipe:
 
     def drawn(self, nodes: int, channels: int) -> int:
         """How many of the solver's nodes are drawn; BadInput if they can't fix a latent's slope."""
+        if channels * nodes < self.latent_dim:
+            raise BadInput(
+                f"latent_dim={self.latent_dim}: all {channels} x {nodes} values on the solver's nodes are fewer; "
+                f"expected at most {channels * nodes}"
+            )
         share = max(SHARE, OVER * self.latent_dim / channels / nodes) if self.gamma is None else self.gamma
         count = min(nodes, math.ceil(share * nodes))
         if channels * count < self.latent_dim:
@@ -136,10 +141,11 @@ class Recipe:
     def optimiser(self) -> Any:
         import optax
 
+        least = min(LEAST_RATE, self.lr)
         if self.schedule == "cosine":
-            rate = optax.cosine_decay_schedule(self.lr, self.steps, LEAST_RATE / self.lr)
+            rate = optax.cosine_decay_schedule(self.lr, self.steps, least / self.lr)
         else:
-            rate = optax.exponential_decay(self.lr, self.decay_every, self.decay, staircase=True, end_value=LEAST_RATE)
+            rate = optax.exponential_decay(self.lr, self.decay_every, self.decay, staircase=True, end_value=least)
         return optax.adamw(rate, weight_decay=self.weight_decay)
 
 

@@ -104,9 +104,7 @@ class PhiROM:
         their error (rtol 1e-3, atol 1e-6), not fixed ones that are stable near the latents of training. Warns of points
         outside the box and of parameters outside the range of training.
         """
-        coords = self.about.nodes if coords is None else numbers("coords", coords, 2, "[point, dimension]")
-        if coords.shape[1] != self.fitted.decoder.dims:
-            raise BadInput(f"coords: shape={coords.shape}: expected [point, {self.fitted.decoder.dims}]")
+        coords = self.about.nodes if coords is None else self._points(coords)
         self._warn_outside(coords)
         return self.decode(self.latents(z, times, params, adaptive), coords)
 
@@ -115,10 +113,11 @@ class PhiROM:
     ) -> Float[np.ndarray, "trajectory time k"]:
         """The forecast before it is decoded."""
         found = self.fitted
-        given = np.atleast_2d(z.latents if isinstance(z, Encoded) else np.asarray(z))
+        given = z.latents if isinstance(z, Encoded) else z
+        given = np.atleast_2d(numbers("z", given, None, f"[trajectory, {self.recipe.latent_dim}]"))
         times = numbers("times", np.atleast_1d(times), 1, "[time]")
-        if given.ndim != 2 or given.shape[1] != self.recipe.latent_dim or not np.isfinite(given).all():
-            raise BadInput(f"z: shape={given.shape}: expected finite latents [trajectory, {self.recipe.latent_dim}]")
+        if given.ndim != 2 or given.shape[1] != self.recipe.latent_dim:
+            raise BadInput(f"z: shape={given.shape}: expected latents [trajectory, {self.recipe.latent_dim}]")
         dtype = self._dtype
         betas = self._betas(params, len(given))
         path = integrate(
@@ -138,9 +137,11 @@ class PhiROM:
         return latents
 
     def decode(self, latents: Any, coords: Any) -> Float[np.ndarray, "trajectory time channel point"]:
-        """Fields of latents [trajectory, time, k] at points, some at a time."""
+        """Fields of latents [trajectory, time, k] at points, some at a time. What is not finite decodes to the like."""
+        if np.ndim(latents) != 3 or np.shape(latents)[2] != self.recipe.latent_dim:
+            raise BadInput(f"latents: shape={np.shape(latents)}: expected [trajectory, time, {self.recipe.latent_dim}]")
         flat = np.asarray(latents, self._dtype).reshape(-1, self.recipe.latent_dim)
-        x = jnp.asarray(coords, self._dtype)
+        x = jnp.asarray(self._points(coords), self._dtype)
         each = max(1, PIECE // (self.fitted.decoder.channels * len(x)))
         found = [self._decode_some(flat[n : n + each], x) for n in range(0, len(flat), each)]
         return np.concatenate(found).reshape(*latents.shape[:2], self.fitted.decoder.channels, len(x))
@@ -189,10 +190,10 @@ class PhiROM:
             return None
         if params is None:
             raise BadInput(f"params=None: expected {', '.join(names)}, as in training")
-        given = np.asarray(params, np.float64)
+        given = np.atleast_1d(numbers("params", params, None, f"[trajectory, {len(names)}]"))
         given = np.broadcast_to(given, (trajectories, len(given))) if given.ndim == 1 else given
-        if given.shape != (trajectories, len(names)) or not np.isfinite(given).all():
-            raise BadInput(f"params: shape={given.shape}: expected finite [{trajectories}, {len(names)}]: {names}")
+        if given.shape != (trajectories, len(names)):
+            raise BadInput(f"params: shape={given.shape}: expected [{trajectories}, {len(names)}]: {names}")
         for n, name in enumerate(names):
             out = given[:, n][(given[:, n] < low[n]) | (given[:, n] > high[n])]
             if len(out):
@@ -200,6 +201,12 @@ class PhiROM:
                     f"{name}={out[0]:g} is outside the range of training, {low[n]:g} to {high[n]:g}", stacklevel=4
                 )
         return given
+
+    def _points(self, coords: Any) -> Float[np.ndarray, "point d"]:
+        found = numbers("coords", coords, 2, "[point, dimension]")
+        if found.shape[1] != self.fitted.decoder.dims:
+            raise BadInput(f"coords: shape={found.shape}: expected [point, {self.fitted.decoder.dims}]")
+        return found
 
     def _warn_outside(self, coords: Any) -> None:
         scaling = self.fitted.decoder.scaling

@@ -129,6 +129,8 @@ class Snapshots:
         path = Path(path)
         if not path.exists():
             raise BadInput(f"{path}: no such file")
+        if path.is_dir():
+            raise BadInput(f"{path}: is a folder; name a NetCDF file")
         try:
             with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
                 data.load()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import equinox as eqx
@@ -53,15 +54,17 @@ class SolverRHS(eqx.Module):
         """
         if not (np.isfinite(dt) and dt > 0):
             raise BadInput(f"dt={dt}: expected the time of one step, a number above 0")
-        if not isinstance(n, int) or n < 1:
+        if not isinstance(n, Integral) or n < 1:
             raise BadInput(f"n={n!r}: expected how many steps, a whole number of at least 1")
 
+        count = int(n)
+
         def advance(u: Any, beta: Any) -> Any:
-            for _ in range(n):
+            for _ in range(count):
                 u = step(u, beta)
             return u
 
-        return cls(lambda u, beta: (advance(u, beta) - u) / (n * dt), advance, float(n * dt))
+        return cls(lambda u, beta: (advance(u, beta) - u) / (count * dt), advance, float(count * dt))
 
     @classmethod
     def from_callback(cls, apply: Callable[[Any, Any], Any], vjp: Callable[[Any, Any, Any], Any]) -> "SolverRHS":

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.set_prompting.evaluate import Row
 from parataxis.methods.set_prompting.summary import Estimate, Summary
@@ -104,7 +103,4 @@ class Report:
             "order.png": picture(self),
             "order.svg": figure,
         }
-        try:
-            return [write_atomic(folder / name, content) for name, content in contents.items()]
-        except OSError as error:
-            raise BadInput(f"out={str(folder)!r}: can't be written: {error.strerror}; name another place") from None
+        return [write_atomic(folder / name, content) for name, content in contents.items()]

@@ -27,7 +27,6 @@ from parataxis.methods.therapy_sequence.cli_options import (
     opened,
     upright,
     write_tables,
-    written,
 )
 
 if TYPE_CHECKING:
@@ -291,6 +290,7 @@ def report_command(
 
     Example: parataxis therapy report model.toml --draws 50
     """
+    from parataxis.files import write_atomic
     from parataxis.methods.therapy_sequence.report import report
     from parataxis.progress import watching
 
@@ -298,7 +298,7 @@ def report_command(
     with watching("draws") as tell:
         analysis = found.psa(draws, seed, tell=tell)
     fitted = [found.calibrate(each.strategy, dependence.value) for each in found.model.parts.targets]
-    written(out, report(found, analysis, fitted))
+    write_atomic(out, report(found, analysis, fitted))
     words, notes = found.compare().words, found.misfits()
     facts = {"report": str(out), "draws": draws, "words": words, "notes": notes}
     told = [*words, *(f"note: {each}" for each in notes), f"report: {out}"]

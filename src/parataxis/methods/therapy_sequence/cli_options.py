@@ -96,17 +96,6 @@ def upright(table: "pd.DataFrame") -> str:
     return "\n".join(rows)
 
 
-def written(path: Path, content: str) -> None:
-    """BadInput where it can't be."""
-    from parataxis.errors import BadInput
-    from parataxis.files import write_atomic
-
-    try:
-        write_atomic(path, content)
-    except OSError as error:
-        raise BadInput(f"out={str(path)!r}: can't be written: {error.strerror}; name another place") from None
-
-
 def write_tables(out: Path, tables: dict[str, "pd.DataFrame"]) -> None:
     """As one workbook, or as CSV files in a folder."""
     from parataxis.files import write_atomic

@@ -110,7 +110,7 @@ class Plugin:
     def pytest_runtest_makereport(self, call: Any) -> Generator[None, Any, None]:
         outcome = yield
         if self.record is not None and call.excinfo is not None:
-            outcome.get_result()._parataxis_place = _below_unittest(call.excinfo.traceback)
+            outcome.get_result()._parataxis_place = _own_place(call.excinfo.traceback)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if self.record is None:
@@ -185,7 +185,9 @@ class Plugin:
                 # call, and an error in it is not blamed on the test that happened to run last.
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
             except BaseException as error:
-                record.message(position, "pytest itself ended: %s: %s" % (type(error).__name__, error))
+                record.message(
+                    position, ": ".join(filter(None, ("pytest itself ended", type(error).__name__, str(error))))
+                )
                 raise
             if after is not None:
                 after(position)
@@ -203,15 +205,19 @@ class Plugin:
             self.record.message(self.position, "teardown of a shared fixture: " + said)
 
 
-def _below_unittest(traceback: Any) -> tuple[str, int] | None:
-    """File and line that called the assertion of unittest that failed; for pytest it is unittest's own line."""
+def _own_place(traceback: Any) -> tuple[str, int] | None:
+    """File and line that called what failed, where for pytest that is a line of unittest's, or of frozen code."""
     entries = list(traceback)
-    if not entries or "__unittest" not in entries[-1].frame.f_globals:
+    if not entries or not _is_foreign(entries[-1]):
         return None
     for entry in reversed(entries):
-        if "__unittest" not in entry.frame.f_globals:
+        if not _is_foreign(entry):
             return str(entry.path), entry.lineno + 1
     return None
+
+
+def _is_foreign(entry: Any) -> bool:
+    return "__unittest" in entry.frame.f_globals or str(entry.path).startswith("<")
 
 
 def _reason(longrepr: Any, place: tuple[str, int] | None) -> str:
