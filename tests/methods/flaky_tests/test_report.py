@@ -296,6 +296,15 @@ def test_a_declared_order_that_was_kept_is_said(parametrised):
     assert "declares by markers" not in str(Report(replace(report.head, declared=[0]), report.entries))
 
 
+@pytest.mark.parametrize(
+    ("protocol", "files", "said"), [("quick", 41, 1), ("quick", 40, 0), ("paper", 41, 0), ("", 41, 0)]
+)
+def test_too_many_files_to_run_each_by_itself_are_said(protocol, files, said):
+    head = replace(HEAD, protocol=protocol, ids=[f"test_{n}.py::test" for n in range(files)])
+    entry = Entry(Run(0, "same", 0, tuple(range(files)), "." * files))
+    assert str(Report(head, [entry])).count("note: 41 files are too many to run each by itself") == said
+
+
 def test_without_a_known_cause_each_is_told(parametrised):
     bare = Report(parametrised.head, parametrised.entries)
     assert str(bare).count("order-dependent: fails") == 3

@@ -9,7 +9,9 @@ from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.one_cause import Named, by_cause, more
+from parataxis.methods.flaky_tests.protocol import PROTOCOLS
 from parataxis.methods.flaky_tests.reruns import runs_for_rate
+from parataxis.methods.flaky_tests.schedules import module_of
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
@@ -103,6 +105,11 @@ def gone(each: "Finding") -> str:
 def notes(report: "Report") -> list[str]:
     """What a reader must know to trust the rest."""
     told = [f"note: {reason}" for reason in report.head.because]
+    protocol, apart = PROTOCOLS.get(report.head.protocol), len(set(map(module_of, report.head.ids)))
+    if protocol and 0 < protocol.files < apart:
+        told.append(
+            f"note: {apart} files are too many to run each by itself: what needs another's import stays unknown"
+        )
     if len(held := report.head.declared) > 1:
         told.append(f"note: {len(held)} tests keep the order that the suite declares by markers")
     if names := report.failing:
