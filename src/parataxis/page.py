@@ -29,7 +29,9 @@ figure { margin: 1.5rem 0; } figure img { max-width: 100%; background: var(--pla
 .wide { overflow-x: auto; } a { color: inherit; } svg { display: block; margin-top: .3rem; max-width: 100%; }
 ol, ul { margin: 0; padding-left: 1.4rem; }
 th.upright { vertical-align: bottom; } th.upright span { writing-mode: vertical-rl; transform: rotate(180deg);
-  font: .8em ui-monospace, "DejaVu Sans Mono", monospace; max-height: 16rem; }
+  font: .8em ui-monospace, "DejaVu Sans Mono", monospace; white-space: nowrap; }
+table.culprits { width: auto; } table.culprits td { padding: .2rem .4rem .2rem 0; }
+table.culprits th { padding: .2rem .4rem .2rem 0; } table.culprits td:first-child { white-space: nowrap; }
 details { font-size: .88rem; color: var(--soft); } summary { cursor: pointer; }
 :focus-visible { outline: 2px solid var(--open); outline-offset: 2px; }
 table.matrix td, table.matrix th[scope^=row] { padding: .2rem .8rem .2rem 0; }

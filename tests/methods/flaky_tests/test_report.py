@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -6,8 +7,9 @@ import pytest
 from test_journal import HEAD
 
 from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests import text
 from parataxis.methods.flaky_tests.classes import Kind
-from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
+from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, read_tests_overview
 from parataxis.methods.flaky_tests.journal import Entry, Journal
 from parataxis.methods.flaky_tests.markdown import markdown
@@ -120,20 +122,6 @@ def test_a_test_that_its_file_alone_does_not_satisfy_depends_on_the_order():
         if kind is Kind.OD:
             assert found.sure == "passes in all 2 runs of the suite, fails when only its file is collected"
             assert found.message == "a.py:1: no"
-
-
-def test_parameter_sets_of_one_function_are_told_together():
-    ids = [*(f"a.py::test_{name}[{n}]" for name in "xy" for n in range(3)), "a.py::test_z"]
-    runs = [Run(0, "same", 0, tuple(range(7)), "." * 7, 0.0)]
-    diagnoses = {each: Diagnosis(each, Dependence.REPEAT, ".", ".", "F") for each in (*ids[:4], ids[6])}
-    report = Report(replace(HEAD, ids=ids, declared=[0, 1]), [Entry(run) for run in runs], diagnoses)
-    for form in (str(report), report.to_html(), markdown(report)):
-        assert form.count("non-idempotent: passes once") == 3
-        assert "a.py::test_x[0] and 2 more of its parameter sets" in form
-        assert "a.py::test_y[0]" in form
-        assert "test_y[0] and" not in form
-        assert "note: 2 tests keep the order that the suite declares by markers" in form
-    assert len(report.to_json()["diagnoses"]) == 5
 
 
 def test_the_text_says_it_in_a_table_and_a_paragraph_a_test(report):
@@ -249,3 +237,98 @@ def test_the_arrival_of_runs_changes_nothing_but_the_first_message(report):
     backwards = Report(report.head, report.entries[::-1])
     assert [each.kind for each in backwards.findings] == [each.kind for each in report.findings]
     assert [each.sure for each in backwards.findings] == [each.sure for each in report.findings]
+
+
+# -- one cause -----------------------------------------------------------------------------------------------------
+
+REPEATS = [f"a.py::test_size[{n}]" for n in range(4)]
+VICTIMS = [f"a.py::test_price[{n}]" for n in range(3)]
+
+
+@pytest.fixture
+def parametrised():
+    """Four sets of one function fail when repeated, one for another cause; two of three victims share a polluter."""
+    ids = [*REPEATS, *VICTIMS, "a.py::test_switch", "a.py::test_other"]
+    entries = [
+        Entry(Run(0, "same", 0, tuple(range(9)), "." * 9)),
+        Entry(Run(0, "random", 0, (*range(9),), "....FFF..")),
+    ]
+    left = Change("container", "a.SEEN", "[]", "[1]", "", shown=True)
+    repeats = [Diagnosis(i, Dependence.REPEAT, ".", "", "F", (Chain((i,), f"pytest {i}", "F"),)) for i in REPEATS]
+    repeats[3] = replace(repeats[3], chains=(replace(repeats[3].chains[0], changes=(left,)),))
+    polluters = ("a.py::test_switch", "a.py::test_other", "a.py::test_switch")
+    victims = [
+        Diagnosis(i, Dependence.VICTIM, ".", ".", chains=(Chain((by,), f"pytest {by} {i}", "F"),))
+        for i, by in zip(VICTIMS, polluters, strict=True)
+    ]
+    return Report(replace(HEAD, ids=ids), entries, {each.nodeid: each for each in (*repeats, *victims)})
+
+
+TOLD = [VICTIMS[0], VICTIMS[1], REPEATS[0], REPEATS[3]]
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_parameter_sets_with_one_cause_are_told_as_one(parametrised, form):
+    said = {"text": str, "markdown": markdown, "html": Report.to_html}[form](parametrised)
+    heads = {
+        "text": r"(?m)^(a\.py::test\S+)$",
+        "markdown": r"(?m)^(?:### )?`(a\.py\S+)`$",
+        "html": r"<h[23].*?<code>(\S+)</code></h",
+    }
+    assert re.findall(heads[form], said) == TOLD
+    assert re.findall(r"and \d+ more parameter sets? of \w+", said.lower()) == [
+        "and 1 more parameter set of test_price",
+        "and 2 more parameter sets of test_size",
+    ]
+
+
+def test_json_and_links_keep_every_parameter_set(parametrised):
+    assert len(parametrised.to_json()["diagnoses"]) == 7
+    page = parametrised.to_html()
+    for nodeid in re.findall(r'href="#([^"]+)"', page):
+        assert f'id="{nodeid}"' in page
+
+
+def test_a_declared_order_that_was_kept_is_said(parametrised):
+    said = "note: 2 tests keep the order that the suite declares by markers"
+    report = Report(replace(parametrised.head, declared=[0, 1]), parametrised.entries)
+    assert all(said in form for form in (str(report), report.to_html(), markdown(report)))
+    assert "declares by markers" not in str(Report(replace(report.head, declared=[0]), report.entries))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "files", "said"), [("quick", 41, 1), ("quick", 40, 0), ("paper", 41, 0), ("", 41, 0)]
+)
+def test_too_many_files_to_run_each_by_itself_are_said(protocol, files, said):
+    head = replace(HEAD, protocol=protocol, ids=[f"test_{n}.py::test" for n in range(files)])
+    entry = Entry(Run(0, "same", 0, tuple(range(files)), "." * files))
+    assert str(Report(head, [entry])).count("note: 41 files are too many to run each by itself") == said
+
+
+def test_without_a_known_cause_each_is_told(parametrised):
+    bare = Report(parametrised.head, parametrised.entries)
+    assert str(bare).count("order-dependent: fails") == 3
+
+
+def test_the_first_fifty_are_told(parametrised, monkeypatch):
+    monkeypatch.setattr(text, "SHOWN", 1)
+    said = str(parametrised)
+    assert "\n\nand 1 more: see the HTML report or --json\n\n" in said
+    assert "\n\nand 1 more that fail when repeated: see the HTML report or --json" in said
+
+
+def test_many_culprits_are_told_in_tables_that_fit_a_page():
+    """As one table, sixty names made it wider than any page, and left no place for the names of its rows."""
+    ids = ["a.py::test_victim", *(f"a.py::test_polluter_{n}" for n in range(125))]
+    n = len(ids)
+    entries = [
+        Entry(Run(0, kind, 0, tuple(range(n)), first + "." * (n - 1)))
+        for kind, first in (("same", "."), ("random", "F"))
+    ]
+    chains = tuple(Chain((nodeid,)) for nodeid in ids[1:])
+    victim = Diagnosis(ids[0], Dependence.VICTIM, ".", ".", chains=chains)
+    page = Report(replace(HEAD, ids=ids), entries, {ids[0]: victim}).to_html()
+    tables = re.findall(r"<table class=culprits>.*?</table>", page)
+    assert [table.count("<th class=upright") for table in tables] == [20] * 6
+    assert [table.count("&#9679;") for table in tables] == [20] * 6
+    assert "The first 120 of 125 culprits." in page

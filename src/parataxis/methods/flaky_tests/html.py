@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.one_cause import by_cause, more
 from parataxis.methods.flaky_tests.outcomes import Run
-from parataxis.methods.flaky_tests.text import AGAIN, cases, gone, headline, notes, summary
+from parataxis.methods.flaky_tests.text import AGAIN, gone, headline, notes, summary
 from parataxis.page import page
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Rate, Report
 
 ROWS = 300  # tests in the matrix, at most
-COLUMNS = 60  # culprits
+CULPRITS = 120  # in the tables of culprits, at most
+COLUMNS = 20  # of them side by side: they fit beside a long name, so that nobody has to scroll sideways
 LONGEST = 60  # characters of a name beside it
 CELL, GAP = 11, 5  # pixels: a cell; between kinds of orders
 WORDS = {
@@ -33,12 +35,13 @@ CLASSES = {Kind.OD: "bad", Kind.NOD: "bad", Kind.INFRA: "open"}
 
 def html(report: "Report") -> str:
     flaky = report.flaky
+    groups = by_cause(report, flaky)
     body = [
         f"<h1>{escape(headline(report))}</h1><p class=soft>{escape(summary(report))}</p>",
         _classes(report),
         *(_matrix(report, flaky) if flaky else []),
-        *_culprits(report, flaky),
-        *(_section(each, report.diagnoses.get(each.nodeid)) for each in flaky),
+        *_culprits(report, groups),
+        *(_section(each, report.diagnoses.get(each.nodeid), others) for each, others in groups),
         *_repeating(report),
         *(f"<p class=soft>{escape(note)}</p>" for note in notes(report)),
     ]
@@ -58,30 +61,43 @@ def _classes(report: "Report") -> str:
     return f"<table><tr><th>Class<th>Tests<th></tr>{rows}</table>"
 
 
-def _culprits(report: "Report", flaky: Sequence["Finding"]) -> list[str]:
-    """Rows are flaky tests, columns their polluters and state-setters."""
-    found = [report.diagnoses[each.nodeid] for each in flaky if each.nodeid in report.diagnoses]
-    found = [each for each in found if each.chains]
-    names = list(dict.fromkeys(test for each in found for chain in each.chains for test in chain.tests))[:COLUMNS]
+def _culprits(report: "Report", groups: Sequence[tuple["Finding", list[str]]]) -> list[str]:
+    """Rows are flaky tests, columns their polluters and state-setters; as many tables as these take."""
+    named = [(report.diagnoses[each.nodeid], others) for each, others in groups if each.nodeid in report.diagnoses]
+    rows = [(found, others) for found, others in named if found.chains]
+    names = list(dict.fromkeys(test for found, _ in rows for chain in found.chains for test in chain.tests))
     if not names:
         return []
+    tables = (_table(rows, names[at : at + COLUMNS]) for at in range(0, min(len(names), CULPRITS), COLUMNS))
+    legend = "&#9679; a polluter of a victim, or a state-setter of a brittle; &#9675; only with others."
+    legend += f" The first {CULPRITS} of {len(names)} culprits." if len(names) > CULPRITS else ""
+    return [f"<h2>Who makes whom flaky</h2>{''.join(tables)}<p class=soft>{legend}</p>"]
+
+
+def _table(rows: Sequence[tuple[Diagnosis, list[str]]], names: Sequence[str]) -> str:
+    """Of those culprits, and the tests that they make flaky."""
     head = "".join(
         f'<th class=upright title="{escape(name, quote=True)}"><span>{escape(_short(name))}</span>' for name in names
     )
-    rows = ""
-    for each in found:
-        alone = {chain.tests[0] for chain in each.chains if len(chain.tests) == 1}
-        joint = {test for chain in each.chains if len(chain.tests) > 1 for test in chain.tests}
+    body = ""
+    for found, others in rows:
+        alone = {chain.tests[0] for chain in found.chains if len(chain.tests) == 1}
+        joint = {test for chain in found.chains if len(chain.tests) > 1 for test in chain.tests}
         marks = ["&#9679;" if name in alone else "&#9675;" if name in joint else "" for name in names]
-        link = f'<a href="#{escape(each.nodeid, quote=True)}">{escape(_short(each.nodeid))}</a>'
-        rows += f"<tr><td><code>{link}</code>{''.join(f'<td>{mark}' for mark in marks)}</tr>"
-    return [
-        f"<h2>Who makes whom flaky</h2><div class=wide><table><tr><th>{head}</tr>{rows}</table></div>"
-        "<p class=soft>&#9679; a polluter of a victim, or a state-setter of a brittle; &#9675; only with others.</p>"
-    ]
+        if any(marks):
+            link = f'<a href="#{escape(found.nodeid, quote=True)}">{escape(_short(found.nodeid))}</a>'
+            more = f" and {len(others)} more" if others else ""
+            body += f"<tr><td><code>{link}</code>{more}{''.join(f'<td>{mark}' for mark in marks)}</tr>"
+    return f"<div class=wide><table class=culprits><tr><th>{head}</tr>{body}</table></div>"
 
 
-def _section(each: "Finding", diagnosis: Diagnosis | None) -> str:
+def _more(others: Sequence[str]) -> str:
+    """Folded: a link to one of them unfolds it."""
+    names = "".join(f'<br><code id="{escape(name, quote=True)}">{escape(name)}</code>' for name in others)
+    return f"<details><summary>{escape(more(others))}</summary>{names}</details>" if others else ""
+
+
+def _section(each: "Finding", diagnosis: Diagnosis | None, others: Sequence[str]) -> str:
     chance = f" By chance: p = {each.p:.2g}." if each.p is not None else ""
     lines = [f"{each.sure}.{chance}"] if each.sure else []
     lines += [f"Cause: {each.cause}."] if each.cause else []
@@ -91,7 +107,7 @@ def _section(each: "Finding", diagnosis: Diagnosis | None) -> str:
     clean = f"<p>{escape(clean[:1].upper() + clean[1:])}.</p>" if clean else ""
     message = f"<p><code>{escape(each.message)}</code></p>" if each.message else ""
     return (
-        f'<h2 id="{escape(each.nodeid, quote=True)}"><code>{escape(each.nodeid)}</code></h2>'
+        f'<h2 id="{escape(each.nodeid, quote=True)}"><code>{escape(each.nodeid)}</code></h2>{_more(others)}'
         f"<p class={CLASSES[each.kind]}>{each.kind.value}</p>{said}{message}{_explained(diagnosis)}<table>"
         f"<tr><td>fails in file order<td class=figure>{escape(str(each.same))}<td>{_strip(each.same)}</tr>"
         f"<tr><td>fails shuffled<td class=figure>{escape(str(each.shuffled))}<td>{_strip(each.shuffled)}</tr></table>"
@@ -103,9 +119,10 @@ def _repeating(report: "Report") -> list[str]:
     if not report.repeating:
         return []
     title = "<h2>Pass once, and fail when run again in the same process</h2>"
+    groups = by_cause(report, report.repeating)
     return [
         title,
-        *(f"<h3><code>{escape(name)}</code></h3>{_explained(each)}" for name, each in cases(report.repeating)),
+        *(f"<h3><code>{escape(each.nodeid)}</code></h3>{_more(others)}{_explained(each)}" for each, others in groups),
     ]
 
 

@@ -1,10 +1,12 @@
 """A hunt's report as Markdown, to be pasted into a pull request."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
-from parataxis.methods.flaky_tests.text import cases, gone, headline, notes, summary
+from parataxis.methods.flaky_tests.one_cause import by_cause, more
+from parataxis.methods.flaky_tests.text import gone, headline, notes, summary
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
@@ -12,17 +14,24 @@ if TYPE_CHECKING:
 
 def markdown(report: "Report") -> str:
     parts = [f"## {headline(report)}", f"{summary(report)}."]
-    parts += [_section(report, each) for each in report.flaky]
+    parts += [_section(report, each, others) for each, others in by_cause(report, report.flaky)]
     if report.repeating:
         parts.append("### Pass once, and fail when run again in the same process (non-idempotent)")
-        parts += [f"`{title}`\n\n{_explained(each)}" for title, each in cases(report.repeating)]
+        for each, others in by_cause(report, report.repeating):
+            parts += [f"`{each.nodeid}`", *_more(others), _explained(each)]
     parts += ["\n".join(f"- {note}" for note in notes(report))] if notes(report) else []
     return "\n\n".join(parts) + "\n"
 
 
-def _section(report: "Report", each: "Finding") -> str:
+def _more(others: Sequence[str]) -> list[str]:
+    said = more(others)
+    return [f"{said[0].upper()}{said[1:]}."] if said else []
+
+
+def _section(report: "Report", each: "Finding", others: Sequence[str]) -> str:
     lines = [
         f"### `{each.nodeid}`",
+        *_more(others),
         f"**{each.kind.value}**: fails {each.same} in file order, {each.shuffled} shuffled.",
     ]
     if each.sure:

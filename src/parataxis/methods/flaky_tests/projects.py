@@ -36,9 +36,11 @@ class Project:
     test_args: str = ""
 
     def content(self) -> str:
-        """A hash of what is to be run: of the row, and of the files if they are here."""
+        """A hash of what is to be run: of the row, and of the files if they are here. Raises BadInput."""
         known = hashlib.sha256(json.dumps({**asdict(self), "path": ""}).encode())
         if self.path:
+            if not Path(self.path).exists():
+                raise BadInput(f"path={self.path}: there is no such file or folder")
             for relative, file in _files(Path(self.path)):
                 known.update(f"{relative}\0{file.stat().st_size}\0".encode() + file.read_bytes())
         return known.hexdigest()
@@ -118,7 +120,4 @@ def _project(row: dict[str, str | None], path: Path, where: str) -> Project:
             raise BadInput(f"{where}: {name}={getattr(project, name)!r}: {error}") from None
     if not project.path:
         return project
-    found = path.parent / project.path
-    if not found.exists():
-        raise BadInput(f"{where}: path={project.path}: there is no such file or folder")
-    return Project(**{**asdict(project), "path": str(found.resolve())})
+    return Project(**{**asdict(project), "path": str((path.parent / project.path).resolve())})

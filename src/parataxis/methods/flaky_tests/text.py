@@ -1,6 +1,6 @@
 """A hunt's report as text: a table by class, then a paragraph a flaky test."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,10 @@ from parataxis.audit.statistics import zero_failure_bound
 from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
+from parataxis.methods.flaky_tests.one_cause import Named, by_cause, more
+from parataxis.methods.flaky_tests.protocol import PROTOCOLS
 from parataxis.methods.flaky_tests.reruns import runs_for_rate
+from parataxis.methods.flaky_tests.schedules import module_of
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
@@ -20,28 +23,16 @@ SHOWN = 50  # flaky tests in full; the others are in the files
 
 def text(report: "Report") -> str:
     parts = [f"{headline(report)}\n{summary(report)}", _table(report)]
-    flaky = report.flaky
-    parts += [paragraph(each, report.diagnoses.get(each.nodeid)) for each in flaky[:SHOWN]]
-    if len(flaky) > SHOWN:
-        parts.append(f"and {len(flaky) - SHOWN} more: see the HTML report or --json")
-    latent = cases(report.repeating)
-    parts += ["\n".join([title, *(f"    {line}" for line in explanation(each))]) for title, each in latent[:SHOWN]]
-    if len(latent) > SHOWN:
-        parts.append(f"and {len(latent) - SHOWN} more that fail when repeated: see the HTML report or --json")
+    flaky = by_cause(report, report.flaky)
+    parts += [paragraph(each, report.diagnoses.get(each.nodeid), others) for each, others in flaky[:SHOWN]]
+    if left := _tests(flaky[SHOWN:]):
+        parts.append(f"and {left} more: see the HTML report or --json")
+    latent = by_cause(report, report.repeating)
+    parts += ["\n".join([*_names(each, others), *_indented(explanation(each))]) for each, others in latent[:SHOWN]]
+    if left := _tests(latent[SHOWN:]):
+        parts.append(f"and {left} more that fail when repeated: see the HTML report or --json")
     parts += ["\n".join(notes(report))] if notes(report) else []
     return "\n\n".join(parts)
-
-
-def cases(found: Sequence[Diagnosis]) -> list[tuple[str, Diagnosis]]:
-    """Of the parameter sets of one function the first, for all, each with a title that says so."""
-    functions: dict[str, list[Diagnosis]] = {}
-    for each in found:
-        functions.setdefault(each.nodeid.partition("[")[0], []).append(each)
-    return [(first.nodeid + _and_more(len(more)), first) for first, *more in functions.values()]
-
-
-def _and_more(count: int) -> str:
-    return f" and {count} more of its parameter sets" if count else ""
 
 
 def headline(report: "Report") -> str:
@@ -80,14 +71,26 @@ def _bound(runs: int) -> str:
     return f"{100 * float(zero_failure_bound(runs, 0.05)):.2g}%"
 
 
-def paragraph(each: "Finding", found: Diagnosis | None = None) -> str:
-    lines = [each.nodeid, f"    {each.kind.value}: fails {each.same} in file order, {each.shuffled} shuffled"]
+def _tests(groups: Sequence[tuple[Named, list[str]]]) -> int:
+    return sum(1 + len(others) for _, others in groups)
+
+
+def _names(each: Named, others: Sequence[str]) -> list[str]:
+    return [each.nodeid, *_indented(filter(None, [more(others)]))]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def paragraph(each: "Finding", found: Diagnosis | None = None, others: Sequence[str] = ()) -> str:
+    lines = [*_names(each, others), f"    {each.kind.value}: fails {each.same} in file order, {each.shuffled} shuffled"]
     chance = f" (by chance: p = {each.p:.2g})" if each.p is not None else ""
     lines += [f"    {each.sure}{chance}"] * bool(each.sure)
     lines += [f"    cause: {each.cause}"] * bool(each.cause)
     lines += [f"    {each.message}"] * bool(each.message)
-    lines += [f"    {line}" for line in (explanation(found) if found else [])]
-    lines += [f"    {line}" for line in [gone(each)] if line]
+    lines += _indented(explanation(found) if found else ())
+    lines += _indented(filter(None, [gone(each)]))
     return "\n".join(lines)
 
 
@@ -102,11 +105,16 @@ def gone(each: "Finding") -> str:
 def notes(report: "Report") -> list[str]:
     """What a reader must know to trust the rest."""
     told = [f"note: {reason}" for reason in report.head.because]
-    if held := report.head.declared:
+    protocol, apart = PROTOCOLS.get(report.head.protocol), len(set(map(module_of, report.head.ids)))
+    if protocol and 0 < protocol.files < apart:
+        told.append(
+            f"note: {apart} files are too many to run each by itself: what needs another's import stays unknown"
+        )
+    if len(held := report.head.declared) > 1:
         told.append(f"note: {len(held)} tests keep the order that the suite declares by markers")
     if names := report.failing:
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        told.append(f"note: fails every run: {'; '.join(names[:NAMED])}{more}")
+        rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        told.append(f"note: fails every run: {'; '.join(names[:NAMED])}{rest}")
     if changed := report.changed:
         files = "1 file had" if changed == 1 else f"{changed} files had"
         told.append(f"note: {files} other contents after an order, which are kept in {report.put_back / 'changed'}")
