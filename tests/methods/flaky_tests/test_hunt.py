@@ -16,12 +16,13 @@ from suites.cases import CASES
 from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import hunting
+from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Dependence
 from parataxis.methods.flaky_tests.explaining import explain, suite_of
 from parataxis.methods.flaky_tests.hunting import hunt
 from parataxis.methods.flaky_tests.journal import NAME
 from parataxis.methods.flaky_tests.protocol import Protocol, schedule
-from parataxis.methods.flaky_tests.session import Limits
+from parataxis.methods.flaky_tests.session import Limits, hash_seed_of
 from parataxis.methods.flaky_tests.text import summary
 
 # What one of these leaves does not reach another in the same process: every file is a suite of its own.
@@ -126,7 +127,8 @@ def test_a_test_that_needs_what_another_file_imports_is_found(tmp_path):
         report = hunt([tmp_path], out=tmp_path / "out")
         again = hunt([tmp_path], out=tmp_path / "out", resume=True)
         assert [run.name for run in report.runs] == [run.name for run in again.runs]
-        assert [run.name for run in report.runs if run.kind == "file"] == ["file/0", "file/1", "file/3"]
+        last = report.runs[-1].iteration
+        assert [run.name for run in report.runs if run.iteration == last] == ["file/0", "file/1", "file/3", "same/0"]
         found = explain(report, tmp_path / "out").diagnoses
     assert [each.nodeid for each in report.flaky] == list(found) == ["test_b.py::test_needs"]
     assert (found["test_b.py::test_needs"].kind, found["test_b.py::test_needs"].modules) == (
@@ -135,6 +137,19 @@ def test_a_test_that_needs_what_another_file_imports_is_found(tmp_path):
     )
     with smaller(files=1):
         assert hunt([tmp_path], out=tmp_path / "other").flaky == []
+
+
+def test_what_a_new_environment_decides_is_not_blamed_on_files(tmp_path):
+    """Nor on the order: it fails in that environment whatever is collected."""
+    file = tmp_path / "suite" / "test_a.py"
+    file.parent.mkdir()
+    (file.parent / "pytest.ini").write_text("[pytest]\n")
+    (file.parent / "test_b.py").write_text("def test_b(): pass\n")
+    seed = str(hash_seed_of(0, 1))  # of the environment behind the one of this protocol
+    file.write_text(f"import os\ndef test_seed(): assert os.environ['PYTHONHASHSEED'] != {seed!r}\n")
+    with smaller(own_start=True, files=2):
+        (found,) = hunt([file.parent], out=tmp_path / "out").flaky
+    assert found.kind in (Kind.INFRA, Kind.NOD)
 
 
 def test_the_two_hash_seeds_that_are_named_show_it(together):
