@@ -145,6 +145,7 @@ def test_the_smallest_rate_has_its_number_of_runs():
         ({"p": float("nan")}, "rates hold nan"),
         ({"p": 0.5, "confidence": 1.0}, "confidence=1.0: expected a number above 0 and below 1"),
         ({"p": 0.5, "after_passes": -1}, "after_passes=-1"),
+        ({"after_passes": 10**16}, r"after_passes: has 17 digits; expected at most 1e\+15"),
         ({"p": 0.5, "rates": np.array([0.5])}, "one of the two"),
         ({"rates": np.array([])}, "at least one test"),
         ({"rates": np.array([0.5]), "after_passes": 1, "prior": 0.0}, "prior=0.0"),

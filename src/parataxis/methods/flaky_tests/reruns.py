@@ -141,6 +141,8 @@ def runs_needed(
         raise BadInput("p=None, rates=None, after_passes=None: nothing to answer from; give at least one")
     if after_passes is not None and after_passes < 0:
         raise BadInput(f"after_passes={after_passes}: expected 0 or more")
+    if after_passes is not None and after_passes > round(1 / LEAST):
+        raise BadInput(f"after_passes: has {len(str(after_passes))} digits; expected at most {1 / LEAST:g}")
     passes = after_passes or 0
     runs = mean = median = rate_below = sound = None
     population = np.array([p], dtype=float) if p is not None else rates
