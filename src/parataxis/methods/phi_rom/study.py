@@ -83,7 +83,8 @@ def study(ctx: Any) -> Iterator[Measurement | Figure | Table]:
         seen = study_claims.Found(found, inputs.made is None)
         yield from study_claims.measure(seen)
         if inputs.made is None:
-            yield from study_figures.figures(seen, {task: _problem(task, inputs, ctx.work) for task in SHOWN})
+            shown = [task for task in SHOWN if seen.seeds(task, "phi")]
+            yield from study_figures.figures(seen, {task: _problem(task, inputs, ctx.work) for task in shown})
             yield from study_published.tables(ctx.data(study_published.FILE))
     for symmetry, system in systems(inputs).items():
         if not ctx.done(symmetry):

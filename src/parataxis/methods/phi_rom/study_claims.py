@@ -78,7 +78,9 @@ def measure(found: Found) -> Iterator[Measurement | Figure | Table]:
     """What the units are for; paper.toml says which claims a quick run leaves out."""
     trained = {kind(unit.task) for unit in found.units}
     yield from burgers(found)
-    yield from diffusion(found)
+    if "diffusion" in trained:
+        yield from diffusion(found)
+        yield from shuffled(found)
     if "kdv" in trained:
         yield from kdv(found)
         yield from sparse(found)
@@ -185,12 +187,16 @@ def flow(found: Found) -> Iterator[Measurement]:
         yield found.told(f"flow-{half}", mine, PROBLEMS["flow"], baseline=theirs.value, note=note)
 
 
-def orders(found: Found) -> Iterator[Measurement]:
-    """What shuffled time labels do to trained models, and forecasts that go on from one another."""
+def shuffled(found: Found) -> Iterator[Measurement]:
+    """What shuffled time labels do to trained models."""
     for claim, arm in zip(("shuffled", "shuffled-dino"), SHUFFLED, strict=True):
         ratio = found.ratio("diffusion", "out", arm, arm.split()[0])
         note = f"in [0, T_tr] {found.ratio('diffusion', 'in', arm, arm.split()[0])}"
         yield found.told(claim, ratio, PROBLEMS["diffusion"], note=note)
+
+
+def orders(found: Found) -> Iterator[Measurement]:
+    """Forecasts that go on from one another, and from which state they begin."""
     gaps = {key: found.of("burgers", "phi", key, "semigroup") for key in ("gap", "null")}
     yield found.told("semigroup", Median.of(gaps["gap"]), PROBLEMS["burgers"], null=min(gaps["null"]))
     frames = {

@@ -33,7 +33,8 @@ class Unit:
 class Sizes:
     """seeds: of what a rule is for. share: of the full steps. sizes: trajectories of KdV. sparse: names of SPARSE.
 
-    Less than all steps have no warm-up: to compile its program costs more than they do.
+    Without diffusion nothing of it is trained, without sizes nothing of KdV, without flow_seeds no flow: to compile
+    their programs takes longer than a quick run has.
     more: seeds of arms beside Φ-ROM and DINo. flow_seeds, flow_train: seeds and trajectories of Navier-Stokes.
     diffusion: of its hundred samples to train on, and to test.
     """
@@ -50,7 +51,7 @@ class Sizes:
 
 SIZES = {
     "toy": Sizes(1, 0.0, (16, 64), ("sparse 40 %",), 0, 1, 2, 2),
-    "quick": Sizes(1, 0.05, (), (), 0, 0, 0, 20),
+    "quick": Sizes(1, 0.4, (), (), 0, 0, 0, 0),
     "full": Sizes(3, 1.0, KDV_SIZES, tuple(SPARSE), 3, 3, 32),
     "paper": Sizes(3, 20.0, KDV_SIZES, tuple(SPARSE), 3, 3, 256),
 }
@@ -85,17 +86,18 @@ def kind(task: str) -> str:
 
 def units(sizes: Sizes) -> list[Unit]:
     """All of them, seed by seed, so that a run that is cut off has some of each."""
-    tasks = ["burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), *sizes.sparse]
-    flow = ["flow"] if sizes.flow_seeds else []
-    found = [Unit(task, "pod", 0) for task in ("burgers", "diffusion", *(f"kdv {n}" for n in sizes.sizes), *flow)]
+    steady = ["burgers", *(["diffusion"] if sizes.diffusion else [])]
+    gridded = [*steady, *(f"kdv {n}" for n in sizes.sizes)]
+    tasks = [*gridded, *sizes.sparse]
+    found = [Unit(task, "pod", 0) for task in [*gridded, *(["flow"] if sizes.flow_seeds else [])]]
     for seed in range(sizes.seeds):
         found += [Unit(task, "pod", seed) for task in sizes.sparse]
         found += [Unit(task, arm, seed) for task in tasks for arm in LEARNED]
-        found += [Unit("diffusion", arm, seed) for arm in SHUFFLED]
+        found += [Unit("diffusion", arm, seed) for arm in SHUFFLED if sizes.diffusion]
         if seed < sizes.flow_seeds:
             found += [Unit("flow", arm, seed) for arm in LEARNED]
         if seed < sizes.more:
-            found += [Unit(task, arm, seed) for task in ("burgers", "diffusion") for arm in ("pinn", "crom")]
+            found += [Unit(task, arm, seed) for task in steady for arm in ("pinn", "crom")]
     return found
 
 
@@ -103,9 +105,7 @@ def recipe(unit: Unit, sizes: Sizes, seed: int) -> Recipe:
     """Of this unit's arm."""
     task, arm = kind(unit.task), unit.arm.split()[0]
     found = replace(RECIPES[task], steps=max(ROUND, round(sizes.share * steps(task, arm))), seed=seed)
-    if sizes.share < 1:
-        found = replace(found, warmup=0.0)
-    elif unit.task in SPARSE:
+    if unit.task in SPARSE:
         found = replace(found, warmup=EARLIER * found.warmup)
     return replace(found, batch=DINO_BATCH[task]) if arm == "dino" else found
 
