@@ -50,9 +50,9 @@ def _rates(lab: Lab, test: int) -> tuple[str, str]:
     ends = {name: "".join(lab.last([order] * REPEATS)) for name, order in orders.items() if len(order) <= LONGEST}
     failures = np.array([[sum(end in FAILING for end in each) for each in ends.values()]])
     runs = np.array([[sum(end in FAILING + PASSING for end in each) for each in ends.values()]])
-    p = float(order_test(failures, runs).p[0])
     counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], runs[0], strict=True) if n)
     if failures.sum() in (0, runs.sum()):
         return ends.get("alone", ""), f"in one interpreter it ends alike each time, whatever the order: fails {counts}"
+    p = float(order_test(failures, runs).p[0])
     says = "depends on the order (NDOD)" if p < ALPHA else "does not visibly depend on the order (NDOI)"
     return ends.get("alone", ""), f"its failure rate {says}: fails {counts}, p = {p:.2g}"

@@ -120,8 +120,8 @@ class Row:
         if len(now) == len(values) and all(same(a, b) for a, b in _zip(values, now)):
             return []
         before, after = ({token(value): value for value in row} for row in (values, now))
-        found = [(value, value, MISSING) for token, value in before.items() if token not in after]
-        found += [(value, MISSING, value) for token, value in after.items() if token not in before]
+        found = [(value, value, MISSING) for mark, value in before.items() if mark not in after]
+        found += [(value, MISSING, value) for mark, value in after.items() if mark not in before]
         return found or [(None, values, now)]  # another order, or another number of the same
 
 
@@ -244,7 +244,7 @@ def _put_in_logger(owner: Any, key: str, value: Any) -> None:
 
 def configuration(logger: Any) -> dict[str, Any]:
     """What was set of a logger: one that was only asked for, or a place holder, makes no difference to anybody."""
-    pairs = zip(*_read_logger(logger), (0, True, False, [], []))  # noqa: B905 (Python 3.8)
+    pairs = _zip(*_read_logger(logger), (0, True, False, [], []))
     return {name: value for name, value, usual in pairs if value is not MISSING and value != usual}
 
 
