@@ -69,6 +69,19 @@ def slow(words):
     time.sleep(0 if words[0] == "a" else 15)
     return sorted(words)
 """
+BESIDE = """
+import os, sys
+from parataxis.backends import Lost, connected
+with connected(sys.argv[1]) as cluster:
+    beside = cluster.start(lambda: os.getpid)
+    first, found = beside(), []
+    for _ in range(3):
+        try:
+            cluster.start(lambda: lambda: os.kill(os.getpid(), 9))()
+        except Lost:
+            found.append(beside() == first)
+print(*found)
+"""
 ONCE = """    import os, pathlib
     if not pathlib.Path({flag!r}).exists():
         pathlib.Path({flag!r}).touch()
@@ -219,6 +232,18 @@ def test_an_audit_loses_a_call_with_its_worker_and_no_number(done, folder):
     assert (folder / "hit-once").exists(), "the worker was not killed"
     assert done["audit"][0] == 1
     assert done["audit"][1] == done["audit here"][1]
+
+
+def test_what_dies_with_its_worker_takes_no_other_along(backend, cluster):
+    ended = subprocess.run(
+        [sys.executable, "-c", BESIDE, backend],
+        env={**os.environ, **cluster},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout.split() == ["True"] * 3, ended.stderr
 
 
 @pytest.mark.parametrize("backend", ["dask"], indirect=True)

@@ -14,7 +14,9 @@ import socket
 import sys
 import threading
 import time
+import weakref
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
@@ -182,18 +184,63 @@ class _Ray(Cluster):
 
 
 class _Dask(Cluster):
+    """Each actor has a thread of a worker to itself where there are enough, which Ray sees to without being asked:
+    else a task that kills its worker takes along another, which would be taken for a killer too.
+    """
+
     def __init__(self, client: Any) -> None:
         super().__init__()
         self.client = client
+        self._actors: Counter[str] = Counter()  # by the address of their worker
+        self._died: dict[str, float] = {}  # when; the scheduler may not have heard of it yet
+        self._most = 0  # threads that the cluster had
+        self._placing = threading.RLock()  # the collector may let an actor go within it
 
     def _begin(self, *args: Any) -> Callable[..., Callable[[float], bytes]]:
-        made = self.client.submit(_Host, *args, actor=True, pure=False)
+        worker = self._place()
+        made = self.client.submit(_Host, *args, actor=True, pure=False, workers=worker, allow_other_workers=True)
 
         def ask(*given: Any) -> Callable[[float], bytes]:
-            asked = self._told(lambda: self._wait(lambda seconds: made.result(timeout=seconds)).ask(*given))
-            return lambda seconds: self._told(lambda: asked.result(timeout=seconds))
+            asked = told(lambda: self._wait(lambda seconds: made.result(timeout=seconds)).ask(*given))
+            return lambda seconds: told(lambda: asked.result(timeout=seconds))
 
+        def told(answer: Callable[[], T]) -> T:
+            try:
+                return self._told(answer)
+            except Lost:
+                self._died[worker] = time.monotonic()
+                left()
+                raise
+
+        left = weakref.finalize(ask, self._leave, worker)
         return ask
+
+    def _place(self) -> str:
+        """The worker with most room. None has any while one that died is not back: it is waited for a while."""
+        deadline = time.monotonic() + REACH
+        while True:
+            self._check()
+            now = time.monotonic()
+            threads = {
+                worker: count
+                for worker, count in self._told(self.client.nthreads).items()
+                if now - self._died.get(worker, -REACH) > POLL
+            }
+            with self._placing:
+                self._most = max(self._most, sum(threads.values()))
+                room = {worker: count - self._actors[worker] for worker, count in threads.items()}
+                full = max(room.values(), default=0) <= 0
+                if room and (not full or sum(threads.values()) >= self._most or now > deadline):
+                    worker = max(room, key=lambda each: room[each])
+                    self._actors[worker] += 1
+                    return worker
+            if now > deadline:
+                raise Lost
+            time.sleep(POLL / 10)
+
+    def _leave(self, worker: str) -> None:
+        with self._placing:
+            self._actors[worker] -= 1
 
     def _told(self, answer: Callable[[], T]) -> T:
         from distributed.scheduler import KilledWorker

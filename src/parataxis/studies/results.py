@@ -43,8 +43,8 @@ def afar(cluster: Cluster, method: Method, ctx: Context) -> Results:
     """
     kept = ctx.kept
     for _ in range(TRIES):
-        step = cluster.start(_Steps, method, replace(ctx, kept=kept, tell=silent))
         try:
+            step = cluster.start(_Steps, method, replace(ctx, kept=kept, tell=silent))
             while (got := step()) is not None:
                 yield got
                 if isinstance(got[0], Measurement):

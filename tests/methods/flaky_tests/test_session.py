@@ -1,6 +1,7 @@
 """Real suites, real processes: what a session says of an order, and what it leaves behind (nothing)."""
 
 import os
+import tempfile
 import textwrap
 import time
 
@@ -308,6 +309,7 @@ def test_each_order_has_a_folder_for_temporary_files_of_its_own(shared):
     for tmp_path, *tmp in folders:
         assert tmp[0] == tmp[1] == os.path.dirname(os.path.dirname(tmp_path))
         assert until(lambda folder=tmp[0]: not os.path.exists(folder))
+        assert len(tmp[0]) <= len(tempfile.gettempdir()) + 25, "a socket's path has 107 bytes, of which Ray takes 77"
     assert not set(folders[0]) & set(folders[1])
 
 

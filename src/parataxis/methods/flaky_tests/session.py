@@ -144,7 +144,7 @@ class Session:
         self._log = self._folder / "pytest.log"
         self._rest = b""
         self._next = 0
-        own = {name: self._folder / name for name in ("home", "tmp", "orders")}
+        own = {name: self._folder / name for name in ("home", "tmp", "o")}
         for folder in own.values():
             folder.mkdir()
         settings = {

@@ -121,7 +121,7 @@ class _Orders:
             pytest=sys.modules["pytest"].__version__,
         )
         session.prepare()
-        orders = os.path.join(self.folder, "orders")
+        orders = os.path.join(self.folder, "o")
         Supervisor(self.pipes, orders, 1 if self.snapshot else self.settings["jobs"], self).serve()
 
     def _isolation(self) -> tuple[str, dict[str, str]]:
@@ -252,7 +252,7 @@ class _Orders:
 
     def launch(self, command: dict[str, Any], record: str, folder: str) -> int:
         """Start a fresh interpreter, in the state in which this one was before it imported the suite."""
-        file, own = os.path.join(folder, "command.json"), os.path.join(folder, "tmp")
+        file, own = os.path.join(folder, "command.json"), os.path.join(folder, "t")
         os.mkdir(own)
         command = {**command, "isolate": self._overlay(command)}
         fields = {"settings": self.settings, "layer": self.layer, "cwd": self.cwd, "parent": os.getpid()}
