@@ -1,6 +1,7 @@
 """Real suites, real processes: what a session says of an order, and what it leaves behind (nothing)."""
 
 import os
+import signal
 import tempfile
 import textwrap
 import time
@@ -261,6 +262,30 @@ def test_a_stopped_clock_stops_neither_durations_nor_deadlines(shared, written):
         assert ran(session, fresh, limits=limits)["fresh/0"].outcomes == ".T-"
         limits = Limits(LONG, {}, LONG, start=0.01)
         assert ran(session, begins, limits=limits)["fresh/1"].outcomes == "-"  # it could not begin by then
+
+
+def test_signals_ignored_by_whoever_starts_a_hunt_are_heard_in_it(written):
+    suite = written(
+        test_a="""
+        import os, signal, subprocess, sys
+        def test_asked():
+            for name in ("SIGINT", "SIGTERM"):
+                child = "import os, signal; os.kill(os.getpid(), signal.%s)" % name
+                ended = subprocess.run([sys.executable, "-c", child], stderr=subprocess.DEVNULL)
+                assert ended.returncode == -getattr(signal, name)
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        """
+    )
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        session = Session(suite, 0, seed=1)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    with session:
+        session.collected()
+        assert outcomes_of(session, 0) == "."
+        assert ran(session, Order("fresh", 0, (0,), fresh=True))["fresh/0"].outcomes == "."
 
 
 # -- what a fork shares --------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ _fork, _waitpid, _CLOCK = os.fork, os.waitpid, (time.monotonic,)
 _waitid = getattr(os, "waitid", None)  # macOS has had it only since Python 3.13
 
 SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
+PYTHON_IGNORES = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name)]
 LINUX = sys.platform.startswith("linux")
 _libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
 
@@ -28,6 +29,13 @@ _libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
 def now() -> float:
     """Seconds on a clock that no test can stop, the same in every process."""
     return _CLOCK[0]()
+
+
+def hear() -> None:
+    """Ignore no signal that a suite started in the foreground would hear: a shell's `&` and nohup hand such on."""
+    for each in SIGNALS:
+        if signal.getsignal(each) is signal.SIG_IGN and each not in PYTHON_IGNORES:
+            signal.signal(each, signal.default_int_handler if each is signal.SIGINT else signal.SIG_DFL)
 
 
 def die_with_parent(parent: int) -> None:

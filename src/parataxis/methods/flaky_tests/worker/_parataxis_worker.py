@@ -70,6 +70,7 @@ def _stand_in(cwd: str) -> None:
 def supervise(here: str, folder: str) -> None:
     with open(os.path.join(folder, "settings.json")) as stream:
         settings = json.load(stream)
+    process.hear()
     _stand_in(os.getcwd())
     root = os.open(settings["private"][0], os.O_RDONLY)  # held, once locked, until the guardian too has ended
     guard(commands=0, events=1, folder=folder, store=os.path.join(folder, STORE))
