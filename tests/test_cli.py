@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import typer
 
@@ -324,9 +325,16 @@ def test_a_killed_run_leaves_nobody_at_work(cwd, tmp_path):
     process.kill()
     process.communicate(timeout=30)
     deadline = time.monotonic() + 20
-    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+    while _at_work(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not Path(f"/proc/{worker}").exists()
+    assert not _at_work(worker)
+
+
+def _at_work(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # which is for whoever adopted it to reap
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_terminal_gets_bars(cwd, planted):

@@ -74,14 +74,19 @@ def written(tmp_path: Path) -> Callable:
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
     """`worker("memory")`: that module of the worker.
 
-    None stays imported: with the worker's plugin there, our own plugin takes a process for a hunt's.
+    None stays imported: with the worker's plugin there, our own plugin takes a process for a hunt's. If this is one,
+    that hunt's own come back.
     """
     from parataxis.methods.flaky_tests.session import WORKER
 
+    ours = {name: module for name, module in sys.modules.items() if name.startswith("_parataxis_")}
+    for name in ours:
+        del sys.modules[name]
     monkeypatch.syspath_prepend(WORKER)
     yield lambda name: importlib.import_module(f"_parataxis_{name}")
     for name in [name for name in sys.modules if name.startswith("_parataxis_")]:
         del sys.modules[name]
+    sys.modules.update(ours)
 
 
 @pytest.fixture(scope="session")

@@ -304,7 +304,7 @@ def test_too_much_is_refused(place, snapshot, monkeypatch):
 def nobody(snapshot):
     """A place in which permissions count: of a user who is not root."""
     root = os.getuid() == 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # where anybody may go; a hunt's TMPDIR is for us alone
         place = Place(snapshot, folder)
         for path in (folder, place.root):
             os.chown(path, 65534 if root else -1, -1)

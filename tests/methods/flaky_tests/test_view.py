@@ -73,23 +73,24 @@ def _in_a_child(worker, *lines, **names):
 
 
 @pytest.fixture(params=["ours", "nobody"])
-def places(request, tmp_path):
+def places(request):
     """Folders to be seen in a view, and who sees them."""
     if request.param == "nobody" and os.getuid() != 0:
         pytest.skip("only root can become another user")
-    folder, other, layer = (tmp_path / name for name in ("pro,ject: a", "other", "layer"))
+    with tempfile.TemporaryDirectory(dir="/tmp") as home:  # where anybody may go; pytest's own is for us alone
+        os.chmod(home, 0o711)
+        yield _places(Path(home), 65534 if request.param == "nobody" else 0)
+
+
+def _places(home, user):
+    folder, other, layer = (home / name for name in ("pro,ject: a", "other", "layer"))
     for path in (folder, other, layer, folder / "sub"):
         path.mkdir()
     for name in ("kept", "removed", "sub/inner"):
         (folder / name).write_text("as it was")
-    user = 65534 if request.param == "nobody" else 0
     if user:
         for path in (layer, other, folder, *folder.rglob("*")):
             os.chown(path, user, user)
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent == Path(tempfile.gettempdir()):
-            break
-        parent.chmod(parent.stat().st_mode | 0o011)
     return {"folder": str(folder), "other": str(other), "layer": str(layer), "user": user}
 
 
