@@ -3,8 +3,13 @@
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="package")
-def _quickly_compiled(tmp_path_factory):
+@pytest.fixture(scope="session")
+def _compiled(tmp_path_factory):
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quickly_compiled(_compiled):
     """Most of the time is the compiler's: let it do less, and nothing twice. Other tests get all that it can do."""
     import jax
     import optax  # noqa: F401  (absl, which it imports, leaves a finder of modules: before tests are watched)
@@ -12,7 +17,7 @@ def _quickly_compiled(tmp_path_factory):
 
     quick = {
         "jax_disable_most_optimizations": True,
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
+        "jax_compilation_cache_dir": str(_compiled),
         "jax_persistent_cache_min_compile_time_secs": 0,
     }
     before = {name: jax.config.values[name] for name in quick}
