@@ -38,6 +38,11 @@ def pytest_configure(config):
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
+def pytest_sessionstart():
+    """With the first module of ours, jaxtyping's hook imports jax, which sets variables: before tests are watched."""
+    import parataxis.errors  # noqa: F401
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
     """A test that draws from NumPy's global generator changes what the tests after it draw.
