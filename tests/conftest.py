@@ -1,6 +1,7 @@
 """What every test gets: a guard against leaked state, and a planted method."""
 
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -40,7 +41,7 @@ def pytest_configure(config):
 
 def pytest_sessionstart():
     """With the first module of ours, jaxtyping's hook imports jax, which sets variables: before tests are watched."""
-    import parataxis.errors  # noqa: F401
+    importlib.import_module("parataxis.errors")
 
 
 @pytest.hookimpl(wrapper=True)

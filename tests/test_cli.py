@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 import typer
 
@@ -20,6 +19,7 @@ from parataxis.studies import registry
 from parataxis.studies.docs import BEGIN, END
 from parataxis.studies.registry import methods
 from planted import NUMBERS, plant
+from waiting import gone
 
 CALL = "import sys; from parataxis.cli import main; main(folders=[sys.argv.pop(1)])"
 HERE = ("--backend", "threading")  # the study runs in the command's process: nothing is started and imported
@@ -324,17 +324,7 @@ def test_a_killed_run_leaves_nobody_at_work(cwd, tmp_path):
     worker = int(told.read_text())
     process.kill()
     process.communicate(timeout=30)
-    deadline = time.monotonic() + 20
-    while _at_work(worker) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not _at_work(worker)
-
-
-def _at_work(pid):
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # which is for whoever adopted it to reap
-    except psutil.NoSuchProcess:
-        return False
+    assert gone([worker], 20)
 
 
 def test_a_terminal_gets_bars(cwd, planted):

@@ -16,9 +16,11 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from parataxis import backends
 from planted import plant
 
 NEEDS = {"ray": "ray", "dask": "distributed"}
@@ -244,6 +246,22 @@ def test_what_dies_with_its_worker_takes_no_other_along(backend, cluster):
         check=False,
     )
     assert ended.stdout.split() == ["True"] * 3, ended.stderr
+
+
+def test_a_worker_that_never_comes_back_is_waited_for_once(monkeypatch):
+    threads, looks = {"one": 1, "two": 1}, []
+    dask = backends._Dask(SimpleNamespace(nthreads=lambda: looks.append(1) or dict(threads)))
+    monkeypatch.setattr(dask, "_told", lambda answer: answer())
+    assert sorted([dask._place(), dask._place()]) == ["one", "two"]
+    dask._leave("two")
+    monkeypatch.setattr(backends, "REACH", 0.2)
+    del threads["two"]
+    looks.clear()
+    assert dask._place() == "one"
+    waited = len(looks)
+    assert dask._place() == "one"
+    assert waited > 2
+    assert len(looks) == waited + 1
 
 
 @pytest.mark.parametrize("backend", ["dask"], indirect=True)

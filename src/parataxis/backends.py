@@ -216,7 +216,7 @@ class _Dask(Cluster):
         return ask
 
     def _place(self) -> str:
-        """The worker with most room. None has any while one that died is not back: it is waited for a while."""
+        """The worker with most room. None has any while one that died is not back: it is waited for, once."""
         deadline = time.monotonic() + REACH
         while True:
             self._check()
@@ -224,13 +224,13 @@ class _Dask(Cluster):
             threads = {
                 worker: count
                 for worker, count in self._told(self.client.nthreads).items()
-                if now - self._died.get(worker, -REACH) > POLL
+                if now - self._died.get(worker, 0.0) > POLL
             }
             with self._placing:
-                self._most = max(self._most, sum(threads.values()))
+                there = sum(threads.values())
+                self._most = there if now > deadline else max(self._most, there)
                 room = {worker: count - self._actors[worker] for worker, count in threads.items()}
-                full = max(room.values(), default=0) <= 0
-                if room and (not full or sum(threads.values()) >= self._most or now > deadline):
+                if room and (max(room.values()) > 0 or there == self._most):
                     worker = max(room, key=lambda each: room[each])
                     self._actors[worker] += 1
                     return worker

@@ -21,7 +21,7 @@ _fork, _waitpid, _CLOCK = os.fork, os.waitpid, (time.monotonic,)
 _waitid = getattr(os, "waitid", None)  # macOS has had it only since Python 3.13
 
 SIGNALS = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
-PYTHON_IGNORES = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name)]
+PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
 LINUX = sys.platform.startswith("linux")
 _libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
 
