@@ -19,7 +19,7 @@ from parataxis.studies import registry
 from parataxis.studies.docs import BEGIN, END
 from parataxis.studies.registry import methods
 from planted import NUMBERS, plant
-from waiting import gone
+from waiting import alive, until
 
 CALL = "import sys; from parataxis.cli import main; main(folders=[sys.argv.pop(1)])"
 HERE = ("--backend", "threading")  # the study runs in the command's process: nothing is started and imported
@@ -324,7 +324,7 @@ def test_a_killed_run_leaves_nobody_at_work(cwd, tmp_path):
     worker = int(told.read_text())
     process.kill()
     process.communicate(timeout=30)
-    assert gone([worker], 20)
+    until(lambda: not alive(worker), "the end of its worker")
 
 
 def test_a_terminal_gets_bars(cwd, planted):

@@ -1,28 +1,24 @@
-"""Waiting for other processes: until they have ended, or have done something."""
+"""For what happens in another process or thread."""
 
 import time
-from collections.abc import Callable, Sequence
 
 import psutil
+import pytest
 
-LONGEST = 100.0
+WAIT = 30  # seconds
 
 
-def alive(pid: int) -> bool:
+def alive(pid):
+    """Whether it runs. A zombie has ended, whoever is to reap it."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def gone(pids: Sequence[int], seconds: float = LONGEST) -> bool:
-    """Wait until none of these processes runs; whether that is so, in the end."""
-    return until(lambda: not any(alive(pid) for pid in pids), seconds)
-
-
-def until(done: Callable[[], bool], seconds: float = LONGEST) -> bool:
-    """Wait until something is so; whether it is, in the end."""
-    end = time.monotonic() + seconds
-    while not (so := done()) and time.monotonic() < end:
-        time.sleep(0.01)
-    return so
+def until(true, what="it"):
+    for _ in range(WAIT * 20):
+        if true():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{what} did not happen in {WAIT} s")

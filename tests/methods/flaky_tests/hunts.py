@@ -5,12 +5,15 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hatchery import hatched
+
+from waiting import alive
 
 SUITES = Path(__file__).parent / "suites"
 SIDE_BY_SIDE = """[pytest]
@@ -184,6 +187,19 @@ def _end_now(*more: str) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     print(json.dumps([[each.pid for each in psutil.Process().children(recursive=True)], *more]), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def gone(pids: Sequence[int], seconds: float = LONGEST) -> bool:
+    """Wait until none of these processes runs; whether that is so, in the end."""
+    return until(lambda: not any(alive(pid) for pid in pids), seconds)
+
+
+def until(done: Callable[[], bool], seconds: float = LONGEST) -> bool:
+    """Wait until something is so; whether it is, in the end."""
+    end = time.monotonic() + seconds
+    while not (so := done()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return so
 
 
 def taken_over(*arguments: str) -> int | None:

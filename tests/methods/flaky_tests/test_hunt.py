@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hunts import copy_suites, hunt_read_only, killed_hunt, smaller
+from hunts import copy_suites, gone, hunt_read_only, killed_hunt, smaller
 from suites.cases import CASES
 
 from nursery import in_child
@@ -24,7 +24,6 @@ from parataxis.methods.flaky_tests.journal import NAME
 from parataxis.methods.flaky_tests.protocol import Protocol, schedule
 from parataxis.methods.flaky_tests.session import Limits, hash_seed_of
 from parataxis.methods.flaky_tests.text import summary
-from waiting import gone
 
 # What one of these leaves does not reach another in the same process: every file is a suite of its own.
 TOGETHER = [

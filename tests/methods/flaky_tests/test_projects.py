@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hunts import SMALL, killed_study
+from hunts import SMALL, gone, killed_study
 
 from nursery import in_child
 from parataxis.errors import BadInput
@@ -26,7 +26,6 @@ from parataxis.methods.flaky_tests.many import Tally, hunt_many
 from parataxis.methods.flaky_tests.projects import Project, Unit, read_projects
 from parataxis.methods.flaky_tests.stages import Failed, Stages
 from parataxis.methods.flaky_tests.unit import Found, run_unit
-from waiting import gone
 
 POLLUTED = "STATE = []\ndef test_reads(): assert not STATE\ndef test_writes(): STATE.append(1)\n"
 CLEAN = "def test_one(): pass\n"

@@ -8,13 +8,12 @@ import time
 
 import pytest
 from hatchery import hatched
-from hunts import LEAN, copy_suites
+from hunts import LEAN, copy_suites, until
 from sessions import BRIEF, LIMITS, LONG, outcomes_of, ran
 from suites.cases import CASES
 
 from parataxis.methods.flaky_tests.session import Limits, Order, Session
 from parataxis.methods.flaky_tests.suite import find_suite
-from waiting import until
 
 pytestmark = pytest.mark.usefixtures("forks")
 

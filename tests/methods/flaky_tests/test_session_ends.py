@@ -10,14 +10,14 @@ import textwrap
 
 import psutil
 import pytest
-from hunts import killed_session
+from hunts import gone, killed_session, until
 from sessions import LIMITS, LONG, outcomes_of, ran
 
 from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.session import Order, Session, SessionDied
 from parataxis.methods.flaky_tests.suite import find_suite
-from waiting import alive, gone, until
+from waiting import alive
 
 pytestmark = pytest.mark.usefixtures("forks")
 
