@@ -242,21 +242,38 @@ def test_what_dies_with_its_worker_takes_no_other_along(backend, cluster):
         env={**os.environ, **cluster},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert ended.stdout.split() == ["True"] * 3, ended.stderr
 
 
-def test_a_worker_that_never_comes_back_is_waited_for_once(monkeypatch):
+@pytest.fixture
+def one_died(monkeypatch):
+    """Of two workers of Dask one has died and is not back; the threads that the scheduler tells of, and its looks."""
     threads, looks = {"one": 1, "two": 1}, []
     dask = backends._Dask(SimpleNamespace(nthreads=lambda: looks.append(1) or dict(threads)))
     monkeypatch.setattr(dask, "_told", lambda answer: answer())
     assert sorted([dask._place(), dask._place()]) == ["one", "two"]
     dask._leave("two")
-    monkeypatch.setattr(backends, "REACH", 0.2)
     del threads["two"]
     looks.clear()
+    return dask, threads, looks
+
+
+def test_a_worker_that_takes_its_time_is_waited_for(one_died, monkeypatch):
+    """Where the machine is busy, it is back after more time than a cluster that is there may take to answer."""
+    dask, threads, _ = one_died
+    monkeypatch.setattr(backends, "REACH", 0.05)
+    back = threading.Timer(0.3, threads.update, [{"two": 1}])
+    back.start()
+    assert dask._place() == "two"
+    back.join()
+
+
+def test_a_worker_that_never_comes_back_is_waited_for_once(one_died, monkeypatch):
+    dask, _, looks = one_died
+    monkeypatch.setattr(backends, "BACK", 0.2)
     assert dask._place() == "one"
     waited = len(looks)
     assert dask._place() == "one"

@@ -52,3 +52,11 @@ def test_a_word_stands_behind_what_is_done(clock, capsys):
         clock.now += 10
         tell(5, 10, "2 of 9 flaky")
     assert capsys.readouterr().err == "5/10 orders, 2 of 9 flaky, about 10 s left\n"
+
+
+def test_what_has_no_end_is_told_now_and_then(clock, capsys):
+    tell = progress.now_and_then()
+    for seconds, word in ((9, "one"), (1, "two"), (9, "three"), (1, "four")):
+        clock.now += seconds
+        tell(word)
+    assert capsys.readouterr().err == "two\nfour\n"

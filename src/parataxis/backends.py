@@ -32,6 +32,7 @@ LIBRARIES = {"ray": "ray", "dask": "dask.distributed"}
 STARTS = {"ray": "ray start --head", "dask": "dask scheduler"}
 TRIES = 3  # workers that may die over one task
 REACH = 10.0  # seconds in which the cluster must answer
+BACK = 60.0  # seconds in which a worker that died may be back: on a busy machine, one that starts takes its time
 POLL = 0.5  # seconds between two looks whether the answer is waited for any longer
 PACKAGE = Path(__file__).parent
 T = TypeVar("T")
@@ -217,7 +218,7 @@ class _Dask(Cluster):
 
     def _place(self) -> str:
         """The worker with most room. None has any while one that died is not back: it is waited for, once."""
-        deadline = time.monotonic() + REACH
+        deadline = time.monotonic() + BACK
         while True:
             self._check()
             now = time.monotonic()

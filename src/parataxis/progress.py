@@ -41,20 +41,32 @@ def watching(what: str) -> Iterator[Tell]:
         yield lambda done, total, word="", /: bars.update(task, completed=done, total=total, description=word)
 
 
+def now_and_then() -> Callable[[str], None]:
+    """A function that writes what it is told to stderr, if it wrote nothing in the last seconds."""
+    said = time.monotonic()
+
+    def tell(text: str) -> None:
+        nonlocal said
+        if time.monotonic() - said >= EVERY:
+            said = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    return tell
+
+
 def _lines(what: str) -> Tell:
-    begun = said = time.monotonic()
+    write = now_and_then()
+    begun = time.monotonic()
     before = 0  # done when it began, or by a run before this one, which takes no time
 
     def tell(done: int, total: int, word: str = "", /) -> None:
-        nonlocal begun, said, before
+        nonlocal begun, before
         now = time.monotonic()
         if now - begun < KEPT * (done - before):
             begun, before = now, done
-        if now - said >= EVERY:
-            said = now
-            left = (total - done) * (now - begun) / (done - before) if done > before else 0.0
-            parts = [f"{done}/{total} {what}", word, f"about {_duration(left)} left" if left else ""]
-            print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
+        left = (total - done) * (now - begun) / (done - before) if done > before else 0.0
+        parts = [f"{done}/{total} {what}", word, f"about {_duration(left)} left" if left else ""]
+        write(", ".join(filter(None, parts)))
 
     return tell
 

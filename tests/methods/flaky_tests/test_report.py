@@ -10,6 +10,7 @@ from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import text
 from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
+from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, read_tests_overview
 from parataxis.methods.flaky_tests.journal import Entry, Journal
 from parataxis.methods.flaky_tests.markdown import markdown
@@ -287,6 +288,67 @@ def test_json_and_links_keep_every_parameter_set(parametrised):
     page = parametrised.to_html()
     for nodeid in re.findall(r'href="#([^"]+)"', page):
         assert f'id="{nodeid}"' in page
+
+
+@pytest.fixture
+def polluted():
+    """Victims of one polluter: two by what it is shown to leave, others by something else, unknown, or undone."""
+    names = ["test_price", "test_sum", "test_tax", "test_due", "test_fee", "test_pay", "test_switch"]
+    ids = [f"a.py::{name}" for name in names]
+    entries = [
+        Entry(Run(0, "same", 0, tuple(range(7)), ".......")),
+        Entry(Run(0, "random", 0, (*range(7),), "FFFFFF.")),
+    ]
+    rate, unit = (Change("module global", f"a.{name}", "1", "2", "", shown=True) for name in ("RATE", "UNIT"))
+    left = [((rate,), ()), ((rate,), ()), ((unit,), ()), ((), ()), ((), ()), ((rate,), ("a.py::test_sum",))]
+    found = [
+        Diagnosis(i, Dependence.VICTIM, ".", ".", chains=(Chain((ids[6],), f"pytest {i}", "F", by, 4, changes),))
+        for i, (changes, by) in zip(ids, left, strict=False)
+    ]
+    return Report(replace(HEAD, ids=ids), entries, {each.nodeid: each for each in found})
+
+
+def test_tests_with_one_shown_cause_are_told_as_one(polluted):
+    said = str(polluted)
+    heads = re.findall(r"(?m)^(a\.py::test\S+)$", said)
+    assert heads == [f"a.py::{name}" for name in ("test_price", "test_tax", "test_due", "test_fee", "test_pay")]
+    assert "\n    and 1 more test with the same culprits and the same cause\n        a.py::test_sum\n" in said
+    assert "And 1 more test with the same culprits and the same cause:\n\n- `a.py::test_sum`\n" in markdown(polluted)
+    assert (
+        '<details><summary>and 1 more test with the same culprits and the same cause</summary><br><code id="a.py::'
+        in (polluted.to_html())
+    )
+
+
+def test_a_test_and_parameter_sets_with_one_cause_are_told_apart_in_its_head(polluted):
+    names = {"a.py::test_sum": "a.py::test_price[1]", "a.py::test_tax": "a.py::test_tax"}
+    ids = [names.get(nodeid, nodeid) for nodeid in polluted.head.ids]
+    known = [replace(found, nodeid=ids[place]) for place, found in enumerate(polluted.diagnoses.values())]
+    known[0] = replace(known[0], nodeid="a.py::test_price[0]")
+    known[2] = replace(known[2], chains=known[0].chains)
+    ids[0] = known[0].nodeid
+    said = str(Report(replace(polluted.head, ids=ids), polluted.entries, {each.nodeid: each for each in known}))
+    more = "and 1 more parameter set of test_price and 1 more test with the same culprits and the same cause"
+    assert f"a.py::test_price[0]\n    {more}\n        a.py::test_tax\n    order-dependent" in said
+
+
+def test_polluters_that_leave_one_thing_are_told_together_with_a_proof_each():
+    def left(name, after, *, shown=True):
+        return Change("environment", name, "(absent)", after, f"a.py:{after}", shown)
+
+    chains = [
+        Chain((f"a.py::test_{n}",), f"pytest a.py::test_{n} v", "F", (), 9, (left("os.environ['X']", n), left(*more)))
+        for n, more in (("4", ("os.environ", "1")), ("5", ("os.environ", "2")), ("6", ("os.environ['Y']", "3")))
+    ]
+    lines = explanation(Diagnosis("v", Dependence.VICTIM, ".", ".", chains=tuple(chains)))
+    assert lines[1:3] == [
+        "polluters: a.py::test_4; a.py::test_5",
+        "  leaves os.environ['X']: (absent) -> 4 after the first (a.py:4, a.py:5); with this undone, it passes again",
+    ]
+    assert lines[3] == "polluter: a.py::test_6"
+    assert [line.startswith("fix: In a.py::test_4, a.py::test_5: set it") for line in lines].count(True) == 1
+    proof = "proof (run in a fresh interpreter: it fails): pytest a.py::test_{} v"
+    assert lines[-3:] == [proof.format(n) for n in "456"]
 
 
 def test_a_declared_order_that_was_kept_is_said(parametrised):

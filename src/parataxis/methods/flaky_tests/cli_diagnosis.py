@@ -193,12 +193,14 @@ def _show(found: "Diagnosis", as_json: bool) -> None:
 
 @contextmanager
 def telling() -> Iterator[Callable[[str], None]]:
-    """A function to be told what is being done: shown in one line on a terminal, not at all in a pipe."""
+    """A function to be told what is being done: shown in one line on a terminal, now and then a line in a pipe."""
     from rich.console import Console
+
+    from parataxis.progress import now_and_then
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda text: None
+        yield now_and_then()
         return
     with console.status("collecting") as status:
 

@@ -54,7 +54,7 @@ def diagnose(
     culprits = {places[chain.tests[0]] for chain in chains if len(chain.tests) == 1}
     undoers = {places[undoer] for chain in chains for undoer in chain.undone_by}
     for column, test in enumerate(tests):
-        lab.tell = partial(_tell_of, tell, lab.head.ids[test])
+        lab.tell = partial(_tell_of, tell, f"test {column + 1} of {len(tests)}, {lab.head.ids[test]}")
         case = Case(lab, test, alone[column], cold[column], again[column], runs)
         if column < whole:
             after = dict(enumerate(line[column] for line in pairs))

@@ -1,13 +1,10 @@
 """What a diagnosis says, in lines for a person."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
-from parataxis.methods.flaky_tests.fixes import fix
+from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
+from parataxis.methods.flaky_tests.fixes import MOST_NAMES, fix, some
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
-
-MOST_NAMES = 3  # in a line
 
 
 def explanation(found: Diagnosis) -> list[str]:
@@ -22,9 +19,8 @@ def explanation(found: Diagnosis) -> list[str]:
     groups = _alike(found.chains)
     for alike in groups if found.kind is not Dependence.REPEAT else ():
         names = [", then ".join(chain.tests) for chain in alike]
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         word = found.culprit_word + ("s" if len(names) > 1 else "")
-        lines += [f"{word}: {'; '.join(names[:MOST_NAMES])}{more}", *(f"  {line}" for line in _chain(found, alike))]
+        lines += [f"{word}: {some(names, '; ')}", *(f"  {line}" for line in _chain(found, alike))]
     if (
         found.searched
         and not found.chains
@@ -35,11 +31,12 @@ def explanation(found: Diagnosis) -> list[str]:
         sure = "shown" if hint.shown else "seen"
         lines.append(f"cause, {sure}: {hint.kind}{_at(hint.where)}: {hint.says} (p = {hint.p:.2g})")
     # One setter is enough for a brittle; a victim falls to each of its polluters.
-    told = [group[0] for group in groups if group[0].cold][: 1 if found.kind is Dependence.BRITTLE else None]
-    remedies = [fix(found, chain) for chain in told] or [fix(found)]
+    told = [group for group in groups if group[0].cold][: 1 if _brittle(found) else None]
+    remedies = [fix(found, group) for group in told] or [fix(found)]
     lines += [f"fix: {remedy}" for remedy in dict.fromkeys(remedies) if remedy]
     lines += [f"note: {note}" for note in found.notes]
-    lines += [f"proof (run in a fresh interpreter: it {_ends(chain.cold)}): {chain.command}" for chain in told]
+    proofs = [chain for group in told for chain in group if chain.cold][: 1 if _brittle(found) else None]
+    lines += [f"proof (run in a fresh interpreter: it {_ends(chain.cold)}): {chain.command}" for chain in proofs]
     if found.command:
         files = "file" if len(found.modules) == 1 else f"{len(found.modules)} files"
         ends = f"it runs first and {_ends(found.alone)}; without the other {files} it {_ends(found.cold)}"
@@ -55,21 +52,34 @@ def _ends(end: str) -> str:
 
 
 def _alike(chains: Sequence[Chain]) -> list[list[Chain]]:
-    """Chains that leave the same and are undone by the same tests together; those not looked into are one group."""
+    """Chains that change the same and are undone by the same tests together; those not looked into are one group."""
     groups: dict[object, list[Chain]] = {}
     for chain in chains:
-        changes = tuple(replace(change, where="") for change in chain.changes)  # each has lines of its own
-        groups.setdefault((chain.undone_by, chain.tried, changes), []).append(chain)
+        changed = tuple(_place(change) for change in _decisive(chain) or chain.changes)
+        groups.setdefault((chain.undone_by, chain.tried, bool(chain.cold), changed), []).append(chain)
     return list(groups.values())
+
+
+def _decisive(chain: Chain) -> list[Change]:
+    """The changes that were shown to matter, without those that only hold another of them."""
+    shown = [change for change in chain.changes if change.shown]
+    return [
+        each for each in shown if not any(other.name.startswith((f"{each.name}.", f"{each.name}[")) for other in shown)
+    ]
+
+
+def _place(change: Change) -> tuple[str, str]:
+    return change.kind, change.name
 
 
 def _chain(found: Diagnosis, alike: Sequence[Chain]) -> list[str]:
     chain, lines = alike[0], []
-    for place, change in enumerate(chain.changes):
+    for change in _decisive(chain):
+        same = [other for each in alike for other in each.changes if _place(other) == _place(change)]
+        first = " after the first" if len({(other.before, other.after) for other in same}) > 1 else ""
         turned = f"{change.before} -> {change.after}" if change.before else change.after
-        told = f"{change.name}: {turned}{_at(_lines([each.changes[place].where for each in alike]))}"
-        if change.shown:
-            lines.append(f"leaves {told}; with this undone, {'it fails' if _brittle(found) else 'it passes'} again")
+        told = f"{change.name}: {turned}{first}{_at(_lines([other.where for other in same]))}"
+        lines.append(f"leaves {told}; with this undone, {'it fails' if _brittle(found) else 'it passes'} again")
     if not lines and chain.changes:
         lines.append(
             f"leaves {', '.join(change.name for change in chain.changes[:MOST_NAMES])}; none of it alone decides"

@@ -1,5 +1,7 @@
 """What to do about a mechanism: patterns of repair, in pytest's own terms."""
 
+from collections.abc import Sequence
+
 from parataxis.methods.flaky_tests.diagnosis import Chain, Change, Dependence, Diagnosis
 
 OF_CHANGE = {
@@ -20,16 +22,18 @@ OF_CHANGE = {
     "files": "write below `tmp_path`; change to it with `monkeypatch.chdir` if the code writes to the current folder",
     "threads": "join what was started, in a fixture's teardown",
 }
+MOST_NAMES = 3  # in a line
 OF_ITEM = "set it with `monkeypatch.setitem`, which puts the old value back"
 OF_IMPORT = "move what the module does when it is imported into a fixture or a function"
 OF_REPEAT = "make it put back what it changes, or set up what it needs"
 
 
-def fix(found: Diagnosis, chain: Chain | None = None) -> str:
-    """One sentence; "" if nothing is known."""
+def fix(found: Diagnosis, chains: Sequence[Chain] = ()) -> str:
+    """One sentence for culprits that leave the same, by default for the first; "" if nothing is known."""
     if found.kind is Dependence.IMPORT:
         return f"In {', '.join(found.modules)}, or what it imports: {OF_IMPORT}."
-    chain = chain or (found.chains[0] if found.chains else None)
+    chains = chains or found.chains[:1]
+    chain = chains[0] if chains else None
     if found.kind is Dependence.REPEAT:
         cause = chain.cause if chain else None
         return f"In {found.nodeid}: {_pattern(cause) or OF_REPEAT}{_what(cause)}."
@@ -37,7 +41,14 @@ def fix(found: Diagnosis, chain: Chain | None = None) -> str:
         return next((f"{hint.fix[0].upper()}{hint.fix[1:]}." for hint in found.hints if hint.fix), "")
     if found.kind is Dependence.BRITTLE:
         return f"In {found.nodeid}: set up, in a fixture, what it now owes to {chain.tests[-1]}{_what(chain.cause)}."
-    return f"In {chain.tests[-1]}: {_pattern(chain.cause) or 'put back what it changes'}{_what(chain.cause)}."
+    culprits = some([each.tests[-1] for each in chains])
+    return f"In {culprits}: {_pattern(chain.cause) or 'put back what it changes'}{_what(chain.cause)}."
+
+
+def some(names: Sequence[str], separator: str = ", ") -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"{separator.join(names[:MOST_NAMES])}{more}"
 
 
 def _pattern(change: Change | None) -> str:

@@ -91,10 +91,10 @@ def _table(rows: Sequence[tuple[Diagnosis, list[str]]], names: Sequence[str]) ->
     return f"<div class=wide><table class=culprits><tr><th>{head}</tr>{body}</table></div>"
 
 
-def _more(others: Sequence[str]) -> str:
+def _more(nodeid: str, others: Sequence[str]) -> str:
     """Folded: a link to one of them unfolds it."""
     names = "".join(f'<br><code id="{escape(name, quote=True)}">{escape(name)}</code>' for name in others)
-    return f"<details><summary>{escape(more(others))}</summary>{names}</details>" if others else ""
+    return f"<details><summary>{escape(more(nodeid, others))}</summary>{names}</details>" if others else ""
 
 
 def _section(each: "Finding", diagnosis: Diagnosis | None, others: Sequence[str]) -> str:
@@ -106,8 +106,9 @@ def _section(each: "Finding", diagnosis: Diagnosis | None, others: Sequence[str]
     clean = gone(each)
     clean = f"<p>{escape(clean[:1].upper() + clean[1:])}.</p>" if clean else ""
     message = f"<p><code>{escape(each.message)}</code></p>" if each.message else ""
+    head = f'<h2 id="{escape(each.nodeid, quote=True)}"><code>{escape(each.nodeid)}</code></h2>'
     return (
-        f'<h2 id="{escape(each.nodeid, quote=True)}"><code>{escape(each.nodeid)}</code></h2>{_more(others)}'
+        f"{head}{_more(each.nodeid, others)}"
         f"<p class={CLASSES[each.kind]}>{each.kind.value}</p>{said}{message}{_explained(diagnosis)}<table>"
         f"<tr><td>fails in file order<td class=figure>{escape(str(each.same))}<td>{_strip(each.same)}</tr>"
         f"<tr><td>fails shuffled<td class=figure>{escape(str(each.shuffled))}<td>{_strip(each.shuffled)}</tr></table>"
@@ -122,7 +123,10 @@ def _repeating(report: "Report") -> list[str]:
     groups = by_cause(report, report.repeating)
     return [
         title,
-        *(f"<h3><code>{escape(each.nodeid)}</code></h3>{_more(others)}{_explained(each)}" for each, others in groups),
+        *(
+            f"<h3><code>{escape(each.nodeid)}</code></h3>{_more(each.nodeid, others)}{_explained(each)}"
+            for each, others in groups
+        ),
     ]
 
 

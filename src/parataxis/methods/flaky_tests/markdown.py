@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
-from parataxis.methods.flaky_tests.one_cause import by_cause, more
+from parataxis.methods.flaky_tests.one_cause import apart, by_cause, more
 from parataxis.methods.flaky_tests.text import gone, headline, notes, summary
 
 if TYPE_CHECKING:
@@ -18,20 +18,20 @@ def markdown(report: "Report") -> str:
     if report.repeating:
         parts.append("### Pass once, and fail when run again in the same process (non-idempotent)")
         for each, others in by_cause(report, report.repeating):
-            parts += [f"`{each.nodeid}`", *_more(others), _explained(each)]
+            parts += [f"`{each.nodeid}`", *_more(each.nodeid, others), _explained(each)]
     parts += ["\n".join(f"- {note}" for note in notes(report))] if notes(report) else []
     return "\n\n".join(parts) + "\n"
 
 
-def _more(others: Sequence[str]) -> list[str]:
-    said = more(others)
-    return [f"{said[0].upper()}{said[1:]}."] if said else []
+def _more(nodeid: str, others: Sequence[str]) -> list[str]:
+    said, names = more(nodeid, others), "\n".join(f"- `{name}`" for name in apart(nodeid, others))
+    return [f"{said[0].upper()}{said[1:]}{':' if names else '.'}", *filter(None, [names])] if said else []
 
 
 def _section(report: "Report", each: "Finding", others: Sequence[str]) -> str:
     lines = [
         f"### `{each.nodeid}`",
-        *_more(others),
+        *_more(each.nodeid, others),
         f"**{each.kind.value}**: fails {each.same} in file order, {each.shuffled} shuffled.",
     ]
     if each.sure:

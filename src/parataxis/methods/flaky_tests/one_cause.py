@@ -1,9 +1,9 @@
-"""Parameter sets of one test function that have one cause: a report tells the first of them, and names the others."""
+"""Tests that have one cause, parameter sets above all: a report tells the first of them, and names the others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
-from parataxis.methods.flaky_tests.diagnosis import Diagnosis
+from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 
 if TYPE_CHECKING:
     from parataxis.methods.flaky_tests.report import Finding, Report
@@ -23,14 +23,24 @@ Told = TypeVar("Told", bound=Named)
 def by_cause(report: "Report", tests: Sequence[Told]) -> list[tuple[Told, list[str]]]:
     """Each test that is to be told, with the node ids of those that need no telling of their own."""
     findings = {each.nodeid: each for each in report.findings}
-    groups: dict[object, list[Told]] = {}
-    for place, each in enumerate(tests):
-        known = _known(findings[each.nodeid], report.diagnoses.get(each.nodeid))
-        groups.setdefault(known or place, []).append(each)
-    return [(first, [other.nodeid for other in others]) for first, *others in groups.values()]
+
+    def key(of: Callable[["Finding", Diagnosis | None], Hashable]) -> Callable[[Told], Hashable]:
+        return lambda each: of(findings[each.nodeid], report.diagnoses.get(each.nodeid))
+
+    sets = _merged([[each] for each in tests], key(_known))
+    groups = _merged(sets, key(_shown))
+    return [(first, [other.nodeid for other in others]) for first, *others in groups]
 
 
-def _known(each: "Finding", found: Diagnosis | None) -> tuple[object, ...]:
+def _merged(groups: Sequence[list[Told]], key: Callable[[Told], Hashable]) -> list[list[Told]]:
+    """Groups whose first tests have one key are one; a key that is empty is nobody else's."""
+    merged: dict[Hashable, list[Told]] = {}
+    for place, group in enumerate(groups):
+        merged.setdefault(key(group[0]) or place, []).extend(group)
+    return list(merged.values())
+
+
+def _known(each: "Finding", found: Diagnosis | None) -> Hashable:
     """Function, class, culprits and cause; nothing of a test without parameters, or of which no cause is known."""
     function, bracket, _ = each.nodeid.partition("[")
     causes: set[object] = set()
@@ -44,9 +54,31 @@ def _known(each: "Finding", found: Diagnosis | None) -> tuple[object, ...]:
     return function, each.kind, each.cause, found and found.kind, frozenset(causes)
 
 
-def more(others: Sequence[str]) -> str:
+def _shown(each: "Finding", found: Diagnosis | None) -> Hashable:
+    """Class, culprits, what undoes them, and what they leave, of a test of which one change alone was shown to decide.
+
+    Without that, tests of two functions may have the same polluters and yet two causes.
+    """
+    if found is None or found.kind is Dependence.REPEAT or not any(chain.cause for chain in found.chains):
+        return ()
+    causes = {
+        (chain.tests, frozenset(chain.undone_by), chain.cause and (chain.cause.kind, chain.cause.name))
+        for chain in found.chains
+    }
+    return each.kind, each.cause, found.kind, frozenset(causes)
+
+
+def more(nodeid: str, others: Sequence[str]) -> str:
     """The others in a few words; "" if there are none."""
-    if not others:
-        return ""
-    function = others[0].partition("[")[0].rpartition("::")[2]
-    return f"and {len(others)} more parameter set{'s' * (len(others) > 1)} of {function}"
+    tests = len(apart(nodeid, others))
+    sets = len(others) - tests
+    function = nodeid.partition("[")[0].rpartition("::")[2]
+    words = [f"{sets} more parameter set{'s' * (sets > 1)} of {function}"] * bool(sets)
+    words += [f"{tests} more test{'s' * (tests > 1)} with the same culprits and the same cause"] * bool(tests)
+    return f"and {' and '.join(words)}" if words else ""
+
+
+def apart(nodeid: str, others: Sequence[str]) -> list[str]:
+    """Those of the others that are no parameter sets of the same function."""
+    function = nodeid.partition("[")[0]
+    return [other for other in others if not other.startswith(f"{function}[")]

@@ -8,7 +8,7 @@ from parataxis.audit.statistics import zero_failure_bound
 from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
 from parataxis.methods.flaky_tests.explanation import explanation
-from parataxis.methods.flaky_tests.one_cause import Named, by_cause, more
+from parataxis.methods.flaky_tests.one_cause import Named, apart, by_cause, more
 from parataxis.methods.flaky_tests.protocol import PROTOCOLS
 from parataxis.methods.flaky_tests.reruns import runs_for_rate
 from parataxis.methods.flaky_tests.schedules import module_of
@@ -76,7 +76,9 @@ def _tests(groups: Sequence[tuple[Named, list[str]]]) -> int:
 
 
 def _names(each: Named, others: Sequence[str]) -> list[str]:
-    return [each.nodeid, *_indented(filter(None, [more(others)]))]
+    said, names = more(each.nodeid, others), apart(each.nodeid, others)
+    rest = [f"    and {len(names) - SHOWN} more: see the HTML report or --json"] * (len(names) > SHOWN)
+    return [each.nodeid, *_indented([said] * bool(said)), *_indented(f"    {name}" for name in names[:SHOWN]), *rest]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
