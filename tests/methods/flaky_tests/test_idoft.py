@@ -87,6 +87,7 @@ def test_python_tests_by_category():
     tests = read_python_tests(official("idoft-py-data.csv"))
     counts = {"OD-Vic": 750, "OD-Brit": 312, "NOD": 226, "NIO": 155, "OD": 54, "": 39, "ID": 3, "UD": 1}
     assert Counter(test.category for test in tests) == counts
+    assert tests[0].commit == "d39c488c89bf5d90fffe3c05580fc13551522ee5"
 
 
 def test_order_rates_as_published():

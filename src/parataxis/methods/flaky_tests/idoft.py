@@ -109,11 +109,12 @@ class FlakyTest:
     project: str
     test: str
     category: str
+    commit: str = ""
 
 
 def read_python_tests(path: Path | str) -> list[FlakyTest]:
     name = "Pytest Test Name (PathToFile::TestClass::TestMethod or PathToFile::TestMethod)"
-    return [FlakyTest(*row) for row in _rows(path, "Project URL", name, "Category")]
+    return [FlakyTest(*row) for row in _rows(path, "Project URL", name, "Category", "SHA Detected")]
 
 
 @dataclass(frozen=True)
