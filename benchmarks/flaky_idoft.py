@@ -63,7 +63,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="Projects at a time.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=float, default=1800.0, help="Seconds that a project may take.")
-    parser.add_argument("--project", action="append", default=[], metavar="NAME")
+    names = [line.split()[0].partition("/")[2] for line in PROJECTS.strip().splitlines()]
+    parser.add_argument("--project", action="append", default=[], choices=names, metavar="NAME")
     asked = parser.parse_args()
     projects = chosen(asked.project)
     tally = hunt_many(

@@ -35,7 +35,7 @@ def explanation(found: Diagnosis) -> list[str]:
     remedies = [fix(found, group) for group in told] or [fix(found)]
     lines += [f"fix: {remedy}" for remedy in dict.fromkeys(remedies) if remedy]
     lines += [f"note: {note}" for note in found.notes]
-    proofs = [chain for group in told for chain in group if chain.cold][: 1 if _brittle(found) else None]
+    proofs = [chain for group in told for chain in group][: 1 if _brittle(found) else None]
     lines += [f"proof (run in a fresh interpreter: it {_ends(chain.cold)}): {chain.command}" for chain in proofs]
     if found.command:
         files = "file" if len(found.modules) == 1 else f"{len(found.modules)} files"

@@ -77,8 +77,10 @@ def _tests(groups: Sequence[tuple[Named, list[str]]]) -> int:
 
 def _names(each: Named, others: Sequence[str]) -> list[str]:
     said, names = more(each.nodeid, others), apart(each.nodeid, others)
-    rest = [f"    and {len(names) - SHOWN} more: see the HTML report or --json"] * (len(names) > SHOWN)
-    return [each.nodeid, *_indented([said] * bool(said)), *_indented(f"    {name}" for name in names[:SHOWN]), *rest]
+    lines = [said] * bool(said) + [f"    {name}" for name in names[:SHOWN]]
+    if left := len(names[SHOWN:]):
+        lines.append(f"    and {left} more: see the HTML report or --json")
+    return [each.nodeid, *_indented(lines)]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
