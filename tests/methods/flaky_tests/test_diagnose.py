@@ -2,18 +2,20 @@
 
 import shlex
 import subprocess
+from dataclasses import replace
 
 import pytest
 from hunts import SOME_CLEANERS, copy_suites, leaves_elsewhere, open_lab, smaller
 
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.cli_diagnosis import _place
-from parataxis.methods.flaky_tests.diagnose import bisect, bisect_both_ways, diagnose
+from parataxis.methods.flaky_tests.diagnose import Case, bisect, diagnose
 from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.explaining import explain
 from parataxis.methods.flaky_tests.explanation import explanation
 from parataxis.methods.flaky_tests.fixes import fix
 from parataxis.methods.flaky_tests.hunting import hunt
+from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.nearest import nearest_culprit
 from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.report import Report
@@ -82,17 +84,115 @@ def test_joint_polluters_are_reduced_to_the_two_in_their_order(lab, warm):
 
 def test_without_an_order_that_shows_it_nothing_is_made_up(lab, warm):
     lab = lab("joint_polluters")
-    found = found_in(lab, "::test_is_sound")
+    run = Run(0, "random", 0, tuple(range(len(lab.head.ids))), "." * len(lab.head.ids))
+    found = found_in(lab, "::test_is_sound", [run])
     assert (found.kind, found.chains) == (Dependence.UNKNOWN, ())
     assert "none of 5 tests does it by itself, and no order that showed it could be reduced" in explanation(found)
 
 
-def test_without_an_order_that_shows_it_file_order_and_its_reverse_are_tried(lab, warm):
+def test_without_a_hunt_file_order_and_its_reverse_are_walked(lab, warm):
     lab = lab("joint_polluters")
-    places = {nodeid.rpartition("::")[2]: place for place, nodeid in enumerate(lab.head.ids)}
-    (chain,) = bisect_both_ways(lab, places["test_is_sound"]).chains
+    (chain,) = found_in(lab, "::test_is_sound").chains
     assert short(chain.tests) == ["test_open", "test_write"]
-    assert bisect_both_ways(lab, places["test_write"]) is None
+    assert found_in(lab, "::test_write").kind is Dependence.UNKNOWN
+
+
+JOINT_BEFORE_A_CLEANER = """STATE = set()
+def test_one(): STATE.add(1)
+def test_two(): STATE.add(2)
+def test_clean(): STATE.clear()
+def test_victim(): assert STATE != {1, 2}
+"""
+
+
+def test_a_walk_shows_joint_polluters_that_a_cleaner_hides_from_the_test(written, warm):
+    with laboratory([written(test_a=JOINT_BEFORE_A_CLEANER).root], timeout=60.0) as lab:
+        (chain,) = found_in(lab, "::test_victim").chains
+    assert short(chain.tests) == ["test_one", "test_two"]
+    assert short(chain.undone_by) == ["test_clean"]
+
+
+def test_where_nothing_can_be_forked_a_walk_is_one_order(lab, warm):
+    lab = lab("joint_polluters")
+    lab.head = replace(lab.head, forks=False)
+    victim = next(place for place, nodeid in enumerate(lab.head.ids) if nodeid.endswith("::test_is_sound"))
+    assert lab.walk(tuple(place for place in range(5) if place != victim)[::-1], victim) == "----F"
+
+
+BY_CHANCE = """import os
+LEFT = []
+def ends(now):
+    with open({count!r}, "a") as stream:
+        stream.write(".")
+    assert not now or os.path.getsize({count!r}) % 2
+def test_one(): LEFT.append(1)
+def test_two(): LEFT.append(2)
+def test_three(): LEFT.append(3)
+def test_alone(): ends(True)
+def test_behind(): ends(LEFT)
+"""
+
+
+def test_nobody_is_blamed_for_a_failure_by_chance(written, warm, tmp_path):
+    """One that fails every second time; and one that does so after others alone."""
+    suite = written(test_a=BY_CHANCE.format(count=str(tmp_path / "count")))
+    with laboratory([suite.root], timeout=60.0) as lab:
+        alone, behind = found_in(lab, "::test_alone"), found_in(lab, "::test_behind")
+        assert nearest_culprit(lab, 3).kind is Dependence.CHANCE
+    assert {alone.kind, behind.kind} == {Dependence.CHANCE}
+    assert alone.chains == behind.chains == ()
+    assert alone.notes[0] in ("alone it ends .F. in 3 runs", "alone it ends F.F in 3 runs")
+    assert behind.notes[0].startswith("after test_a.py::test_")
+    assert behind.notes[0].endswith("it passes and fails")
+
+
+def test_every_polluter_is_run_in_a_fresh_interpreter(written, warm):
+    polluters = "".join(f"def test_{name}(): LEFT.append(1)\n" for name in "abcdef")
+    suite = written(test_a=f"LEFT = []\n{polluters}def test_victim(): assert not LEFT\n")
+    with laboratory([suite.root], timeout=60.0, jobs=2) as lab:
+        found = found_in(lab, "::test_victim")
+    assert [chain.cold for chain in found.chains] == ["F"] * 6
+    assert found.notes == ("cleaners and changes were looked for with the first 5 of 6",)
+
+
+HANGS = """import threading
+LOCK = threading.Lock()
+def test_wait():
+    with LOCK: pass
+def test_take(): LOCK.acquire()
+def test_stranger(): pass
+def test_free(): LOCK.release() if LOCK.locked() else None
+"""
+
+
+def test_behind_one_that_hangs_cleaners_are_found(written, warm):
+    """As long as a probe is waited for, its order is not taken for one that hangs."""
+    with laboratory([written(test_a=HANGS).root], timeout=1.0) as lab:
+        assert lab.between((1,), [2, 3], 0) == "T."
+
+
+def test_a_slow_test_is_given_in_a_probe_what_it_needs(written, warm):
+    slow = "import time\ndef test_slow(): time.sleep(0.8)\ndef test_other(): pass\n"
+    with laboratory([written(test_a=slow).root], timeout=0.7) as lab:
+        case = Case(lab, 0, lab.last([(0,)])[0], "", "", [])
+        assert case.settled_alone() is None
+        assert case.notes == ["alone it is ended after 0.7 s: --timeout gives it longer"]
+        lab.limits = Limits(0.7, {0: 60.0, 1: 60.0}, 60.0)
+        assert lab.after([()], [0, 1]) == [".."]
+        assert lab.between((1,), [1], 0) == "."
+
+
+def test_an_explanation_gives_a_slow_test_as_long_as_the_hunt_did(written, monkeypatch, tmp_path):
+    suite = written(test_a="def test_slow(): pass\ndef test_other(): pass\n")
+    with smaller():
+        report = hunt([suite.root], out=tmp_path / "out")
+    (same,) = [entry for entry in report.entries if entry.durations]
+    same.durations[:] = [30.0, 0.1]
+    given = []
+    monkeypatch.setattr(Lab, "__init__", lambda self, suite, head, limits, *more: given.append(limits) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        explain(report, tmp_path / "out", ["test_a.py::test_slow"])
+    assert [limits.tests for limits in given] == [{0: 300.0}]
 
 
 def test_an_import_is_found_down_to_the_module(lab):

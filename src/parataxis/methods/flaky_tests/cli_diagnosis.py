@@ -67,21 +67,19 @@ def polluters_command(
 ) -> None:
     """Run one test after every other, each pair in a fork, without a hunt: its polluters or state-setters.
 
-    If none does it by itself, the fewest that do it together, of those before the test in file order or behind it.
+    If none does it by itself, the fewest that do it together: file order and its reverse are walked, and the test is
+    forked at each step.
     With --first, after whole classes of tests, and then the fewest of the class that did it: in seconds. Exit status 0
     if it has none, 1 if it has some.
 
     Example: parataxis tests polluters test_prices.py::test_price
     """
-    from parataxis.methods.flaky_tests.diagnose import bisect_both_ways, diagnose
-    from parataxis.methods.flaky_tests.diagnosis import Dependence
+    from parataxis.methods.flaky_tests.diagnose import diagnose
     from parataxis.methods.flaky_tests.nearest import nearest_culprit
 
     with _lab(arguments, python, timeout, seed, jobs) as lab, telling() as tell:
         place = _place(lab.head, nodeid)
         found = nearest_culprit(lab, place, tell) if first else next(diagnose(lab, [place], [], tell))
-        if found.kind is Dependence.UNKNOWN and not first:
-            found = bisect_both_ways(lab, place, tell) or found
     _show(found, as_json)
     raise typer.Exit(1 if found.chains or found.modules else 0)
 

@@ -11,11 +11,10 @@ from parataxis.methods.flaky_tests.by_chance import by_chance
 from parataxis.methods.flaky_tests.classes import Kind
 from parataxis.methods.flaky_tests.diagnose import diagnose
 from parataxis.methods.flaky_tests.diagnosis import Diagnosis
-from parataxis.methods.flaky_tests.journal import DIAGNOSES, Head, files_of
+from parataxis.methods.flaky_tests.journal import DIAGNOSES, Head, files_of, limits_of
 from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.repeating import repeating
 from parataxis.methods.flaky_tests.report import Report
-from parataxis.methods.flaky_tests.session import Limits
 from parataxis.methods.flaky_tests.suite import Suite
 
 REPEATED = "tests run twice"  # of the line that says so, in the file of diagnoses
@@ -49,7 +48,7 @@ def explain(
     again = nodeids is None and not _is_repeated(folder)
     steady = [places[each.nodeid] for each in report.findings if again and each.rate_below]
     if todo or steady:
-        limits = Limits(report.head.timeout, {}, 0.0)
+        limits = limits_of(report.entries, report.head.timeout)
         with (
             Lab(suite_of(report.head), report.head, limits, jobs, files_of(folder)) as lab,
             JsonLines(folder / DIAGNOSES) as lines,

@@ -14,7 +14,7 @@ from typing import Any
 from parataxis.audit.statistics import zero_failure_bound
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classes import Kind, classify
-from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of
+from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of, limits_of
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
 from parataxis.methods.flaky_tests.repeats import (
@@ -41,9 +41,6 @@ from parataxis.methods.flaky_tests.suite import Suite, check_python, find_suite
 from parataxis.methods.flaky_tests.survey import head_of
 
 TIMEOUT = 10.0  # seconds a test may take at least
-PATIENCE = 12  # times that, as long as it is not known how long the suite's tests take
-DAY = 86_400.0  # seconds that file order may take at first
-SLOWER = 10  # times its time in file order, a test may take in another
 ASIDE = 3  # different orders that a test may end before it is left out
 DEATHS = 2  # of the whole session, before an order is given up
 ALONE = 50  # tests that always fail, at most, are run alone
@@ -265,15 +262,7 @@ class _Hunt:
     # -- what a place tells ----------------------------------------------------------------------------------------
 
     def limits(self) -> Limits:
-        known = [entry for entry in self.journal.entries if entry.durations]
-        if not known:
-            return Limits(test=self.timeout * PATIENCE, tests={}, order=DAY)
-        taken: dict[int, float] = {}
-        for entry in known:
-            for test, seconds in zip(entry.run.order, entry.durations, strict=True):
-                taken[test] = max(seconds, taken.get(test, 0.0))
-        slow = {test: SLOWER * seconds for test, seconds in taken.items() if SLOWER * seconds > self.timeout}
-        return Limits(self.timeout, slow, order=SLOWER * sum(taken.values()) + PATIENCE * self.timeout)
+        return limits_of(self.journal.entries, self.timeout)
 
     def aside(self) -> set[int]:
         return {test for test, orders in self.ended.items() if len(orders) >= ASIDE and test >= 0}

@@ -8,12 +8,14 @@ from typing import Any
 from parataxis.errors import BadInput
 from parataxis.files import JsonLines, locked, read_json_lines
 from parataxis.methods.flaky_tests.outcomes import Run
-from parataxis.methods.flaky_tests.session import Isolation
+from parataxis.methods.flaky_tests.session import DAY, Isolation, Limits
 
 FORM = 1
 NAME = "hunt.jsonl"
 DIAGNOSES = "diagnosis.jsonl"
 LOCK = "lock"
+PATIENCE = 12  # times the time-out, as long as it is not known how long the suite's tests take
+SLOWER = 10  # times its time in file order, a test may take in another
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,19 @@ def read_journal(folder: Path) -> tuple[Head, list[Entry]]:
     if head is None:
         raise BadInput(f"{path}: holds no hunt; `parataxis tests hunt` writes one")
     return head, entries
+
+
+def limits_of(entries: Sequence[Entry], timeout: float) -> Limits:
+    """What tests are given, once it is known how long each takes: `timeout` seconds, slow ones a multiple of that."""
+    known = [entry for entry in entries if entry.durations]
+    if not known:
+        return Limits(timeout * PATIENCE, {}, DAY)
+    taken: dict[int, float] = {}
+    for entry in known:
+        for test, seconds in zip(entry.run.order, entry.durations, strict=True):
+            taken[test] = max(seconds, taken.get(test, 0.0))
+    slow = {test: SLOWER * seconds for test, seconds in taken.items() if SLOWER * seconds > timeout}
+    return Limits(timeout, slow, SLOWER * sum(taken.values()) + PATIENCE * timeout)
 
 
 def _parsed(path: Path, rows: Sequence[Any]) -> tuple[Head | None, list[Entry]]:

@@ -5,10 +5,9 @@ from pathlib import Path
 from types import TracebackType
 
 from parataxis.methods.flaky_tests.journal import Head
-from parataxis.methods.flaky_tests.session import Done, Limits, Order, Session, SessionDied
+from parataxis.methods.flaky_tests.session import DAY, Done, Limits, Order, Session, SessionDied
 from parataxis.methods.flaky_tests.suite import Suite
 
-DAY = 86_400.0
 ITERATION = 1_000  # of the environment: none that a hunt has used
 Places = tuple[int, ...]
 
@@ -102,6 +101,16 @@ class Lab:
         probes = tuple((test,) for test in tests)
         done = self.run(Order("lab", 0, prefix, probes=probes) for prefix in prefixes)
         return [each.probed[0] if each else "C" * len(tests) for each in done]
+
+    def walk(self, order: Places, test: int) -> str:
+        """A character for each place in the order, and its end: how the test, forked from there, ends.
+
+        Where nothing can be forked, from its end only.
+        """
+        if not self.head.forks:
+            return "-" * len(order) + self.last([(*order, test)])[0]
+        (done,) = self.run([Order("lab", 0, order, probes=((test,),), each=True)])
+        return "".join(done.probed) if done else "-" * (len(order) + 1)
 
     def between(self, prefix: Places, others: Sequence[int], test: int) -> str:
         """A character for each of the others: how the test ends when that one comes between the prefix and it."""

@@ -6,10 +6,10 @@ the victim's own. The pairs come last: cleaners on both sides of a culprit hide 
 
 from collections.abc import Callable, Iterator
 
-from parataxis.methods.flaky_tests.diagnose import CHAINS, Case
+from parataxis.methods.flaky_tests.diagnose import CHAINS, REPLAYS, Case
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab, Places
-from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
+from parataxis.methods.flaky_tests.outcomes import FAILING
 
 AT_ONCE = 64  # pairs between two looks
 
@@ -19,11 +19,11 @@ def nearest_culprit(lab: Lab, test: int, tell: Callable[[str], None] = lambda te
 
     The first that a fresh interpreter confirms, if one of the first few does. test: its place in the suite's list.
     """
-    alone, again = lab.last([(test,), (test, test)])
+    *alone, again = lab.last([(test,)] * REPLAYS + [(test, test)])
     (cold,) = lab.last([(test,)], fresh=True)
-    case = Case(lab, test, alone, cold, again, [])
-    if alone not in PASSING + FAILING:
-        return case.skipped()
+    case = Case(lab, test, "".join(alone), cold, again, [])
+    if said := case.settled_alone():
+        return said
     modules = case.modules()
     if modules and case.fails_alone:
         return case.said(Dependence.IMPORT, modules=modules)

@@ -25,6 +25,7 @@ ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # What a run of pytest, xdist or coverage around the hunt has set, and would have the suite's own pytest join.
 OF_OUR_OWN_RUN = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "PYTEST_XDIST", "COV_CORE_", "COVERAGE_", "PYTHONHOME")
 COLLECTION_LIMIT = 1800.0
+DAY = 86_400.0  # seconds: for an order that nobody knows the length of
 RAISED = re.compile(r"(E +)?[\w.]*(Error|Exception): ")  # what a traceback ends with
 PUT_BACK = Path(".parataxis", "put-back")  # in the suite's root: what was put back, as it had become
 # How the files of one order are kept from the next: a view of its own for each; put back after each; not at all.
@@ -44,9 +45,14 @@ class Limits:
     order: float
     start: float = 600.0
 
-    def for_order(self, order: tuple[int, ...]) -> dict[str, Any]:
-        slow = {str(position): self.tests[i] for position, i in enumerate(order) if i in self.tests}
-        return {"test": self.test, "tests": slow, "order": self.order, "start": self.start}
+    def of(self, tests: Sequence[int]) -> float:
+        """Of these tests, one after the other."""
+        return sum(self.tests.get(test, self.test) for test in tests)
+
+    def for_order(self, order: "Order") -> dict[str, Any]:
+        slow = {str(position): self.tests[i] for position, i in enumerate(order.order) if i in self.tests}
+        probes = [self.of(sequence) for sequence in order.probes]
+        return {"test": self.test, "tests": slow, "order": self.order, "start": self.start, "probes": probes}
 
 
 @dataclass(frozen=True)
@@ -323,7 +329,7 @@ def _fields(order: Order, limits: Limits) -> dict[str, Any]:
         "collect": order.collect,
         "watch": order.watch,
         "trace": order.trace,
-        "limits": limits.for_order(order.order),
+        "limits": limits.for_order(order),
     }
 
 

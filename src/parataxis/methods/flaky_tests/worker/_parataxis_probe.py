@@ -19,6 +19,7 @@ from _parataxis_view import Views, look
 
 _poll = select.poll  # bound before the suite is imported
 NOT_RUN = ord("-")
+BEAT = 0.1  # seconds between two signs of life while a probe runs
 
 
 class Table:
@@ -41,7 +42,7 @@ class Table:
 
 
 class Prober:
-    """Runs each of `sequences` (places of tests; None: not there) in a probe of its own. `limit`: seconds for a test.
+    """Runs each of `sequences` (places of tests; None: not there) in a probe of its own, for so many seconds each.
 
     session: the pytest plugin; views: of the files, for the probes, None where files are not in views.
     """
@@ -51,12 +52,12 @@ class Prober:
         session: Any,
         sequences: Sequence[Sequence[int | None]],
         table: Table,
-        limit: float,
+        seconds: Sequence[float],
         views: Views | None,
         beat: Callable[[], None],
     ) -> None:
         self.session, self.sequences, self.table = session, sequences, table
-        self.limit, self.views, self.beat = limit, views, beat
+        self.seconds, self.views, self.beat = seconds, views, beat
         self.before = look(views.folders, views.layer) if views else None
         self.record = Record(max(map(len, sequences), default=0))
 
@@ -66,10 +67,11 @@ class Prober:
             self.views.forget()  # they are of the files as they were
         for column, sequence in enumerate(self.sequences):
             if sequence[-1] is not None:
-                self.table.put(row, column, self._outcome(sequence, undo))
+                self.table.put(row, column, self._outcome(column, undo))
             self.beat()
 
-    def _outcome(self, sequence: Sequence[int | None], undo: Callable[[], None] | None) -> str:
+    def _outcome(self, column: int, undo: Callable[[], None] | None) -> str:
+        sequence = self.sequences[column]
         self.record.clear()
         generator = random.getstate()  # CPython seeds it anew in a fork
         parent = os.getpid()
@@ -88,7 +90,7 @@ class Prober:
                     undo()
                 self._run(sequence)
             os._exit(0)
-        ending = self._wait(pid, self.limit * len(sequence))
+        ending = self._wait(pid, self.seconds[column])
         process.kill_descendants(ours)
         if self.views:
             self.views.leave(0)
@@ -101,15 +103,14 @@ class Prober:
         self.session.run(sequence, self.record)
 
     def _wait(self, pid: int, seconds: float) -> str:
-        fd = process.pidfd(pid)
-        if fd is None:
-            deadline = process.now() + seconds
-            while not process.has_ended(pid) and process.now() < deadline:
-                _poll().poll(1)
-        else:
-            watch = _poll()
+        deadline = process.now() + seconds
+        fd, watch = process.pidfd(pid), _poll()
+        if fd is not None:
             watch.register(fd, select.POLLIN)
-            watch.poll(seconds * 1000)
+        while not process.has_ended(pid) and (left := deadline - process.now()) > 0:
+            self.beat()  # else the order would be taken for one that hangs
+            watch.poll(1 if fd is None else 1000 * min(left, BEAT, seconds / 8))
+        if fd is not None:
             os.close(fd)
         ending = "C" if process.has_ended(pid) else "T"
         process.kill_group(pid)

@@ -213,7 +213,7 @@ class _Orders:
         """
         sequences = [[self.places[i] for i in sequence] for sequence in command["probes"]]
         views = Views(self.settings["private"], self.layer) if self._overlay(command) else None
-        prober = Prober(self.session, sequences, table, command["limits"]["test"], views, record.beat)
+        prober = Prober(self.session, sequences, table, command["limits"]["probes"], views, record.beat)
         before = self.state.State(self.settings["private"]) if command.get("look") else None
 
         def after(position: int) -> None:
