@@ -168,8 +168,27 @@ def test_only_who_fails_by_an_assertion_at_the_end_did_all_it_does():
 )
 def test_what_is_constant_in_an_interpreter_is_not_called_chance_in_it(ends, said):
     """As what the hash seed decides is."""
-    lab = Lab.__new__(Lab)
-    lab.head = SimpleNamespace(ids=["a", "b"])
-    lab.last = lambda orders: [ends[k % len(ends)] for k in range(len(orders))]
-    _, note = _rates(lab, 1)
+    _, note = _rates(tried(2, lambda order, k: ends[k % len(ends)]), 1)
     assert note.startswith(said)
+
+
+def tried(tests, end):
+    """A lab of so many tests, in which the k-th run of an order ends so."""
+    lab = Lab.__new__(Lab)
+    lab.head = SimpleNamespace(ids=[str(test) for test in range(tests)])
+    lab.last = lambda orders: [end(order, k) for k, order in enumerate(orders)]
+    return lab
+
+
+def test_of_a_long_order_its_end_is_run():
+    """In the middle of a thousand tests both orders are too long; behind test 400 it fails."""
+    _, note = _rates(tried(1000, lambda order, k: "F" if 400 in order else "."), 500)
+    by_order = "0 of 20 alone, 20 of 20 in file order (its last 200 tests), 0 of 20 in reverse (its last 200 tests)"
+    assert note.startswith(f"its failure rate depends on the order (NDOD): fails {by_order}, p = ")
+
+
+@pytest.mark.parametrize("tests", [1, 3])
+def test_from_one_order_nothing_is_said_of_the_order(tests):
+    """The only test of its suite; or one that no other order reaches."""
+    _, note = _rates(tried(tests, lambda order, k: ".F"[k % 2] if len(order) == 1 else "-"), tests // 2)
+    assert note == "whether the order has a say in it is not known: fails 10 of 20 alone, no other order ran"

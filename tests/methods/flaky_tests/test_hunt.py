@@ -139,6 +139,28 @@ def test_a_test_that_needs_what_another_file_imports_is_found(tmp_path):
         assert hunt([tmp_path], out=tmp_path / "other").flaky == []
 
 
+def test_all_tests_that_one_import_breaks_are_found_by_running_their_file(tmp_path, monkeypatch):
+    """More than are run alone. In a suite of too many files one of them is run alone, and the report says so."""
+    monkeypatch.setattr(hunting, "SINGLES", 1)
+    texts = {
+        "test_a": "import os\nos.environ['SHOP'] = 'open'\ndef test_sells(): pass\n",
+        "test_b": "import os, pytest\n@pytest.mark.parametrize('n', range(3))\n"
+        "def test_broken(n): assert 'SHOP' not in os.environ\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    broken = [f"test_b.py::test_broken[{n}]" for n in range(3)]
+    with smaller(files=2):
+        report = hunt([tmp_path], out=tmp_path / "out")
+    assert [each.nodeid for each in report.flaky] == broken
+    assert [run.name for run in report.runs if run.kind == "alone"] == []
+    with smaller(files=0):
+        report = hunt([tmp_path], out=tmp_path / "other")
+    assert [each.nodeid for each in report.flaky] == broken[:1]
+    assert "note: 2 of these were not run alone" in str(report)
+
+
 def test_what_a_new_environment_decides_is_not_blamed_on_files(tmp_path):
     """Nor on the order: it fails in that environment whatever is collected."""
     file = tmp_path / "suite" / "test_a.py"

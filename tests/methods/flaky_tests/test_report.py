@@ -103,6 +103,27 @@ def test_how_sure_it_is(report):
     assert cold.sure == "fails in all 7 runs of the suite, passes alone in a new interpreter"
 
 
+def test_what_an_environment_decides_is_counted_in_environments(report):
+    """Constant within each of the two: a hundred runs in one tell no more than one."""
+    for nodeid, decided in ((IDS[4], True), (IDS[5], True), (IDS[0], False), (IDS[2], False)):
+        assert report.explain(nodeid).by_environment is decided
+    rate = report.explain(IDS[4]).environments
+    assert (rate.failures, rate.runs, rate.low) == (1, 2, pytest.approx(1 - 0.975 ** (1 / 2)))
+    for form in (str(report), markdown(report), report.to_html()):
+        assert form.lower().count("after a fix, 237 clean runs, each in a new environment, say") == 2
+        assert form.lower().count("clean shuffles in a row") == 1  # of the victim
+
+
+def test_p_values_are_judged_together():
+    """Two victims, one of six and one of two failures: q is 2 * p for the lesser, p for the greater."""
+    runs = [Run(0, "same", k, (0, 1), "..") for k in range(6)]
+    runs += [Run(0, "random", 0, (0, 1), "FF")]
+    runs += [Run(0, "replay", k, (0, 1), "FF" if k < 2 else "F-", of="random/0") for k in range(6)]
+    victims = Report(replace(HEAD, ids=["a.py::test_0", "a.py::test_1"]), [Entry(run) for run in runs]).findings
+    assert [each.p for each in victims] == [pytest.approx(1 / 462), pytest.approx(1 / 28)]
+    assert [each.q for each in victims] == [pytest.approx(2 / 924 * 2), pytest.approx(1 / 28)]
+
+
 def test_a_test_that_fails_in_file_order_is_turned_round(report):
     runs = [(0, "same", k, "F", None) for k in range(3)] + [(0, "random", 0, ".", None)]
     runs += [(0, "replay", k, ".", "random/0") for k in range(3)]
@@ -125,6 +146,27 @@ def test_a_test_that_its_file_alone_does_not_satisfy_depends_on_the_order():
             assert found.message == "a.py:1: no"
 
 
+@pytest.mark.parametrize(("alone", "kind"), [("..", Kind.OD), (".", Kind.NOT_FLAKY), (".F", Kind.NOT_FLAKY)])
+def test_a_test_that_passes_with_its_file_alone_depends_on_the_order(alone, kind):
+    """As the many do that the import of another file breaks. Once is not enough."""
+    runs = [Run(0, "same", k, (0,), "F") for k in range(2)] + [
+        Run(1, "file", k, (0,), end) for k, end in enumerate(alone)
+    ]
+    (found,) = Report(replace(HEAD, ids=["a.py::test"]), [Entry(run) for run in runs]).findings
+    assert found.kind is kind
+    if kind is Kind.OD:
+        assert found.sure == "fails in all 2 runs of the suite, passes when only its file is collected"
+
+
+@pytest.mark.parametrize(("protocol", "said"), [("quick", 1), ("paper", 0), ("", 0)])
+def test_tests_that_were_not_run_alone_are_told(protocol, said):
+    """Only so many are, of those that fail always; by the paper's rules and in CI runs none is."""
+    ids = [f"a.py::test_{n}" for n in range(3)]
+    entries = [Entry(Run(0, "same", 0, (0, 1, 2), "FFF")), Entry(Run(1, "alone", 1, (1,), "-F-"))]
+    report = Report(replace(HEAD, protocol=protocol, ids=ids), entries)
+    assert str(report).count("note: 2 of these were not run alone: whether other tests or files") == said
+
+
 def test_the_text_says_it_in_a_table_and_a_paragraph_a_test(report):
     assert str(report).splitlines() == TEXT.splitlines()
 
@@ -136,13 +178,13 @@ suite: 5 of 8 tests are flaky
 order-dependent            2
 non-order-dependent        2
 infrastructure             1
-passes every run           1   7 runs or more each: a failure rate above 35% is excluded at 95%
+passes every run           1   7 runs or more each: a failure rate above 35% (of environments: 78%) is excluded at 95%
 fails every run            1   not flaky
 never ran                  1   skipped, or not reached
 
 tests/test_a.py::TestA::test_victim
     order-dependent: fails 0/4 [0, 60]% in file order, 2/3 [9, 99]% shuffled
-    fails in 3 of 3 repetitions of such an order, passes in 4 of 4 runs in file order (by chance: p = 0.029)
+    fails in 3 of 3 repetitions of such an order, passes in 4 of 4 runs in file order (by chance: p = 0.029, q = 0.029)
     x.py:0: assert random
     after a fix, 31 clean shuffles in a row say with 95% that it is gone
 
@@ -162,13 +204,13 @@ tests/test_b.py::test_hash
     the same in all 4 new environments that were given the hash seed of an old one
     cause: its outcome follows the hash seed: fails with PYTHONHASHSEED=2211794769, passes with PYTHONHASHSEED=883043708
     x.py:5: assert same
-    after a fix, 355 clean shuffles in a row say with 95% that it is gone
+    after a fix, 237 clean runs, each in a new environment, say with 95% that it is gone
 
 tests/test_b.py::test_environment
     infrastructure: fails 2/4 [7, 93]% in file order, 1/3 [1, 91]% shuffled
     fails in 1 of 2 environments, always there and never in the others
     x.py:4: assert same
-    after a fix, 355 clean shuffles in a row say with 95% that it is gone
+    after a fix, 237 clean runs, each in a new environment, say with 95% that it is gone
 
 note: no overlay
 note: fails every run: tests/test_b.py::test_broken

@@ -17,7 +17,7 @@ from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
 from parataxis.methods.flaky_tests.session import SessionDied
 
 REPEATS = 20  # of each order
-LONGEST = 200  # tests of an order that is repeated
+LONGEST = 200  # tests of an order that is repeated: the last of them, which are the nearest before the test
 ALPHA = 0.01
 
 
@@ -45,14 +45,26 @@ def by_chance(lab: Lab, tests: Sequence[int], tell: Callable[[str], None] = lamb
 
 def _rates(lab: Lab, test: int) -> tuple[str, str]:
     """How it ended alone, each time; and what can be said of its failure rate alone, in file order and backwards."""
-    everyone = tuple(range(len(lab.head.ids)))
-    orders = {"alone": (test,), "in file order": everyone[: test + 1], "in reverse": everyone[::-1][: -test or None]}
-    ends = {name: "".join(lab.last([order] * REPEATS)) for name, order in orders.items() if len(order) <= LONGEST}
+    ends = {name: "".join(lab.last([order] * REPEATS)) for name, order in _orders(test, len(lab.head.ids)).items()}
     failures = np.array([[sum(end in FAILING for end in each) for each in ends.values()]])
     runs = np.array([[sum(end in FAILING + PASSING for end in each) for each in ends.values()]])
     counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], runs[0], strict=True) if n)
+    alone = ends["alone"]
+    if np.count_nonzero(runs) < 2:
+        return alone, f"whether the order has a say in it is not known: fails {counts or '0 of 0'}, no other order ran"
     if failures.sum() in (0, runs.sum()):
-        return ends.get("alone", ""), f"in one interpreter it ends alike each time, whatever the order: fails {counts}"
+        return alone, f"in one interpreter it ends alike each time, whatever the order: fails {counts}"
     p = float(order_test(failures, runs).p[0])
     says = "depends on the order (NDOD)" if p < ALPHA else "does not visibly depend on the order (NDOI)"
-    return ends.get("alone", ""), f"its failure rate {says}: fails {counts}, p = {p:.2g}"
+    return alone, f"its failure rate {says}: fails {counts}, p = {p:.2g}"
+
+
+def _orders(test: int, n: int) -> dict[str, tuple[int, ...]]:
+    """What is run up to the test, by name: each order once, and of a long one the end."""
+    whole = {"alone": (test,), "in file order": tuple(range(test + 1)), "in reverse": tuple(range(test, n))[::-1]}
+    orders: dict[str, tuple[int, ...]] = {}
+    for name, order in whole.items():
+        if order not in orders.values():
+            short = f" (its last {LONGEST} tests)" if len(order) > LONGEST else ""
+            orders[name + short] = order[-LONGEST:]
+    return orders

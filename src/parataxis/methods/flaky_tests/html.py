@@ -98,7 +98,7 @@ def _more(nodeid: str, others: Sequence[str]) -> str:
 
 
 def _section(each: "Finding", diagnosis: Diagnosis | None, others: Sequence[str]) -> str:
-    chance = f" By chance: p = {each.p:.2g}." if each.p is not None else ""
+    chance = f" By chance: {each.by_chance}." if each.by_chance else ""
     lines = [f"{each.sure}.{chance}"] if each.sure else []
     lines += [f"Cause: {each.cause}."] if each.cause else []
     lines += [f"First shown in {each.shown_in}."] if each.shown_in else []

@@ -15,14 +15,18 @@ from parataxis.audit.statistics import zero_failure_bound
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests.classes import Kind, classify
 from parataxis.methods.flaky_tests.journal import Entry, Head, Journal, check_same, files_of, limits_of
-from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
+from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.protocol import Protocol, find_protocol, planned, replays, schedule
 from parataxis.methods.flaky_tests.repeats import (
     AGAIN,
+    ALONE,
     always_fails,
     ender_of,
-    failing_alone,
+    fewest_runs,
     file_orders,
+    in_turns,
+    other_alone,
+    passes_apart,
     telling,
     without_ender,
 )
@@ -43,7 +47,7 @@ from parataxis.methods.flaky_tests.survey import head_of
 TIMEOUT = 10.0  # seconds a test may take at least
 ASIDE = 3  # different orders that a test may end before it is left out
 DEATHS = 2  # of the whole session, before an order is given up
-ALONE = 50  # tests that always fail, at most, are run alone
+SINGLES = 50  # tests that always fail, at most, are run alone
 UNTIL_ENOUGH = ("random", "tuscan")
 ENVIRONMENTS = 2  # new ones, in which a hash seed is tried that might be what a test depends on
 
@@ -52,6 +56,7 @@ ENVIRONMENTS = 2  # new ones, in which a hash seed is tried that might be what a
 class Progress:
     """How far a hunt is: orders run and planned, the tests found flaky so far, seconds since it began.
 
+    runs: in which each test that came out alike so far ran at least, if it ran at all, repetitions left out;
     because: how orders are kept apart where that is not the best way, and why; one should know while it runs.
     """
 
@@ -59,6 +64,7 @@ class Progress:
     planned: int
     tests: int
     flaky: int
+    runs: int
     seconds: float
     because: tuple[str, ...]
 
@@ -196,8 +202,8 @@ class _Hunt:
             for iteration in range(self.protocol.environments):
                 self._iterate(iteration)
             if self.protocol.rules == "default":
-                self._alone()
                 self._by_file()
+                self._alone()
                 self._hash_seeds()
         finally:
             for session in self.ahead.values():
@@ -213,10 +219,10 @@ class _Hunt:
             place.run(again)
 
     def _alone(self) -> None:
-        """Tests that fail in every run: some pass when nothing else is collected, let alone run."""
-        kinds = classify(self.runs(), len(self.head().ids))
-        never = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY and always_fails(self.runs(), test)]
-        orders = [Order("alone", test, (test,), fresh=True, only=True) for test in never[:ALONE]]
+        """Tests that fail always, with their file too: some pass when nothing else is collected, let alone run."""
+        runs, ids = self.runs(), self.head().ids
+        never = [test for test in range(len(ids)) if always_fails(runs, test) and not passes_apart(runs, test)]
+        orders = [Order(ALONE, test, (test,), fresh=True, only=True) for test in in_turns(ids, never)[:SINGLES]]
         self.planned += len(orders)
         with _Place(self, self.protocol.environments) as place:
             place.run(orders)
@@ -227,8 +233,8 @@ class _Hunt:
         with _Place(self, self.protocol.environments) as place:
             self.planned += len(orders)
             place.run(orders)
-            again = failing_alone(self.runs(), orders)
-            if again:  # and file order, as it may be this environment in which they fail
+            again = other_alone(self.runs(), orders)
+            if again:  # and file order, as it may be this environment that makes the difference
                 again.append(Order("same", 0, tuple(range(len(self.head().ids)))))
             self.planned += len(again)
             place.run(again)
@@ -253,11 +259,13 @@ class _Hunt:
         """Whether the order is one of those that go on until enough is known, and that is so."""
         if self.enough is None or order.kind not in UNTIL_ENOUGH:
             return False
-        runs = self.runs()
-        kinds = classify(runs, len(self.head().ids), self.protocol.rules)
-        steady = [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY]
-        seen = {sum(run.outcomes[test] in PASSING + FAILING for run in runs) for test in steady}
-        return seen != {0} and all(zero_failure_bound(n, ALPHA) <= self.enough for n in seen if n)
+        steady = self._steady()
+        return not steady or float(zero_failure_bound(fewest_runs(self.runs(), steady), ALPHA)) <= self.enough
+
+    def _steady(self) -> list[int]:
+        """Tests that came out alike so far."""
+        kinds = classify(self.runs(), len(self.head().ids), self.protocol.rules)
+        return [test for test, kind in enumerate(kinds) if kind is Kind.NOT_FLAKY]
 
     # -- what a place tells ----------------------------------------------------------------------------------------
 
@@ -289,12 +297,10 @@ class _Hunt:
         return run
 
     def _tell(self) -> None:
-        kinds = classify(self.runs(), len(self.head().ids), self.protocol.rules)
-        flaky = sum(kind is not Kind.NOT_FLAKY for kind in kinds)
-        done = len(self.journal.entries)
-        seconds = time.monotonic() - self.began
+        tests, steady, done = len(self.head().ids), self._steady(), len(self.journal.entries)
+        runs, seconds = fewest_runs(self.runs(), steady), time.monotonic() - self.began
         because = tuple(self.head().because)
-        self.watch(Progress(done, max(done, self.planned), len(kinds), flaky, seconds, because))
+        self.watch(Progress(done, max(done, self.planned), tests, tests - len(steady), runs, seconds, because))
 
 
 class _Place:

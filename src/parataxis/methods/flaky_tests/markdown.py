@@ -35,7 +35,7 @@ def _section(report: "Report", each: "Finding", others: Sequence[str]) -> str:
         f"**{each.kind.value}**: fails {each.same} in file order, {each.shuffled} shuffled.",
     ]
     if each.sure:
-        chance = f" By chance: p = {each.p:.2g}." if each.p is not None else ""
+        chance = f" By chance: {each.by_chance}." if each.by_chance else ""
         lines.append(f"It {each.sure}.{chance}" if each.sure[0].islower() else f"{each.sure}.{chance}")
     if each.cause:
         lines.append(f"Cause: {each.cause}.")

@@ -2,22 +2,23 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import UInt8
 
-from parataxis.audit.statistics import clopper_pearson, zero_failure_bound
+from parataxis.audit.statistics import benjamini_hochberg, clopper_pearson, zero_failure_bound
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests.classes import SHUFFLED, Kind, classify
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.journal import Entry, Head, read_journal
 from parataxis.methods.flaky_tests.order_tests import same_against_shuffled
 from parataxis.methods.flaky_tests.outcomes import ERROR, FAIL, FAILING, PASS, PASSING, Run, outcome_bits
-from parataxis.methods.flaky_tests.repeats import FILE, needs_others
+from parataxis.methods.flaky_tests.repeats import ALONE, FILE, needs_others, passes_apart
 from parataxis.methods.flaky_tests.session import PUT_BACK, hash_seed_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FORM = 1
 ALPHA = 0.05
+WAYS = (("same",), SHUFFLED)
 FLAKY = (Kind.OD, Kind.NOD, Kind.INFRA)
 
 
@@ -46,28 +48,37 @@ class Rate:
 class Finding:
     """One test.
 
+    same, shuffled: of the runs in file order, and in others; environments: of these, those in which a run failed;
     cause: what is known of the mechanism, or ""; sure: what speaks for the class; p: the probability that chance alone
-    would show this, where the class is a matter of probability; message: of its first failure; shown_in: the first
-    order in which it came out otherwise than in file order; rate_below: a rate of failure excluded with 95%, for a test
-    that passed every run.
+    would show this, where the class is a matter of probability; q: over all tests that have a p, by Benjamini and
+    Hochberg; message: of its first failure; shown_in: the first order in which it came out otherwise than in file
+    order; rate_below: a rate of failure excluded with 95%, for a test that passed every run; by_environment: whether
+    the environment or its hash seed decides, so that all runs in one count as one.
     """
 
     nodeid: str
     kind: Kind
     same: Rate
     shuffled: Rate
+    environments: Rate
     cause: str = ""
     sure: str = ""
     p: float | None = None
     message: str = ""
     shown_in: str = ""
     rate_below: float | None = None
+    by_environment: bool = False
+    q: float | None = None
+
+    @property
+    def by_chance(self) -> str:
+        return "" if self.p is None else f"p = {self.p:.2g}, q = {self.q:.2g}"
 
     def to_row(self) -> dict[str, Any]:
         row = {"nodeid": self.nodeid, "class": self.kind.value, **asdict(self)}
         del row["kind"]
-        for order in ("same", "shuffled"):
-            row |= {f"{order}_{name}": value for name, value in row.pop(order).items()}
+        for of in ("same", "shuffled", "environments"):
+            row |= {f"{of}_{name}": value for name, value in row.pop(of).items()}
         return row
 
 
@@ -95,19 +106,13 @@ class Report:
         """Every test, in file order."""
         n = len(self.head.ids)
         kinds = classify(self.runs, n, "paper" if self.head.protocol == "paper" else "default")
-        same, shuffled = self._rates(("same",), n), self._rates(SHUFFLED, n)
-        return [self._finding(test, kinds[test], same[test], shuffled[test]) for test in range(n)]
+        counted = [run for run in self.runs if run.kind in ("same", *SHUFFLED)]
+        rates = [_rates([outcome_bits(run.outcomes) for run in counted if run.kind in of], n) for of in WAYS]
+        rates.append(_rates(list(_by_iteration(counted).values()), n))
+        return _with_q([self._finding(test, kinds[test], *of) for test, of in enumerate(zip(*rates, strict=True))])
 
-    def _rates(self, of_kinds: tuple[str, ...], n: int) -> list[Rate]:
-        bits = [outcome_bits(run.outcomes) for run in self.runs if run.kind in of_kinds]
-        table = np.array(bits, dtype=np.uint8).reshape(-1, n)
-        failures = np.count_nonzero(table & (FAIL | ERROR), axis=0)
-        runs = failures + np.count_nonzero(table & PASS, axis=0)
-        low, high = clopper_pearson(failures, np.maximum(runs, 1), ALPHA)
-        columns = zip(failures.tolist(), runs.tolist(), low.tolist(), high.tolist(), strict=True)
-        return [Rate(*column) for column in columns]
-
-    def _finding(self, test: int, kind: Kind, same: Rate, shuffled: Rate) -> Finding:
+    def _finding(self, test: int, kind: Kind, same: Rate, shuffled: Rate, environments: Rate) -> Finding:
+        named = self.head.ids[test]
         needing = kind is Kind.NOT_FLAKY and needs_others(self.runs, test)
         failed = [
             entry
@@ -117,9 +122,9 @@ class Report:
         if not failed:
             runs = same.runs + shuffled.runs
             below = float(zero_failure_bound(runs, ALPHA)) if runs else None
-            return Finding(self.head.ids[test], kind, same, shuffled, rate_below=below)
+            return Finding(named, kind, same, shuffled, environments, rate_below=below)
         cause = _ending({entry.run.outcomes[test] for entry in failed})
-        p, shown_in = None, ""
+        p, shown_in, by_environment = None, "", kind is Kind.INFRA
         if kind is Kind.NOD:
             sure = self._both_ways(test)
         elif kind is Kind.OD:
@@ -132,16 +137,15 @@ class Report:
             kind = Kind.OD
             sure = f"passes in all {same.runs + shuffled.runs} runs of the suite, fails when only its file is collected"
             cause = "what other modules do when they are imported, or a test of another file that always comes before"
-        elif any(run.kind == "alone" and run.outcomes[test] in PASSING for run in self.runs):
-            kind = Kind.OD
-            sure = (
-                f"fails in all {same.failures + shuffled.failures} runs of the suite, passes alone in a new interpreter"
-            )
+        elif apart := passes_apart(self.runs, test):
+            kind, how = Kind.OD, "alone in a new interpreter" if apart == ALONE else "when only its file is collected"
+            sure = f"fails in all {same.failures + shuffled.failures} runs of the suite, passes {how}"
             cause = "what other modules do when they are imported, or a test that always comes before"
         else:
             sure = "it fails in every run" if same.runs + shuffled.runs else ""
         message = next((entry.messages[test] for entry in failed if test in entry.messages), "")
-        return Finding(self.head.ids[test], kind, same, shuffled, cause, sure, p, message, shown_in)
+        rates = (same, shuffled, environments)
+        return Finding(named, kind, *rates, cause, sure, p, message, shown_in, by_environment=by_environment)
 
     def _both_ways(self, test: int) -> str:
         """The order, run more than once in one environment, that shows both outcomes."""
@@ -222,6 +226,12 @@ class Report:
         """Tests that fail in every run, and are not flaky."""
         steady = [each for each in self.findings if each.kind is Kind.NOT_FLAKY]
         return [each.nodeid for each in steady if each.same.failures + each.shuffled.failures]
+
+    @property
+    def untried(self) -> int:
+        """How many of these were not run alone, where some pass."""
+        tried = {test for run in self.runs if run.kind == ALONE for test in run.order}
+        return len(set(self.failing) - {self.head.ids[test] for test in tried})
 
     @property
     def exit_status(self) -> int:
@@ -328,6 +338,30 @@ class Report:
             write_atomic(folder / "report.md", markdown(self)),
             write_atomic(folder / "junit.xml", self.to_junit()),
         ]
+
+
+def _by_iteration(runs: Sequence[Run]) -> dict[int, UInt8[np.ndarray, " test"]]:
+    """What the tests showed in each environment: the union of its runs."""
+    shown: dict[int, UInt8[np.ndarray, " test"]] = {}
+    for run in runs:
+        shown[run.iteration] = shown.get(run.iteration, 0) | outcome_bits(run.outcomes)
+    return shown
+
+
+def _rates(sets: Sequence[UInt8[np.ndarray, " test"]], n: int) -> list[Rate]:
+    """Of each of n tests, how many of the sets of outcomes hold a failure, among those that hold a pass or one."""
+    table = np.array(sets, dtype=np.uint8).reshape(-1, n)
+    failures = np.count_nonzero(table & (FAIL | ERROR), axis=0)
+    runs = np.count_nonzero(table & (PASS | FAIL | ERROR), axis=0)
+    low, high = clopper_pearson(failures, np.maximum(runs, 1), ALPHA)
+    columns = zip(failures.tolist(), runs.tolist(), low.tolist(), high.tolist(), strict=True)
+    return [Rate(*column) for column in columns]
+
+
+def _with_q(findings: Sequence[Finding]) -> list[Finding]:
+    """Each p with its q over all that there are."""
+    q = iter(benjamini_hochberg(np.array([each.p for each in findings if each.p is not None], dtype=float)).tolist())
+    return [each if each.p is None else replace(each, q=next(q)) for each in findings]
 
 
 def _ending(outcomes: set[str]) -> str:

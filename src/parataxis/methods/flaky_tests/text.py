@@ -59,10 +59,12 @@ def _table(report: "Report") -> str:
     names = [Kind.OD.value, Kind.NOD.value, Kind.INFRA.value, "passes every run"]
     names += [name for name in ("non-idempotent", "fails every run", "never ran") if counts[name]]
     remarks = {"non-idempotent": AGAIN, "fails every run": "not flaky", "never ran": "skipped, or not reached"}
-    fewest = min((each.same.runs + each.shuffled.runs for each in report.findings if each.rate_below), default=0)
-    if fewest:
+    if steady := [each for each in report.findings if each.rate_below]:
+        runs = min(each.same.runs + each.shuffled.runs for each in steady)
+        environments = min(each.environments.runs for each in steady)
         remarks["passes every run"] = (
-            f"{fewest} runs or more each: a failure rate above {_bound(fewest)} is excluded at 95%"
+            f"{runs} runs or more each: a failure rate above {_bound(runs)} (of environments: {_bound(environments)}) "
+            "is excluded at 95%"
         )
     return "\n".join(f"{name:<20}{counts[name]:>8,}   {remarks.get(name, '')}".rstrip() for name in names)
 
@@ -89,7 +91,7 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def paragraph(each: "Finding", found: Diagnosis | None = None, others: Sequence[str] = ()) -> str:
     lines = [*_names(each, others), f"    {each.kind.value}: fails {each.same} in file order, {each.shuffled} shuffled"]
-    chance = f" (by chance: p = {each.p:.2g})" if each.p is not None else ""
+    chance = f" (by chance: {each.by_chance})" if each.by_chance else ""
     lines += [f"    {each.sure}{chance}"] * bool(each.sure)
     lines += [f"    cause: {each.cause}"] * bool(each.cause)
     lines += [f"    {each.message}"] * bool(each.message)
@@ -99,11 +101,15 @@ def paragraph(each: "Finding", found: Diagnosis | None = None, others: Sequence[
 
 
 def gone(each: "Finding") -> str:
-    """How many clean runs say that a test is flaky no more: at the lowest rate that its failures allow."""
-    rate = each.shuffled
+    """How many clean runs say that a test is flaky no more: at the lowest rate that its failures allow.
+
+    Of what is constant in an environment, any number of runs in it tells no more than one.
+    """
+    rate = each.environments if each.by_environment else each.shuffled
     if not 0 < rate.failures < rate.runs:
         return ""
-    return f"after a fix, {runs_for_rate(rate.low)} clean shuffles in a row say with 95% that it is gone"
+    runs = "runs, each in a new environment," if each.by_environment else "shuffles in a row"
+    return f"after a fix, {runs_for_rate(rate.low)} clean {runs} say with 95% that it is gone"
 
 
 def notes(report: "Report") -> list[str]:
@@ -119,6 +125,9 @@ def notes(report: "Report") -> list[str]:
     if names := report.failing:
         rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         told.append(f"note: fails every run: {'; '.join(names[:NAMED])}{rest}")
+    if protocol and protocol.rules == "default" and (left := report.untried):
+        were = "1 of these was" if left == 1 else f"{left} of these were"
+        told.append(f"note: {were} not run alone: whether other tests or files make them fail stays unknown")
     if changed := report.changed:
         files = "1 file had" if changed == 1 else f"{changed} files had"
         told.append(f"note: {files} other contents after an order, which are kept in {report.put_back / 'changed'}")

@@ -27,5 +27,5 @@ def watching() -> Iterator[Callable[[Progress], None]]:
 
 
 def _words(progress: Progress) -> str:
-    bound = 100 * float(zero_failure_bound(max(progress.done, 1), 0.05))
+    bound = 100 * float(zero_failure_bound(progress.runs, 0.05))
     return f"{progress.flaky} of {progress.tests} flaky, the others below {bound:.2g}%"
