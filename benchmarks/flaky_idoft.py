@@ -73,6 +73,7 @@ def main() -> None:
         jobs=asked.jobs,
         seed=asked.seed,
         limit=asked.limit,
+        explain=False,
         watch=lambda each: print(f"{each.project}: {each.reason or f'{each.orders} orders'}", flush=True),
     )
     print(

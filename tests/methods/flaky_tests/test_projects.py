@@ -16,13 +16,16 @@ from pathlib import Path
 
 import pytest
 from hunts import SMALL, gone, killed_study
+from test_journal import HEAD
 
 from nursery import in_child
 from parataxis.errors import BadInput
 from parataxis.methods.flaky_tests import stages
 from parataxis.methods.flaky_tests import unit as units
 from parataxis.methods.flaky_tests.flapy import read_passed_failed, read_tests_overview
+from parataxis.methods.flaky_tests.journal import Entry, Journal
 from parataxis.methods.flaky_tests.many import Tally, hunt_many
+from parataxis.methods.flaky_tests.outcomes import Run
 from parataxis.methods.flaky_tests.projects import Project, Unit, read_projects
 from parataxis.methods.flaky_tests.stages import Failed, Stages
 from parataxis.methods.flaky_tests.unit import Found, run_unit
@@ -181,6 +184,7 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path, sdist):
     names = [(row["iteration"], row["kind"], row["index"]) for row in rows]
     assert len(names) == len(set(names)) > before.count(b"\n"), "the killed study's hunt did not go on by itself"
     assert (found.tests, found.order_dependent, found.reason) == (2, 1, "")
+    assert (found.victims, found.brittles, found.explained) == (1, 0, True)
     _written(out, found)
     again = hunt_many([sdist], out)
     assert again.found == [found], "what is done is not done again"
@@ -189,11 +193,18 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path, sdist):
 
 def _written(out, found):
     with open(out / "study.csv", newline="") as stream:
-        assert [(row["project"], row["tests"]) for row in csv.DictReader(stream)] == [("altered", "0"), ("packed", "2")]
+        assert [(row["project"], row["tests"], row["victims"]) for row in csv.DictReader(stream)] == [
+            ("altered", "0", "0"),
+            ("packed", "2", "1"),
+        ]
     assert {row["Project_Name"] for row in read_passed_failed(out / "passed_failed.csv")} == {"packed"}
     overview = {row["Test_nodeid"]: row["flaky?"] for row in read_tests_overview(out / "tests_overview.csv")}
     assert overview == {"test_it.py::test_reads": "order-dependent", "test_it.py::test_writes": "not flaky"}
-    assert "<h1>packed: 1 of 2" in (out / found.folder / "hunt" / "report.html").read_text()
+    hunt = out / found.folder / "hunt"
+    assert "<h1>packed: 1 of 2" in (hunt / "report.html").read_text()
+    (diagnosis,) = json.loads((hunt / "report.json").read_text())["diagnoses"]
+    assert [chain["tests"] for chain in diagnosis["chains"]] == [["test_it.py::test_writes"]]
+    assert "polluter: test_it.py::test_writes" in (hunt / "report.md").read_text()
 
 
 def test_a_failure_is_tried_once_more_and_then_told(no_hunt, project, asked):
@@ -216,6 +227,53 @@ def test_the_limit_is_told_and_a_higher_one_goes_on(no_hunt, project, asked):
     assert len(ran) == 1
     run_unit(replace(row, limit=6.0))
     assert len(ran) == 2
+
+
+@pytest.fixture
+def recorded_hunt(monkeypatch):
+    """A hunt that is recorded in place of being run, in which one of two tests depends on the order."""
+    ran = []
+
+    def run(self, resume):
+        ran.append(self.project.name)
+        with Journal(self.folder / "hunt", resume=False) as journal:
+            journal.begin(replace(HEAD, ids=["test_it.py::test_reads", "test_it.py::test_writes"]))
+            journal.add(Entry(Run(0, "same", 0, (0, 1), "..", 0.1)))
+            journal.add(Entry(Run(0, "reverse", 0, (1, 0), "F.", 0.1)))
+        return ""
+
+    monkeypatch.setattr(Stages, "run", run)
+    return ran
+
+
+def test_an_explanation_that_fails_or_takes_too_long_leaves_the_hunt(recorded_hunt, project, asked, monkeypatch):
+    row = asked(project("hard"))
+    monkeypatch.setattr(stages, "EXPLAIN", "raise SystemExit('error: no luck')")
+    failed = run_unit(row)
+    assert (failed.tests, failed.order_dependent, failed.explained, failed.limited) == (2, 1, False, False)
+    assert failed.reason == "explain: error: no luck"
+    assert "1 of 2 tests" in (row.folder() / "hunt" / "report.md").read_text()
+
+    monkeypatch.setattr(stages, "EXPLAIN", "import time; time.sleep(100)")
+    late = run_unit(replace(row, limit=0.5))
+    assert (late.order_dependent, late.limited, late.reason) == (1, True, "explain: the limit of 0.5 s was reached")
+    assert run_unit(replace(row, limit=0.5)) == late
+    assert len(recorded_hunt) == 2, "what was stopped by its limit is not tried again"
+
+    monkeypatch.setattr(stages, "EXPLAIN", "pass")
+    assert run_unit(row).explained
+    assert len(recorded_hunt) == 3
+
+
+def test_a_hunt_without_explanation_can_be_explained_later(recorded_hunt, project, asked, monkeypatch):
+    monkeypatch.setattr(stages, "EXPLAIN", "raise SystemExit('error: not asked for')")
+    row = asked(project("plain"), explain=False)
+    assert (run_unit(row).explained, run_unit(row).reason) == (False, "")
+    assert len(recorded_hunt) == 1, "nothing is missing"
+    monkeypatch.setattr(stages, "EXPLAIN", "pass")
+    assert run_unit(replace(row, explain=True)).explained
+    assert run_unit(row).explained
+    assert len(recorded_hunt) == 2, "what is known is not forgotten"
 
 
 def test_a_unit_is_named_by_what_is_asked(project, asked):

@@ -77,6 +77,46 @@ def test_options_are_the_arguments_that_ask_for_no_tests(project):
     assert suite.options() == options
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("--cov src", "--cov src"),
+        ("--junitxml x.xml -x", "--junitxml x.xml -x"),
+        ("--ignore tests/test_a.py", "--ignore tests/test_a.py"),
+        ("-o addopts= tests", "-o addopts="),
+        ("-qx tests", "-qx"),
+        ("-n2 tests/test_a.py::test_one --cov=src tests", "-n2 --cov=src"),
+        ("--strict-markers tests --cov src tests", "--strict-markers --cov src"),
+        ("tests -k src src -xk src", "-k src -xk src"),
+    ],
+)
+def test_an_option_keeps_its_value_though_it_is_a_path(project, words, kept):
+    (project / "src").mkdir()
+    (project / "x.xml").touch()
+    assert find_suite([project / "tests"], tuple(words.split())).options() == tuple(kept.split())
+    assert find_suite([project], tuple(words.split())).options() == tuple(kept.split())
+
+
+def test_no_option_of_the_users_takes_a_test_for_its_value(project):
+    """Options of a plugin, one of which may stand without its value, as `--cov` of pytest-cov."""
+    (project / "src").mkdir()
+    (project / "x.xml").touch()
+    (project / "conftest.py").write_text(
+        "def pytest_addoption(parser): parser.addoption('--measured', nargs='?', const='all')\n"
+        "def pytest_report_header(config): return f'measured: {config.option.measured}'\n"
+    )
+    (project / "tests" / "test_b.py").write_text("def test_two(): pass\n")
+    for given, measured in (("--measured", "all"), ("--junitxml x.xml --measured src", "src")):
+        suite = find_suite([project / "tests"], (*given.split(),))
+        for command, passed in (
+            (suite.command("tests/test_b.py::test_two", "tests/test_a.py::test_one"), "2 passed"),
+            (suite.command_twice("tests/test_a.py::test_one"), "2 passed"),
+        ):
+            done = subprocess.run(command, shell=True, cwd=suite.root, capture_output=True, text=True, check=False)
+            assert f"measured: {measured}\n" in done.stdout, done.stderr
+            assert passed in done.stdout
+
+
 def test_the_command_runs(project):
     suite = find_suite([project / "tests"], ("-q",))
     command = suite.command("tests/test_a.py::test_one")

@@ -14,10 +14,12 @@ from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.order_tests import order_test
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
-from parataxis.methods.flaky_tests.session import SessionDied
+from parataxis.methods.flaky_tests.session import Order, SessionDied
 
 REPEATS = 20  # of each order
-LONGEST = 200  # tests of an order that is repeated: the last of them, which are the nearest before the test
+# Of a longer order, the end is repeated: what matters to a test mostly comes soon before it.
+LONGEST = 200  # tests
+SECONDS = 3.0
 ALPHA = 0.01
 
 
@@ -45,7 +47,8 @@ def by_chance(lab: Lab, tests: Sequence[int], tell: Callable[[str], None] = lamb
 
 def _rates(lab: Lab, test: int) -> tuple[str, str]:
     """How it ended alone, each time; and what can be said of its failure rate alone, in file order and backwards."""
-    ends = {name: "".join(lab.last([order] * REPEATS)) for name, order in _orders(test, len(lab.head.ids)).items()}
+    orders = _orders(lab, test)
+    ends = {name: "".join(lab.last([order] * REPEATS)) for name, order in orders.items()}
     failures = np.array([[sum(end in FAILING for end in each) for each in ends.values()]])
     runs = np.array([[sum(end in FAILING + PASSING for end in each) for each in ends.values()]])
     counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], runs[0], strict=True) if n)
@@ -59,12 +62,24 @@ def _rates(lab: Lab, test: int) -> tuple[str, str]:
     return alone, f"its failure rate {says}: fails {counts}, p = {p:.2g}"
 
 
-def _orders(test: int, n: int) -> dict[str, tuple[int, ...]]:
+def _orders(lab: Lab, test: int) -> dict[str, tuple[int, ...]]:
     """What is run up to the test, by name: each order once, and of a long one the end."""
+    n = len(lab.head.ids)
     whole = {"alone": (test,), "in file order": tuple(range(test + 1)), "in reverse": tuple(range(test, n))[::-1]}
     orders: dict[str, tuple[int, ...]] = {}
     for name, order in whole.items():
         if order not in orders.values():
-            short = f" (its last {LONGEST} tests)" if len(order) > LONGEST else ""
-            orders[name + short] = order[-LONGEST:]
+            end = _end_of(lab, order)
+            short = f" (its last {len(end)} tests)" if len(end) < len(order) else ""
+            orders[name + short] = end
     return orders
+
+
+def _end_of(lab: Lab, order: tuple[int, ...]) -> tuple[int, ...]:
+    """As much of its end as may be run again and again; the test and the one before it at least."""
+    end = order[-LONGEST:]
+    if len(end) <= 2:
+        return end
+    (done,) = lab.run([Order("lab", 0, end, fresh=not lab.head.forks)])
+    many = int(len(end) * SECONDS / max(done.seconds, SECONDS)) if done else len(end)
+    return end[-max(many, 2) :]

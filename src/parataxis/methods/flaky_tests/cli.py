@@ -261,9 +261,12 @@ def study_command(
         bool,
         typer.Option("--rebuild", help="A new environment for each iteration, as in the paper; not one a project."),
     ] = False,
+    look: Annotated[
+        bool, typer.Option("--explain/--no-explain", help="Look for the culprits of each order-dependent test.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Hunt for flaky tests in many projects.
+    """Hunt for flaky tests in many projects, and say why they are flaky.
 
     Columns: name, and a source: version (an sdist of the package index), path (a folder or an sdist, seen from the
     file), or url and sha (git); sha256 of the sdist; install: words for pip, by default the project and its
@@ -271,8 +274,8 @@ def study_command(
     Project_Name, Project_URL and Project_Hash do as well. A cell may be empty, a column missing.
 
     Writes study.csv, FlaPy's passed_failed.csv and tests_overview.csv, and a folder a project with its report and log.
-    What failed is tried twice, and again when the command is given again. Sources and environments lie in TMPDIR
-    until a project is done.
+    What failed is tried twice, and again when the command is given again. A project whose explanation fails or does not
+    end within its limit keeps its hunt. Sources and environments lie in TMPDIR until a project is done.
 
     Exit status 0 if no test is flaky, 1 if some are, 2 if no project could be measured.
 
@@ -292,6 +295,7 @@ def study_command(
             seed=seed,
             limit=limit,
             rebuild=rebuild,
+            explain=look,
             watch=watch,
         )
     print(json.dumps(found.to_json(), indent=1) if as_json else found)

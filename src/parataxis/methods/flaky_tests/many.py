@@ -102,19 +102,21 @@ def hunt_many(
     seed: int = 0,
     limit: float = 3600.0,
     rebuild: bool = False,
+    explain: bool = True,
     watch: Callable[[Found], None] = lambda found: None,
 ) -> Tally:
     """Hunt in each project, `jobs` of them at a time; what `out` already holds is not done again, what failed is.
 
     limit: seconds that a project may take in all; rebuild: a new environment for each iteration, not one a project;
-    watch: told of each project when it is done. Raises BadInput.
+    explain: say, within its limit, why a project's flaky tests are so; watch: told of each project when it is done.
+    Raises BadInput.
     """
     find_protocol(protocol)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadInput(f"--out {out}: can't be written ({error.strerror}); name another folder") from None
-    units = [Unit(project, out.resolve(), protocol, seed, limit, rebuild) for project in projects]
+    units = [Unit(project, out.resolve(), protocol, seed, limit, rebuild, explain) for project in projects]
     found: dict[int, Found] = {}
     for place, each in (_spread_afar if backend in ADDRESSES else _spread)(units, jobs, backend):
         found[place] = each

@@ -50,7 +50,8 @@ class Project:
 class Unit:
     """What is asked: one project by one protocol.
 
-    limit: seconds that it may take in all; rebuild: a new environment for each iteration.
+    limit: seconds that it may take in all; rebuild: a new environment for each iteration; explain: say why its flaky
+    tests are, too.
     """
 
     project: Project
@@ -59,6 +60,7 @@ class Unit:
     seed: int = 0
     limit: float = 3600.0
     rebuild: bool = False
+    explain: bool = True
 
     def folder(self) -> Path:
         asked = f"{self.project.content()}/{self.protocol}/{self.seed}/{self.rebuild}"

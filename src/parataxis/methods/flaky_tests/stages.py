@@ -1,4 +1,4 @@
-"""Fetch a project, build its environment, hunt in its suite: each a process of its own that ends with us."""
+"""Fetch a project, build its environment, hunt in its suite, explain: each a process of its own that ends with us."""
 
 import contextlib
 import ctypes
@@ -24,6 +24,7 @@ PR_SET_PDEATHSIG = 1
 HUNT = (
     "import json, sys; from parataxis.methods.flaky_tests.stages import hunt_here; hunt_here(**json.loads(sys.argv[1]))"
 )
+EXPLAIN = "import sys; from parataxis.methods.flaky_tests.stages import explain_here; explain_here(sys.argv[1])"
 # What would have pip or git wait for an answer, or say what nobody asked.
 QUIET = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "GIT_TERMINAL_PROMPT": "0"}
 
@@ -42,7 +43,7 @@ def one_line(error: Exception) -> str:
 
 
 class Stages:
-    """Fetch, build, hunt. Each leaves what it made under its last name only when it is whole."""
+    """Fetch, build, hunt, explain. Each leaves what it made under its last name only when it is whole."""
 
     def __init__(self, unit: Unit, folder: Path, work: Path, until: float) -> None:
         self.unit, self.project, self.folder, self.work, self.until = unit, unit.project, folder, work, until
@@ -75,6 +76,11 @@ class Stages:
                     raise
                 return f"hunt: {error}"
         return ""
+
+    def explain(self) -> None:
+        """A diagnosis for each test that the hunt has found, kept one by one beside its record."""
+        with self._stage("explain"):
+            self._call([sys.executable, "-c", EXPLAIN, str(self.folder / "hunt")], self.work)
 
     @contextlib.contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -229,5 +235,17 @@ def hunt_here(root: str, options: list[str], protocol: str, seed: int, python: s
     """In a process of its own."""
     try:
         hunt([root], options, protocol=protocol, seed=seed, python=Path(python), out=Path(out), resume=resume)
+    except BadInput as error:
+        sys.exit(f"error: {error}")
+
+
+def explain_here(folder: str) -> None:
+    """In a process of its own."""
+    from parataxis.methods.flaky_tests.explaining import explain  # takes longer to load than who fetches has to wait
+    from parataxis.methods.flaky_tests.report import Report
+    from parataxis.progress import now_and_then
+
+    try:
+        explain(Report.read(folder), Path(folder), tell=now_and_then())
     except BadInput as error:
         sys.exit(f"error: {error}")

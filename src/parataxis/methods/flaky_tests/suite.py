@@ -1,6 +1,7 @@
 """The suite under test: where it lives, which interpreter runs it, and what it is called."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,13 @@ from parataxis.errors import BadInput
 
 CONFIGURATION = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "setup.py", ".git")
 ENVIRONMENTS = (".venv", "venv")
-# Options of pytest whose value may look like a file of the project, and is none that asks for tests.
-TAKE_A_VALUE = ("-c", "-k", "-m", "-o", "-p", "-W", "--rootdir", "--confcutdir", "--ignore", "--deselect")
+# Words that leave none of pytest's options open: a path behind one asks for tests. Behind any other option it may be a
+# value, for which options a suite's plugins add is not known.
+CLOSED = re.compile(
+    r"(?!-).*|--.+=.*|-[hlqsvxV]+|-[cknmoprW].+|--(exitfirst|verbose|quiet|showlocals|strict|strict-config|strict-markers"
+    r"|pyargs|noconftest|runxfail|doctest-modules|keep-duplicates|full-trace|disable-warnings|no-header|no-summary|no-cov)",
+    re.DOTALL,
+)
 QUIET = ("-p", "no:randomly", "-p", "no:random_order", "-p", "no:cacheprovider")  # for commands that prove something
 # One session in which each test stands twice, so that fixtures of modules, classes and the session live on.
 TWICE = (
@@ -40,23 +46,23 @@ class Suite:
 
     def command(self, *ids: str) -> str:
         """A line for the shell that runs the given tests, in that order, as a stranger would."""
-        return join([self._python_word(), "-m", "pytest", *QUIET, *self.options(), *self._in_one_process(), *ids])
+        return join([self._python_word(), "-m", "pytest", *self._proving(), *ids])
 
     def command_twice(self, nodeid: str) -> str:
         """A line for the shell that runs a test twice in one session; its exit status is 1 if it fails once."""
-        return join([self._python_word(), "-c", TWICE, *QUIET, *self.options(), *self._in_one_process(), nodeid])
+        return join([self._python_word(), "-c", TWICE, *self._proving(), nodeid])
 
-    def _in_one_process(self) -> tuple[str, ...]:
-        return ("-n", "0") if self.parallel else ()
+    def _proving(self) -> tuple[str, ...]:
+        """Ours come last: an option that ends the user's, `--cov` say, would take a node id for its value."""
+        return (*self.options(), *QUIET, *(("-n", "0") if self.parallel else ()))
 
     def options(self) -> tuple[str, ...]:
-        """The arguments without those that name a file or folder of the project."""
-        kept: list[str] = []
-        for before, argument in zip(("", *self.arguments), self.arguments, strict=False):
-            names_path = not argument.startswith("-") and (self.root / argument.split("::")[0]).exists()
-            if not names_path or before in TAKE_A_VALUE:
-                kept.append(argument)
-        return tuple(kept)
+        """The arguments without the paths that ask for tests, wherever among the options they stand."""
+        pairs = zip(("", *self.arguments), self.arguments, strict=False)
+        return tuple(word for before, word in pairs if not (CLOSED.fullmatch(before) and self._is_path(word)))
+
+    def _is_path(self, word: str) -> bool:
+        return not word.startswith("-") and (self.root / word.split("::")[0]).exists()
 
     def _python_word(self) -> str:
         found = shutil.which("python")  # an environment's python is a link, often to one that others link to as well

@@ -13,13 +13,16 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from parataxis.errors import BadInput
 from parataxis.files import write_atomic
 from parataxis.methods.flaky_tests import flapy
 from parataxis.methods.flaky_tests.classes import Kind
+from parataxis.methods.flaky_tests.diagnosis import Dependence
 from parataxis.methods.flaky_tests.projects import Project, Unit
 from parataxis.methods.flaky_tests.report import Report
 from parataxis.methods.flaky_tests.stages import Failed, Stages, one_line
@@ -33,6 +36,7 @@ class Found:
     """What came of a unit. reason: why it could not be measured, or not to the end, in one line, else "".
 
     limited: it was stopped by its limit; what it had found until then counts. seconds: that it took, with all.
+    explained: it was looked into why its tests are flaky, to the end; victims, brittles: that were found by then.
     """
 
     project: str
@@ -41,6 +45,9 @@ class Found:
     order_dependent: int = 0
     non_order_dependent: int = 0
     infrastructure: int = 0
+    victims: int = 0
+    brittles: int = 0
+    explained: bool = False
     orders: int = 0
     seconds: float = 0.0
     limit: float = 0.0
@@ -61,7 +68,7 @@ def run_unit(unit: Unit) -> Found:
         with open(folder / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # of a study that was killed, a worker may still be at it
             known = _known(folder)
-            if known and (not known.reason or (known.limited and unit.limit <= known.limit)):
+            if known and _settled(known, unit):
                 return known
             found = _tried(unit, folder, began + unit.limit)
             found = replace(found, seconds=round(time.monotonic() - began, 1), limit=unit.limit)
@@ -78,19 +85,37 @@ def _known(folder: Path) -> Found | None:
     return None
 
 
+def _settled(known: Found, unit: Unit) -> bool:
+    if known.limited:
+        return unit.limit <= known.limit
+    return not known.reason and (known.explained or not unit.explain)
+
+
 def _tried(unit: Unit, folder: Path, until: float) -> Found:
     found = Found(unit.project.name, folder.name)
     for attempt in range(TRIES):
         try:
             stages = Stages(unit, folder, _workplace(folder), until)
-            reason = stages.run(resume=attempt == 0)
-            return _counted(found, Report.read(folder / "hunt"), unit.project, folder, reason)
+            ended = replace(found, **_ended(stages, resume=attempt == 0))
+            return _counted(ended, Report.read(folder / "hunt"), unit.project, folder)
         except (Failed, BadInput, OSError) as error:
             limited = isinstance(error, Failed) and error.limited
             found = replace(found, reason=one_line(error), limited=limited)
             if limited:
                 break
     return found
+
+
+def _ended(stages: Stages, resume: bool) -> dict[str, Any]:
+    """Whether the hunt and its explanation came to their end, else why not. What was found until then stands."""
+    if reason := stages.run(resume):
+        return {"reason": reason, "limited": True}
+    try:
+        if stages.unit.explain:
+            stages.explain()
+    except Failed as error:
+        return {"reason": str(error), "limited": error.limited}
+    return {"reason": "", "limited": False, "explained": stages.unit.explain}
 
 
 def _workplace(folder: Path) -> Path:
@@ -101,9 +126,9 @@ def _workplace(folder: Path) -> Path:
     return own / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}-{folder.name}"
 
 
-def _counted(found: Found, report: Report, project: Project, folder: Path, reason: str) -> Found:
-    counts = report.counts()
-    if not reason and counts["never ran"] == len(report.head.ids):
+def _counted(found: Found, report: Report, project: Project, folder: Path) -> Found:
+    counts, why = report.counts(), Counter(each.kind for each in report.diagnoses.values())
+    if not found.limited and counts["never ran"] == len(report.head.ids):
         raise Failed(f"hunt: none of its {len(report.head.ids)} tests ran")
     report.write(folder / "hunt")
     commit = project.sha or project.version
@@ -116,7 +141,7 @@ def _counted(found: Found, report: Report, project: Project, folder: Path, reaso
         order_dependent=counts[Kind.OD.value],
         non_order_dependent=counts[Kind.NOD.value],
         infrastructure=counts[Kind.INFRA.value],
+        victims=why[Dependence.VICTIM],
+        brittles=why[Dependence.BRITTLE],
         orders=report.orders,
-        reason=reason,
-        limited=bool(reason),
     )
