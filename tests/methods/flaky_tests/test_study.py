@@ -31,6 +31,7 @@ from parataxis.methods.flaky_tests.study import RUN_SUITES, study, systems, toy
 from parataxis.methods.flaky_tests.study_inputs import (
     MADE,
     PLANTED,
+    Dependent,
     Listed,
     load,
     made_ids,
@@ -148,7 +149,10 @@ def test_intervals_between_projects_are_wider_than_a_point(measured):
 def test_every_figure_comes_once(found, made):
     assert list(by_id(found)) == [*FIGURES, *SYMMETRIES]
     assert list(by_id(made)) == [*FIGURES, *RUN, *SYMMETRIES]
-    for first, shown in ((found, ["reruns", "rerun-curve"]), (made, ["reruns", "rerun-curve", "causes", "projects"])):
+    for first, shown in (
+        (found, ["reruns", "rerun-curve"]),
+        (made, ["reruns", "rerun-curve", "causes", "projects", "culprits"]),
+    ):
         assert [each.name for each in first if isinstance(each, Table | Figure)] == shown
         assert len(first) == len(by_id(first)) + len(shown)
 
@@ -296,13 +300,19 @@ def test_a_made_project_stands_in_for_the_real_ones(context, forks, warm, monkey
     """A real hunt, with explanations."""
     monkeypatch.setattr(stages, "HUNT", SMALL + stages.HUNT)
     with smaller():
-        table, found, _, only = study_projects.measure(toy(generator("toy")), context("quick"))
-    assert table.rows == [["shop", 8, 5, 5, 0]]
-    assert (found.value, found.n, found.null, found.real) == (1, 5, 0, False)
+        projects, culprits, found, false, _, share, only = study_projects.measure(
+            toy(generator("toy")), context("quick")
+        )
+    assert projects.rows == [["shop", 8, 2, 2, 0]]
+    assert culprits.rows == [["shop", 7, 7, 3, 3, 0, 0, 1]]  # an unsetter is named beside them: nothing is listed of it
+    assert (found.value, found.n, found.null, found.real) == (1, 7, 0, False)
+    assert (false.value, false.n, false.null, false.real) == (0, 3, 3, False)
+    assert (share.value, share.n, share.high) == (1, 2, 1)
+    assert share.low == pytest.approx(0.025**0.5)  # Clopper and Pearson's, of 2 of 2
     assert (only.value, only.n, only.null) == (0, 8, 2)
     assert found.note == "a made project in place of the four real ones"
     claims = {each.id: each for each in methods()["flaky-tests"].paper.claims}
-    assert [claims[each.id].judge(each).name for each in (found, only)] == ["UNDECIDED", "UNDECIDED"]
+    assert [claims[each.id].judge(each).name for each in (found, false, only)] == ["UNDECIDED"] * 3
 
 
 def test_projects_that_can_not_be_had_are_told(context, monkeypatch):
@@ -318,7 +328,7 @@ def test_projects_that_can_not_be_had_are_told(context, monkeypatch):
         return study_projects.recorded(listed)
 
     monkeypatch.setattr(study_projects, "_hunted", hunted)
-    _, found, _, only = study_projects.measure(inputs, context("full"))
+    _, _, found, *_, only = study_projects.measure(inputs, context("full"))
     assert (
         found.note
         == only.note
@@ -326,7 +336,7 @@ def test_projects_that_can_not_be_had_are_told(context, monkeypatch):
     )
     assert not found.real
     names.remove("near")
-    table, found, *_ = study_projects.measure(inputs, context("full"))
+    table, _, found, *_ = study_projects.measure(inputs, context("full"))
     assert (found.note, found.real, len(table.rows)) == ("far: fetch: no far", True, 1)
 
 
@@ -334,20 +344,94 @@ def test_what_is_not_found_or_not_known_counts():
     (listed,) = made_projects()
     victim = next(iter(listed.tests))
     other = "test_stock.py::test_bystander"
-    ids = study_projects.recorded(listed).ids
-    _, culprits = listed.tests[victim]
-    said = {victim: ("brittle", frozenset(sorted(culprits)[:1])), other: ("victim", frozenset())}
-    half = study_projects.Hunted(listed, ids, said)
-    assert half.found(listed.tests) == 1  # of five: a culprit, not its kind, not the other culprit, not the brittle
+    all_told = study_projects.recorded(listed)
+    culprits = sorted(listed.tests[victim].culprits)
+    said = {victim: Dependent("brittle", frozenset(culprits[:1])), other: Dependent("victim", frozenset())}
+    half = replace(all_told, said=said)
+    assert half.found(listed.tests) == 1  # of seven: a culprit, not its kind, its cleaners, the other, the brittle
     assert half.others(listed.tests) == [other]
 
 
-def test_what_a_diagnosis_says():
-    def said(kind, *chains):
-        return study_projects.said_of(Diagnosis("a", kind, "", "", chains=tuple(map(Chain, chains))))
+@pytest.mark.parametrize("proved", [False, True])
+def test_a_hundred_false_culprits_are_not_clean(context, monkeypatch, proved):
+    """Beside all that is listed: single tests and pairs, of listed tests and of others."""
+    more = [f"test_more.py::test_{place}" for place in range(50)]
+    told = {("test_stock.py::test_bystander", name) for name in more} | {(name,) for name in more}
 
-    assert said(Dependence.VICTIM, ("d",), ("b", "d"), ("c",)) == ("victim", frozenset("cd"))
-    assert said(Dependence.UNKNOWN) == ("UNKNOWN", frozenset())
+    def accusing(listed, ctx):
+        hunted = study_projects.recorded(listed)
+        first, *rest = hunted.said.items()
+        name, one = first
+        accused = replace(one, culprits=one.culprits | told, proved=one.proved | (told if proved else set()))
+        return replace(
+            hunted,
+            ids=[*hunted.ids, *more],
+            kinds=[*hunted.kinds, *[Kind.NOD] * 50],
+            said={name: accused, **dict(rest)},
+        )
+
+    monkeypatch.setattr(study_projects, "_hunted", accusing)
+    _, culprits, found, false, _, share, _ = study_projects.measure(toy(generator("toy")), context("quick"))
+    assert found.value == 1
+    assert false.value == (0 if proved else 100)
+    assert false.n == 103
+    assert culprits.rows == [["shop", 7, 7, 103, 103 if proved else 3, 100, 0 if proved else 100, 0]]
+    claim = next(each for each in methods()["flaky-tests"].paper.claims if each.id == false.id)
+    assert claim.judge(false).name == ("HOLDS" if proved else "FAILS")
+    assert (share.value, share.n) == (2 / 52, 52)
+
+
+def test_cleaners_count_where_they_are_listed(context, monkeypatch):
+    """One not named is missing, one beside it is false, none sought is not none; what is not listed is open."""
+    (listed,) = made_projects()
+    victim, brittle = listed.tests
+    switch, travel = sorted(listed.tests[victim].culprits)
+    (setter,) = listed.tests[brittle].culprits
+    reset, other = "test_prices.py::test_reset", "test_stock.py::test_bystander"
+
+    def told(cleaners):
+        hunted = study_projects.recorded(listed)
+        said = {test: replace(each, cleaners=cleaners.get(test, {})) for test, each in hunted.said.items()}
+        monkeypatch.setattr(study_projects, "_hunted", lambda listed, ctx: replace(hunted, said=said))
+        _, culprits, found, false, *_ = study_projects.measure(toy(generator("toy")), context("quick"))
+        return round(found.value * found.n), false.value, culprits.rows[0][-1]
+
+    right = frozenset({reset})
+    assert told({victim: {switch: right, travel: right}}) == (7, 0, 0)
+    assert told({victim: {switch: right, travel: frozenset()}}) == (6, 0, 0)
+    assert told({victim: {switch: right, travel: right | {other}}}) == (6, 1, 0)
+    assert told({}) == (5, 0, 0)
+    assert told({victim: {switch: right, travel: right}, brittle: {setter: right}}) == (7, 0, 1)
+    with_none = replace(listed.tests[victim], cleaners={switch: frozenset(), travel: right})
+    assert len(study_projects.beside({victim: listed.tests[victim]}, {victim: with_none})) == 1
+
+
+def test_hunts_that_find_nothing_decide_nothing(context, monkeypatch):
+    def blind(listed, ctx):
+        hunted = study_projects.recorded(listed)
+        return replace(hunted, kinds=[Kind.NOT_FLAKY] * len(hunted.ids), said={})
+
+    monkeypatch.setattr(study_projects, "_hunted", blind)
+    _, _, found, false, _, share, only = study_projects.measure(toy(generator("toy")), context("quick"))
+    assert (found.value, share.value, share.low, share.n) == (0, 0, 0, 1)
+    claims = {each.id: each for each in methods()["flaky-tests"].paper.claims}
+    assert [claims[each.id].judge(each).name for each in (false, only)] == ["UNDECIDED"] * 2
+
+
+def test_what_a_diagnosis_says():
+    def said(kind, cold, *chains):
+        return study_projects.said_of(Diagnosis("a", kind, "", cold, chains=chains))
+
+    looked = Chain(("b", "d"), cold="F", undone_by=("e", "f"), tried=9)
+    alike, unlooked, clean = Chain(("c",), cold=".", tried=9), Chain(("d",)), Chain(("e",), cold="E", tried=9)
+    victim = said(Dependence.VICTIM, ".", looked, alike, unlooked, clean)
+    assert (victim.kind, victim.culprits) == ("victim", {("b", "d"), ("c",), ("d",), ("e",)})
+    assert victim.cleaners == {("b", "d"): {*"ef"}, ("c",): set(), ("e",): set()}
+    assert victim.proved == {("b", "d"), ("e",)}
+    assert said(Dependence.VICTIM, "F", looked).proved == set()  # it fails alone as well
+    assert said(Dependence.VICTIM, "s", looked).proved == set()
+    assert said(Dependence.BRITTLE, "F", alike, looked, unlooked).proved == {("c",)}
+    assert said(Dependence.UNKNOWN, "") == Dependent("UNKNOWN", frozenset())
 
 
 def test_the_real_list_is_read():
@@ -358,13 +442,18 @@ def test_the_real_list_is_read():
     ]
     assert all(len(each.project.sha256) == 64 and each.project.install for each in listed)
     tests = [test for each in listed for test in each.tests.values()]
-    assert [kind for kind, _ in tests].count("victim") == 7
-    assert (len(tests), sum(len(culprits) for _, culprits in tests)) == (9, 25)
+    assert [test.kind for test in tests].count("victim") == 7
+    assert (len(tests), sum(len(test.culprits) for test in tests)) == (9, 25)
+    assert [names for test in tests for names in test.cleaners.values()] == [frozenset()] * 6
 
 
 def test_the_ratio_among_the_real_ones_is_as_listed(context, monkeypatch):
     monkeypatch.setattr(study_projects, "_hunted", lambda listed, ctx: study_projects.recorded(listed))
     inputs = replace(toy(generator("toy")), projects=read_listed(official("real-projects.json")))
-    _, _, ratio, _ = study_projects.measure(inputs, context("full"))
+    _, _, found, false, ratio, share, _ = study_projects.measure(inputs, context("full"))
     assert (ratio.value, ratio.n, ratio.real) == (7 / 2, 9, True)
     assert ratio.low < ratio.value < ratio.high
+    assert (share.value, share.n, share.real) == (1, 9, True)
+    claims = {each.id: each for each in methods()["flaky-tests"].paper.claims}
+    assert [claims[each.id].min_n for each in (found, false)] == [found.n, false.n] == [40, 25]
+    assert [claims[each.id].judge(each).name for each in (found, false, share)] == ["HOLDS", "HOLDS", "REPORTED"]

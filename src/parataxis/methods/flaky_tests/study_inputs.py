@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,28 @@ from parataxis.methods.flaky_tests.schedules import shuffle
 MADE = Path(__file__).parent / "made"
 NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 
-Tests = dict[str, tuple[str, frozenset[str]]]  # order-dependent ones: "victim" or "brittle", and all culprits
+Culprit = tuple[str, ...]  # a polluter or state-setter, or several tests that do it together in this order
+
+
+@dataclass(frozen=True)
+class Dependent:
+    """What is listed, or said, of an order-dependent test.
+
+    kind: "victim" or "brittle"; cleaners: of those culprits for which they were sought; proved: the culprits after
+    which it ended otherwise than alone in a fresh interpreter, too.
+    """
+
+    kind: str
+    culprits: frozenset[Culprit]
+    cleaners: dict[Culprit, frozenset[str]] = field(default_factory=dict)
+    proved: frozenset[Culprit] = frozenset()
+
+    def facts(self) -> set[object]:
+        """Its kind, each culprit, and each culprit with all its cleaners, or with none, where these were sought."""
+        return {self.kind, *self.culprits, *self.cleaners.items()}
+
+
+Tests = dict[str, Dependent]  # the order-dependent ones
 
 
 @dataclass(frozen=True)
@@ -150,12 +171,15 @@ def read_listed(path: Path) -> list[Listed]:
             install=shlex.join(row["install"]),
             test_args=shlex.join(row["test_args"]),
         )
-        tests = {
-            nodeid: (test["kind"], frozenset(test["polluters" if test["kind"] == "victim" else "state_setters"]))
-            for nodeid, test in row["order_dependent"].items()
-        }
-        found.append(Listed(project, tests))
+        found.append(Listed(project, {nodeid: _listed(test) for nodeid, test in row["order_dependent"].items()}))
     return found
+
+
+def _listed(test: dict[str, Any]) -> Dependent:
+    culprits = test["polluters" if test["kind"] == "victim" else "state_setters"]
+    cleaners: dict[Culprit, frozenset[str]]
+    cleaners = {(culprit,): frozenset(names) for culprit, names in test.get("cleaners", {}).items()}
+    return Dependent(test["kind"], frozenset((culprit,) for culprit in culprits), cleaners)
 
 
 def made_projects() -> list[Listed]:
