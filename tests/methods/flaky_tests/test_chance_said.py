@@ -172,10 +172,11 @@ def test_what_is_constant_in_an_interpreter_is_not_called_chance_in_it(ends, sai
     assert note.startswith(said)
 
 
-def tried(tests, end):
-    """A lab of so many tests, in which the k-th run of an order ends so."""
+def tried(tests, end, seconds=0.001):
+    """A lab of so many tests, which take so many seconds each, in which the k-th run of an order ends so."""
     lab = Lab.__new__(Lab)
-    lab.head = SimpleNamespace(ids=[str(test) for test in range(tests)])
+    lab.head = SimpleNamespace(ids=[str(test) for test in range(tests)], forks=True)
+    lab.run = lambda orders: [SimpleNamespace(seconds=seconds * len(each.order)) for each in orders]
     lab.last = lambda orders: [end(order, k) for k, order in enumerate(orders)]
     return lab
 
@@ -185,6 +186,13 @@ def test_of_a_long_order_its_end_is_run():
     _, note = _rates(tried(1000, lambda order, k: "F" if 400 in order else "."), 500)
     by_order = "0 of 20 alone, 20 of 20 in file order (its last 200 tests), 0 of 20 in reverse (its last 200 tests)"
     assert note.startswith(f"its failure rate depends on the order (NDOD): fails {by_order}, p = ")
+
+
+def test_of_a_slow_order_as_much_is_run_as_takes_seconds():
+    _, note = _rates(tried(1000, lambda order, k: "F" if 490 in order else ".", seconds=0.1), 500)
+    assert "20 of 20 in file order (its last 30 tests), 0 of 20 in reverse (its last 30 tests)" in note
+    _, note = _rates(tried(1000, lambda order, k: "F" if 499 in order else ".", seconds=60.0), 500)
+    assert "20 of 20 in file order (its last 2 tests)" in note
 
 
 @pytest.mark.parametrize("tests", [1, 3])
