@@ -114,6 +114,17 @@ def test_what_an_environment_decides_is_counted_in_environments(report):
         assert form.lower().count("clean shuffles in a row") == 1  # of the victim
 
 
+def test_a_test_that_fails_in_an_environment_made_for_others_is_flaky():
+    """One that passed in each environment of the hunt, and not in one that tries a hash seed for the other test."""
+    runs = [Run(i, "same", k, (0, 1), "F." if i else "..") for i in range(2) for k in range(2)]
+    runs += [Run(2, "hash", 0, (0, 1), "FF"), Run(3, "hash", 1, (0, 1), "F.")]
+    report = Report(replace(HEAD, ids=["a.py::test_0", "a.py::test_1"]), [Entry(run) for run in runs])
+    found = report.explain("a.py::test_1")
+    assert (found.kind, found.by_environment, found.rate_below) == (Kind.INFRA, True, None)
+    assert found.sure.startswith("passes in all 4 runs of the suite, fails in another environment")
+    assert report.counts()["never ran"] == 0
+
+
 def test_p_values_are_judged_together():
     """Two victims, one of six and one of two failures: q is 2 * p for the lesser, p for the greater."""
     runs = [Run(0, "same", k, (0, 1), "..") for k in range(6)]

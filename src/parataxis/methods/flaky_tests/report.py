@@ -141,8 +141,13 @@ class Report:
             kind, how = Kind.OD, "alone in a new interpreter" if apart == ALONE else "when only its file is collected"
             sure = f"fails in all {same.failures + shuffled.failures} runs of the suite, passes {how}"
             cause = "what other modules do when they are imported, or a test that always comes before"
+        elif (runs := same.runs + shuffled.runs) and not same.failures + shuffled.failures:
+            kind, by_environment = Kind.INFRA, True
+            sure = (
+                f"passes in all {runs} runs of the suite, fails in another environment with the hash seed of an old one"
+            )
         else:
-            sure = "it fails in every run" if same.runs + shuffled.runs else ""
+            sure = "it fails in every run" if runs else ""
         message = next((entry.messages[test] for entry in failed if test in entry.messages), "")
         rates = (same, shuffled, environments)
         return Finding(named, kind, *rates, cause, sure, p, message, shown_in, by_environment=by_environment)
