@@ -281,7 +281,7 @@ class Report:
         return pd.DataFrame([each.to_row() for each in self.findings])
 
     def explain(self, nodeid: str) -> Finding:
-        """What is known of one test. Raises BadInput if the hunt did not have it."""
+        """What the runs say of one test; who did it is in `diagnoses`. Raises BadInput if the hunt did not have it."""
         from parataxis.errors import BadInput
 
         for each in self.findings:
