@@ -12,6 +12,7 @@ import sysconfig
 import time
 import zipfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,14 @@ def _written(out, found):
     (diagnosis,) = json.loads((hunt / "report.json").read_text())["diagnoses"]
     assert [chain["tests"] for chain in diagnosis["chains"]] == [["test_it.py::test_writes"]]
     assert "polluter: test_it.py::test_writes" in (hunt / "report.md").read_text()
+
+
+def test_a_stage_whose_worker_has_died_before_it_began_ends():
+    """Killed between the fork and the call that ties the two: the kernel then has no end of a parent to tell of."""
+    words = [sys.executable, "-c", "print('goes on')"]
+    for parent, said in ((os.getpid(), "goes on\n"), (0, "")):
+        tied = partial(stages._end_with, parent)
+        assert subprocess.run(words, preexec_fn=tied, capture_output=True, text=True, check=False).stdout == said
 
 
 def test_a_failure_is_tried_once_more_and_then_told(no_hunt, project, asked):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from parataxis.errors import BadInput
@@ -197,7 +198,7 @@ class Stages:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_us,
+                preexec_fn=partial(_end_with, os.getpid()),
             )
             try:
                 status = process.wait(left)
@@ -219,10 +220,12 @@ def _pip(*options: str) -> list[str]:
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _end_with_us() -> None:
-    """In the child: have the kernel kill it when this process ends, even by a kill -9."""
+def _end_with(parent: int) -> None:
+    """In the child: have the kernel kill it when its parent ends, even by a kill -9; end if it has ended already."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def _said(output: str, status: int) -> str:
