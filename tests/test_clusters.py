@@ -271,6 +271,25 @@ def test_a_worker_that_takes_its_time_is_waited_for(one_died, monkeypatch):
     back.join()
 
 
+def test_a_worker_that_died_is_not_asked_as_long_as_the_scheduler_takes_it_for_alive(one_died):
+    """On a busy machine who waits for an answer hears of the death first. The next one there is another."""
+    dask, threads, _ = one_died
+    threads["two"] = 1
+    dask._died["two"] = time.monotonic()
+    changes = [
+        threading.Timer(3 * backends.POLL, threads.pop, ["two"]),
+        threading.Timer(4 * backends.POLL, threads.update, [{"two": 1}]),
+    ]
+    begun = time.monotonic()
+    for each in changes:
+        each.start()
+    assert dask._place() == "two"
+    assert time.monotonic() - begun > 3 * backends.POLL
+    assert dask._died == {}
+    for each in changes:
+        each.join()
+
+
 def test_a_worker_that_never_comes_back_is_waited_for_once(one_died, monkeypatch):
     dask, _, looks = one_died
     monkeypatch.setattr(backends, "BACK", 0.2)

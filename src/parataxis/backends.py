@@ -193,7 +193,7 @@ class _Dask(Cluster):
         super().__init__()
         self.client = client
         self._actors: Counter[str] = Counter()  # by the address of their worker
-        self._died: dict[str, float] = {}  # when; the scheduler may not have heard of it yet
+        self._died: dict[str, float] = {}  # when, of those of whose end the scheduler may not have heard yet
         self._most = 0  # threads that the cluster had
         self._placing = threading.RLock()  # the collector may let an actor go within it
 
@@ -221,12 +221,10 @@ class _Dask(Cluster):
         deadline = time.monotonic() + BACK
         while True:
             self._check()
-            now = time.monotonic()
-            threads = {
-                worker: count
-                for worker, count in self._told(self.client.nthreads).items()
-                if now - self._died.get(worker, 0.0) > POLL
-            }
+            now, listed = time.monotonic(), self._told(self.client.nthreads)
+            for worker in self._died.keys() - listed.keys():  # who comes back there is another
+                self._died.pop(worker, None)
+            threads = {worker: count for worker, count in listed.items() if now - self._died.get(worker, -BACK) >= BACK}
             with self._placing:
                 there = sum(threads.values())
                 self._most = there if now > deadline else max(self._most, there)
