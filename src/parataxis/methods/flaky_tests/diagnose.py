@@ -63,7 +63,7 @@ def diagnose(
         if column < whole:
             after = dict(enumerate(ends[column] for ends in pairs))
         else:  # too many to try all pairs: most share their culprits with one of the first
-            ends = _after_each(lab, sorted(culprits), [test], alone[column])
+            ends = _after_each(lab, sorted(culprits), [test], [alone[column]])
             after = {other: each for other, (each,) in zip(sorted(culprits), ends, strict=True)}
             case.others = sorted(undoers)
         found = case.diagnosis(after)
@@ -168,7 +168,7 @@ class Case:
             return self.said(Dependence.IMPORT, modules=modules, searched=len(after))
         self._note_declared(chains)
         found = [self.chain(chain) for chain in chains[:CHAINS]]
-        found += [self.confirmed(chain) for chain in chains[CHAINS:PROOFS]]
+        found += self.confirmed(*chains[CHAINS:PROOFS])
         found += [self.unproved(chain) for chain in chains[PROOFS:]]
         if len(found) > CHAINS:
             self.notes.append(f"cleaners and changes were looked for with the first {CHAINS} of {len(found)}")
@@ -203,7 +203,7 @@ class Case:
 
     def repeats(self, searched: int = 0) -> Diagnosis:
         """What a test that passes once and then fails leaves behind: it is its own polluter."""
-        own = self.confirmed((self.test,))
+        (own,) = self.confirmed((self.test,))
         command = self.lab.suite.command_twice(self._named(self.test))
         own = replace(own, command=command, changes=self._changes((self.test,)))
         return self.said(Dependence.REPEAT, chains=(own,), searched=searched)
@@ -296,7 +296,7 @@ class Case:
             if end in PASSING + FAILING and not self.differs(end)
         ]
         self.undoers.update(undone)
-        confirmed = self.confirmed(chain)
+        (confirmed,) = self.confirmed(chain)
         self._note_breaker(chain)
         return replace(
             confirmed,
@@ -305,14 +305,15 @@ class Case:
             changes=self._changes(chain),
         )
 
-    def confirmed(self, chain: tuple[int, ...]) -> Chain:
-        """The chain, and how it ends in a fresh interpreter that collects nothing else."""
-        (cold,) = self.lab.last([(*chain, self.test)], fresh=True)
-        found = replace(self.unproved(chain), cold=cold)
-        if not self.differs(cold):
-            (whole,) = self.lab.run([Order("lab", 0, (*chain, self.test), fresh=True)])
-            shown = whole is not None and self.differs(whole.outcomes[-1])
-            (self.helped if shown else self.refuted).append(found)
+    def confirmed(self, *chains: tuple[int, ...]) -> list[Chain]:
+        """Each chain, and how it ends in a fresh interpreter that collects nothing else."""
+        colds = self.lab.last([(*chain, self.test) for chain in chains], fresh=True)
+        found = [replace(self.unproved(chain), cold=cold) for chain, cold in zip(chains, colds, strict=True)]
+        for chain, each in zip(chains, found, strict=True):
+            if not self.differs(each.cold):
+                (whole,) = self.lab.run([Order("lab", 0, (*chain, self.test), fresh=True)])
+                shown = whole is not None and self.differs(whole.outcomes[-1])
+                (self.helped if shown else self.refuted).append(each)
         return found
 
     def _unconfirmed(self) -> Iterator[str]:

@@ -34,7 +34,7 @@ def nearest_culprit(lab: Lab, test: int, tell: Callable[[str], None] = lambda te
         if culprits in tried:
             continue
         tried.add(culprits)
-        chain = case.confirmed(culprits)
+        (chain,) = case.confirmed(culprits)
         if chain not in case.refuted:
             return case.said(case.kind, chains=(chain,))
         if len(case.refuted) == CHAINS:
