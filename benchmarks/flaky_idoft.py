@@ -21,24 +21,34 @@ from parataxis.studies.registry import methods
 LIST = "idoft-py-data.csv"
 # owner/name, commit, what pip is to install, and which tests
 PROJECTS = """
+Gsllchb/DotDot 89a6f7a -r requirements.txt ;
 MirkoRossini/zanna 4c28b5e . ; tests
 Rickecr/PyGraph e81c3a0 pytest ; __tests__
+agile4you/bottle-neck ebc670a . -r requirements.txt ;
 bmweiner/skillful 8646f54 . -r requirements.txt;
 cbornet/python-httpproblem 0b08139 . ; tests
 chaosmail/python-fs 2567922 . ;
 coinbase/coinbase-commerce-python d306fc5 .[dev] ; tests
 crumpstrr33/Utter-More 418cf5f . -r requirements.txt ; test
+d4nuu8/krllint 2f9376c . -r requirements.txt ;
 daknuett/ljson 1d3dc13 . ; test
 didix21/mdutils 2ef859e . ; tests
 djrobstep/logx c53fabb -r requirements.txt ; tests
 dvc94ch/pykicad cdebcae . ; tests
+gjvnq/LabIFSC cb56b75 . ;
+heavenshell/py-autodoc 001d5ff . requests mock ; tests examples
+hefnawi/json-storage-manager c7521fc . ;
 josiest/geom d12b381 . ;
 kade-robertson/config-better c14638d pytest ; tests
 laike9m/pdir2 ef5e220 . ; tests
 microsoft/knack dc7b7d8 . mock six ; tests
 mrob95/Breathe 4600818 . dragonfly2 ; tests
+oskar456/dzonegit 8f95208 . ;
+sushobhit27/multiindex b631e60 . ;
 teamhide/pythondi 913e6a6 . ; tests
 thegetty/crom 98bb6be . -r requirements.txt ; tests
+thimic/nodal 261eeef setuptools pyyaml ;
+whisller/pyeventdispatcher 5382e5e . ;
 """
 
 

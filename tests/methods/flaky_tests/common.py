@@ -11,7 +11,7 @@ from parataxis.methods.flaky_tests.reruns import runs_for_rate, victim_rate
 from parataxis.methods.flaky_tests.study_inputs import made_ids, made_runs
 
 SUITE = Path(__file__).parent / "suites" / "victim_and_polluter"
-HUNT = ["tests", "hunt", "."]
+HUNT = ["tests", "hunt"]
 REPORT = ["tests", "report", ".parataxis"]
 RUNS = ["tests", "runs-needed", "--p", "0.05", "--after-passes", "20"]
 
@@ -83,7 +83,7 @@ BAD_INPUTS = [
     (["tests", "hunt", ".", "--out", "other", "--", "--no-such-option"], "unrecognized arguments: --no-such-option"),
     (["tests", "hunt", ".", "--protocol", "slow"], "'slow' is not one of 'quick', 'thorough', 'paper'"),
     (["tests", "hunt", ".", "--jobs", "0"], "--jobs"),
-    (["tests", "hunt", "--", "-x"], "PATH='-x': expected a folder, file or node id before pytest's options"),
+    (["tests", "hunt", "--out", "other", "--", "--no-such-option"], "unrecognized arguments: --no-such-option"),
     (["tests", "explain", "test_a"], "NODEID='test_a': is not among the 6 tests of the hunt"),
     (["tests", "explain", "--hunt", "empty"], "empty: holds no hunt.jsonl"),
     (["tests", "polluters", "test_a", "absent"], "PATH=absent: there is no such file or folder"),

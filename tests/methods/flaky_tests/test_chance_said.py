@@ -168,7 +168,7 @@ def test_only_who_fails_by_an_assertion_at_the_end_did_all_it_does():
 )
 def test_what_is_constant_in_an_interpreter_is_not_called_chance_in_it(ends, said):
     """As what the hash seed decides is."""
-    _, note = _rates(tried(2, lambda order, k: ends[k % len(ends)]), 1)
+    _, note, _ = _rates(tried(2, lambda order, k: ends[k % len(ends)]), 1)
     assert note.startswith(said)
 
 
@@ -183,20 +183,20 @@ def tried(tests, end, seconds=0.001):
 
 def test_of_a_long_order_its_end_is_run():
     """In the middle of a thousand tests both orders are too long; behind test 400 it fails."""
-    _, note = _rates(tried(1000, lambda order, k: "F" if 400 in order else "."), 500)
+    _, note, _ = _rates(tried(1000, lambda order, k: "F" if 400 in order else "."), 500)
     by_order = "0 of 20 alone, 20 of 20 in file order (its last 200 tests), 0 of 20 in reverse (its last 200 tests)"
     assert note.startswith(f"its failure rate depends on the order (NDOD): fails {by_order}, p = ")
 
 
 def test_of_a_slow_order_as_much_is_run_as_takes_seconds():
-    _, note = _rates(tried(1000, lambda order, k: "F" if 490 in order else ".", seconds=0.1), 500)
+    _, note, _ = _rates(tried(1000, lambda order, k: "F" if 490 in order else ".", seconds=0.1), 500)
     assert "20 of 20 in file order (its last 30 tests), 0 of 20 in reverse (its last 30 tests)" in note
-    _, note = _rates(tried(1000, lambda order, k: "F" if 499 in order else ".", seconds=60.0), 500)
+    _, note, _ = _rates(tried(1000, lambda order, k: "F" if 499 in order else ".", seconds=60.0), 500)
     assert "20 of 20 in file order (its last 2 tests)" in note
 
 
 @pytest.mark.parametrize("tests", [1, 3])
 def test_from_one_order_nothing_is_said_of_the_order(tests):
     """The only test of its suite; or one that no other order reaches."""
-    _, note = _rates(tried(tests, lambda order, k: ".F"[k % 2] if len(order) == 1 else "-"), tests // 2)
+    _, note, _ = _rates(tried(tests, lambda order, k: ".F"[k % 2] if len(order) == 1 else "-"), tests // 2)
     assert note == "whether the order has a say in it is not known: fails 10 of 20 alone, no other order ran"

@@ -8,6 +8,7 @@ import pytest
 from hunts import SOME_CLEANERS, copy_suites, leaves_elsewhere, open_lab, smaller
 
 from parataxis.errors import BadInput
+from parataxis.methods.flaky_tests.by_chance import by_chance
 from parataxis.methods.flaky_tests.cli_diagnosis import _place
 from parataxis.methods.flaky_tests.diagnose import Case, bisect, diagnose
 from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
@@ -144,6 +145,40 @@ def test_nobody_is_blamed_for_a_failure_by_chance(written, warm, tmp_path):
     assert alone.notes[0] in ("alone it ends .F. in 3 runs", "alone it ends F.F in 3 runs")
     assert behind.notes[0].startswith("after test_a.py::test_")
     assert behind.notes[0].endswith("it passes and fails")
+
+
+BY_ORDER_AND_CHANCE = """import os
+SEEN, LEFT = [], []
+def test_total(): assert not LEFT
+def test_half(): SEEN.append("half")
+def test_open(): SEEN.append("open")
+def test_load():
+    if "open" in SEEN or "half" in SEEN and os.urandom(1)[0] < 128:
+        LEFT.append(1)
+"""
+
+
+def test_one_that_fails_by_chance_in_one_order_and_always_in_another_has_its_culprits(written, warm):
+    """Neither file order nor its reverse shows that the order matters; orders of the hunt do."""
+    total, half, opened, load = range(4)
+    runs = [
+        Run(0, "random", 0, (half, load, total, opened), "F..."),
+        Run(0, "replay", 0, (half, load, total), "..-.", of="random/0"),
+        Run(0, "random", 1, (opened, load, total, half), "F..."),
+        Run(0, "reverse", 0, (load, opened, half, total), "...."),
+    ]
+    with laboratory([written(test_a=BY_ORDER_AND_CHANCE).root], timeout=60.0) as lab:
+        (found,) = by_chance(lab, [total], runs)
+        (unknown,) = by_chance(lab, [total])
+    (chain,) = found.chains
+    assert (found.kind, chain.cold) == (Dependence.VICTIM, "F")
+    assert short(chain.tests) == ["test_open", "test_load"]
+    rates = "0 of 20 alone, 0 of 20 in reverse, 20 of 20 in random/1"
+    assert found.notes[0].startswith(f"its failure rate depends on the order (NDOD): fails {rates}, p = ")
+    assert (unknown.kind, unknown.chains) == (Dependence.CHANCE, ())
+    assert unknown.notes == (
+        "in one interpreter it ends alike each time, whatever the order: fails 0 of 20 alone, 0 of 20 in reverse",
+    )
 
 
 def test_every_polluter_is_run_in_a_fresh_interpreter(written, warm):

@@ -1,4 +1,4 @@
-"""Why a test fails by chance, and whether the order has a say in how often.
+"""Why a test fails by chance, whether the order has a say in how often, and if so who has it.
 
 Lam, Winter, Wei, Xie, Marinov and Bell ("A large-scale longitudinal study of flaky tests", OOPSLA 2020) call a test
 NDOD if its failure rate depends on the order, NDOI if it does not.
@@ -6,14 +6,17 @@ NDOD if its failure rate depends on the order, NDOI if it does not.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
 from parataxis.methods.flaky_tests.chance import explain_chance
+from parataxis.methods.flaky_tests.classes import SHUFFLED
+from parataxis.methods.flaky_tests.diagnose import diagnose
 from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.order_tests import order_test
-from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING
+from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
 from parataxis.methods.flaky_tests.session import Order, SessionDied
 
 REPEATS = 20  # of each order
@@ -23,12 +26,18 @@ SECONDS = 3.0
 ALPHA = 0.01
 
 
-def by_chance(lab: Lab, tests: Sequence[int], tell: Callable[[str], None] = lambda text: None) -> Iterator[Diagnosis]:
-    """One diagnosis for each of `tests`, which fail by chance, each as soon as it is there."""
+def by_chance(
+    lab: Lab, tests: Sequence[int], runs: Sequence[Run] = (), tell: Callable[[str], None] = lambda text: None
+) -> Iterator[Diagnosis]:
+    """One diagnosis for each of `tests`, which fail by chance, each as soon as it is there.
+
+    runs: of the hunt; the order among them in which a test came out otherwise most often is repeated as well. Of a test
+    that always ends one way alone, and always the other in one of the orders, the culprits are looked for.
+    """
     for test in tests:
         nodeid, before = lab.head.ids[test], lab.forks
         tell(f"{nodeid}: how often it fails, by order")
-        alone, note = _rates(lab, test)
+        alone, note, telling = _rates(lab, test, runs)
         tell(f"{nodeid}: what chance decides")
         hints = []
         if lab.head.forks:
@@ -41,34 +50,59 @@ def by_chance(lab: Lab, tests: Sequence[int], tell: Callable[[str], None] = lamb
                     isolate=lab.head.isolation != "none",
                     seed=lab.head.seed,
                 )
-        found = Diagnosis(nodeid, Dependence.CHANCE, alone, "", hints=tuple(hints), notes=(note,) if note else ())
-        yield Diagnosis(**{**vars(found), "forks": lab.forks - before})
+        found = Diagnosis(nodeid, Dependence.CHANCE, alone, "", hints=tuple(hints), notes=(note,))
+        for who in diagnose(lab, [test] if telling else [], telling, tell):
+            if who.chains:
+                found = replace(who, hints=found.hints, notes=(note, *who.notes))
+        yield replace(found, forks=lab.forks - before)
 
 
-def _rates(lab: Lab, test: int) -> tuple[str, str]:
-    """How it ended alone, each time; and what can be said of its failure rate alone, in file order and backwards."""
-    orders = _orders(lab, test)
-    ends = {name: "".join(lab.last([order] * REPEATS)) for name, order in orders.items()}
+def _rates(lab: Lab, test: int, runs: Sequence[Run] = ()) -> tuple[str, str, list[Run]]:
+    """How it ended alone, each time; what can be said of its failure rate by order; runs of orders that decide it."""
+    alone = "".join(lab.last([(test,)] * REPEATS))
+    otherwise = PASSING if set(alone) <= {*FAILING} else FAILING
+    orders = {"alone": (test,), **_orders(lab, test, _shown(runs, test, otherwise))}
+    ends = {name: alone if name == "alone" else "".join(lab.last([order] * REPEATS)) for name, order in orders.items()}
     failures = np.array([[sum(end in FAILING for end in each) for each in ends.values()]])
-    runs = np.array([[sum(end in FAILING + PASSING for end in each) for each in ends.values()]])
-    counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], runs[0], strict=True) if n)
-    alone = ends["alone"]
-    if np.count_nonzero(runs) < 2:
-        return alone, f"whether the order has a say in it is not known: fails {counts or '0 of 0'}, no other order ran"
-    if failures.sum() in (0, runs.sum()):
-        return alone, f"in one interpreter it ends alike each time, whatever the order: fails {counts}"
-    p = float(order_test(failures, runs).p[0])
+    times = np.array([[sum(end in FAILING + PASSING for end in each) for each in ends.values()]])
+    counts = ", ".join(f"{k} of {n} {name}" for name, k, n in zip(ends, failures[0], times[0], strict=True) if n)
+    if np.count_nonzero(times) < 2:
+        said = f"whether the order has a say in it is not known: fails {counts or '0 of 0'}, no other order ran"
+        return alone, said, []
+    if failures.sum() in (0, times.sum()):
+        return alone, f"in one interpreter it ends alike each time, whatever the order: fails {counts}", []
+    p = float(order_test(failures, times).p[0])
     says = "depends on the order (NDOD)" if p < ALPHA else "does not visibly depend on the order (NDOI)"
-    return alone, f"its failure rate {says}: fails {counts}, p = {p:.2g}"
+    deciding = [orders[name] for name, each in ends.items() if set(each) <= {*otherwise}]
+    steady = not set(alone) & {*otherwise}
+    telling = [run for run in runs if steady and any(_ends_with(run, test, order) for order in deciding)]
+    return alone, f"its failure rate {says}: fails {counts}, p = {p:.2g}", telling
 
 
-def _orders(lab: Lab, test: int) -> dict[str, tuple[int, ...]]:
-    """What is run up to the test, by name: each order once, and of a long one the end."""
+def _ends_with(run: Run, test: int, order: tuple[int, ...]) -> bool:
+    return test in run.order and run.order[: run.order.index(test) + 1][-len(order) :] == order
+
+
+def _shown(runs: Sequence[Run], test: int, otherwise: str) -> Run | None:
+    """Of the shuffled orders, the one in which it most often ended otherwise than alone, and the shortest such."""
+    groups: dict[tuple[int, str], list[Run]] = {}
+    for run in runs:
+        if run.kind in (*SHUFFLED, "replay") and run.outcomes[test] in PASSING + FAILING:
+            groups.setdefault((run.iteration, run.of or run.name), []).append(run)
+    share = {name: sum(run.outcomes[test] in otherwise for run in same) / len(same) for name, same in groups.items()}
+    best = max(groups, key=lambda name: (share[name], -groups[name][0].order.index(test), name), default=None)
+    return groups[best][0] if best and share[best] else None
+
+
+def _orders(lab: Lab, test: int, shown: Run | None) -> dict[str, tuple[int, ...]]:
+    """What is run up to the test, by name, besides the test alone: each order once, and of a long one the end."""
     n = len(lab.head.ids)
-    whole = {"alone": (test,), "in file order": tuple(range(test + 1)), "in reverse": tuple(range(test, n))[::-1]}
+    whole = {"in file order": tuple(range(test + 1)), "in reverse": tuple(range(test, n))[::-1]}
+    if shown:
+        whole[f"in {shown.name}"] = shown.order[: shown.order.index(test) + 1]
     orders: dict[str, tuple[int, ...]] = {}
     for name, order in whole.items():
-        if order not in orders.values():
+        if order != (test,) and order not in orders.values():
             end = _end_of(lab, order)
             short = f" (its last {len(end)} tests)" if len(end) < len(order) else ""
             orders[name + short] = end

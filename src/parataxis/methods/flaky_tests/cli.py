@@ -56,12 +56,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command("hunt")
 def hunt_command(
     arguments: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="PATH... [-- PYTEST OPTIONS]",
-            help="Folders, files or node ids of one suite, then options for pytest.",
+            metavar="[PATH...] [-- PYTEST OPTIONS]",
+            help="Folders, files or node ids of one suite, by default the current folder; then options for pytest.",
         ),
-    ],
+    ] = None,
     protocol: Annotated[ProtocolName, typer.Option(help="How much is run.")] = ProtocolName.quick,
     python: Annotated[
         Path | None,
@@ -107,7 +107,7 @@ def hunt_command(
 
     Exit status 0 if none is flaky, 1 if some are, 2 if the suite could not be measured.
 
-    Example: parataxis tests hunt .
+    Example: parataxis tests hunt
     With options for pytest: parataxis tests hunt tests --jobs 2 -- -o addopts= -m "not slow"
     """
     from parataxis.methods.flaky_tests.explaining import explain
@@ -146,12 +146,11 @@ def hunt_command(
     raise typer.Exit(report.exit_status)
 
 
-def split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Paths, and pytest's options: what begins with the first word that begins with a hyphen."""
-    first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
-    if first == 0:
-        raise BadInput(f"PATH={arguments[0]!r}: expected a folder, file or node id before pytest's options")
-    return arguments[:first], tuple(arguments[first:])
+def split(arguments: list[str] | None) -> tuple[list[str], tuple[str, ...]]:
+    """Paths, by default the current folder, and pytest's options: from the first word that begins with a hyphen."""
+    words = arguments or []
+    first = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    return words[:first] or ["."], tuple(words[first:])
 
 
 def _shortest(path: Path) -> str:

@@ -151,8 +151,7 @@ def _lab(arguments: list[str] | None, python: Path | None, timeout: float, seed:
     from parataxis.methods.flaky_tests.cli import split
     from parataxis.methods.flaky_tests.survey import laboratory
 
-    words = arguments or ["."]
-    paths, options = split(words if not words[0].startswith("-") else [".", *words])
+    paths, options = split(arguments)
     with laboratory(paths, options, python=python, seed=seed, timeout=timeout, jobs=jobs) as lab:
         for reason in lab.head.because:
             print(f"note: {reason}", file=sys.stderr, flush=True)

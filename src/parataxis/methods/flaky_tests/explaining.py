@@ -56,8 +56,8 @@ def explain(
             chance = [test for test in todo if kinds[report.head.ids[test]] is Kind.NOD]
             order = [test for test in todo if test not in chance]
             earlier = [] if nodeids else list(known.values())  # a test asked for by name is tried after every other
-            diagnoses = chain(diagnose(lab, order, report.runs, tell, earlier), by_chance(lab, chance, tell))
-            for found in chain(diagnoses, repeating(lab, steady, tell)):
+            who = diagnose(lab, order, report.runs, tell, earlier)
+            for found in chain(who, by_chance(lab, chance, report.runs, tell), repeating(lab, steady, tell)):
                 lines.append(found.to_row())
                 known[found.nodeid] = found
             if steady:
