@@ -4,7 +4,8 @@
 
 Each project is fetched at the commit that the list has for it and gets an environment of its own; `parataxis tests
 study` hunts in its suite (protocol quick), and the order-dependent tests that it finds are set against those of the
-list, parameter sets of a function as one. What lies in the folder is not done again; `--project NAME` for some only.
+list, parameter sets of a function as one. One that fails in every run here, for want of a network or of an old Python,
+is counted apart. What lies in the folder is not done again; `--project NAME` for some only.
 """
 
 import argparse
@@ -22,8 +23,10 @@ LIST = "idoft-py-data.csv"
 # owner/name, commit, what pip is to install, and which tests
 PROJECTS = """
 Gsllchb/DotDot 89a6f7a -r requirements.txt ;
+LeBarbouze/tunacell 837d57e . ;
 MirkoRossini/zanna 4c28b5e . ; tests
 Rickecr/PyGraph e81c3a0 pytest ; __tests__
+Windsooon/cherry bc6ae1f . ;
 agile4you/bottle-neck ebc670a . -r requirements.txt ;
 bmweiner/skillful 8646f54 . -r requirements.txt;
 cbornet/python-httpproblem 0b08139 . ; tests
@@ -35,20 +38,26 @@ daknuett/ljson 1d3dc13 . ; test
 didix21/mdutils 2ef859e . ; tests
 djrobstep/logx c53fabb -r requirements.txt ; tests
 dvc94ch/pykicad cdebcae . ; tests
+femueller/python-n26 22cb609 . ;
 gjvnq/LabIFSC cb56b75 . ;
 heavenshell/py-autodoc 001d5ff . requests mock ; tests examples
 hefnawi/json-storage-manager c7521fc . ;
+irmen/Tale a2a2644 . ;
+izar/pytm 724df0c . ;
 josiest/geom d12b381 . ;
 kade-robertson/config-better c14638d pytest ; tests
 laike9m/pdir2 ef5e220 . ; tests
+max-k/flask-multi-redis fa781d3 . ;
 microsoft/knack dc7b7d8 . mock six ; tests
 mrob95/Breathe 4600818 . dragonfly2 ; tests
 oskar456/dzonegit 8f95208 . ;
+pierrepo/autoclasswrapper af43dd8 . ;
 sushobhit27/multiindex b631e60 . ;
 teamhide/pythondi 913e6a6 . ; tests
 thegetty/crom 98bb6be . -r requirements.txt ; tests
 thimic/nodal 261eeef setuptools pyyaml ;
 whisller/pyeventdispatcher 5382e5e . ;
+wilfredinni/coo da9e75d . ;
 """
 
 
@@ -86,21 +95,26 @@ def main() -> None:
         explain=False,
         watch=lambda each: print(f"{each.project}: {each.reason or f'{each.orders} orders'}", flush=True),
     )
-    print(
-        "\n| Project | Tests | Orders | Listed | Found | Missed | Others |\n| --- | --- | --- | --- | --- | --- | --- |"
-    )
-    total = [0] * 6
+    print("\n| Project | Tests | Orders | Listed | Found | Fail always | Missed | Others |")
+    print("| --- " * 8 + "|")
+    total = [0] * 7
     for (project, tests), each in zip(projects.items(), tally.found, strict=True):
         if not each.tests:
             print(f"| {project.name} | not measured: {each.reason} |")
             continue
         report = Report.read(asked.folder / each.folder / "hunt")
-        found = {one.nodeid.partition("[")[0] for one in report.flaky if one.kind is Kind.OD}
-        row = [each.tests, each.orders, len(tests), len(tests & found), len(tests - found), len(found - tests)]
+        kinds = {one.nodeid.partition("[")[0]: one.kind for one in report.flaky}
+        passing = {
+            one.nodeid.partition("[")[0] for one in report.findings if one.kind is not Kind.NOT_FLAKY or one.rate_below
+        }
+        found = {name for name, kind in kinds.items() if kind is Kind.OD}
+        missed, always = (tests & passing) - found, tests - passing - found
+        row = [each.tests, each.orders, *map(len, (tests, tests & found, always, missed, found - tests))]
         total = [a + b for a, b in zip(total, row, strict=True)]
         print(f"| {project.name} {project.sha[:7]} | {' | '.join(map(str, row))} |")
-        for word, names in (("missed", tests - found), ("not listed", found - tests)):
-            print(*(f"  {word}: {name}" for name in sorted(names)), sep="\n", end="\n" * bool(names))
+        for word, names in (("missed", missed), ("not listed", found - tests)):
+            for name in sorted(names):
+                print(f"  {word}: {name}" + (f" ({kinds[name].value})" if name in missed and name in kinds else ""))
     print(f"| {len(projects)} projects | {' | '.join(map(str, total))} |")
 
 
