@@ -190,6 +190,49 @@ def test_every_polluter_is_run_in_a_fresh_interpreter(written, warm):
     assert found.notes == ("cleaners and changes were looked for with the first 5 of 6",)
 
 
+SHARED = """import pytest
+OPEN = []
+@pytest.fixture(scope="module")
+def connection():
+    OPEN.append("connection")
+    yield
+    OPEN.remove("connection")
+@pytest.fixture(scope="module")
+def basket(connection):
+    assert OPEN == ["connection"]
+    return []
+@pytest.fixture
+def own(): return []
+def test_empty(basket): assert not basket
+def test_add(basket, own, tmp_path_factory):
+    basket.append(1)
+    own.append(1)
+def test_sum(basket): assert sum(basket) == 1
+def test_connected(connection): pass
+"""
+
+
+def test_a_shared_fixture_that_is_not_as_it_was_set_up_is_what_a_culprit_leaves(written, warm):
+    """Undone, it is torn down, with what is built on it: `basket` is there anew with its connection."""
+    suite = written(test_a=SHARED, test_b="def test_elsewhere(): pass\n")
+    with laboratory([suite.root], timeout=60.0) as lab:
+        victim, brittle = found_in(lab, "::test_empty"), found_in(lab, "::test_sum")
+    for found, word in ((victim, "passes"), (brittle, "fails")):
+        (chain,) = found.chains
+        assert short(chain.tests) == ["test_add"]
+        assert short(chain.undone_by) == ["test_elsewhere"]
+        told = {change.name: change for change in chain.changes}
+        assert [*told] == ["fixture test_a.py::basket", "fixture test_a.py::connection", "test_a.OPEN"]
+        basket = told["fixture test_a.py::basket"]
+        assert (basket.shown, basket.after) == (True, "[1], kept for the module")
+        assert told["fixture test_a.py::connection"].shown
+        assert f"with this undone, it {word} again" in " ".join(explanation(found))
+    assert fix(victim).startswith(
+        "In test_a.py::test_add: change a copy of what the fixture gives, or give the fixture"
+    )
+    assert fix(brittle).startswith("In test_a.py::test_sum: set up, in a fixture, what it now owes to test_a.py::test_")
+
+
 HANGS = """import threading
 LOCK = threading.Lock()
 def test_wait():

@@ -107,6 +107,7 @@ NOTHING = [
     "shop.tags.add('u'); shop.tags.remove('u')",
     "logging.getLogger('asked.for'); shop.logger.isEnabledFor(10)",
     "import sched",
+    "sys.last_type, sys.last_value = KeyError, KeyError('x')",
     "import re, linecache; re.compile('a+b'); linecache.getline('shop.py', 1)",
     "import tempfile; tempfile.gettempdir()",
     "1 / decimal.Decimal(3)",

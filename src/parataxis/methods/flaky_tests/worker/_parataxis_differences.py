@@ -42,6 +42,7 @@ MOST_OF_ONE = 8  # changes of one owner beyond which only all of them are told, 
 OWN, PROCESS, FILES, OTHERS, NOISE = range(5)
 _RANKS = {PROJECT: OWN, LIBRARY: OTHERS, STANDARD: PROCESS}
 _CACHE = re.compile("cache|memo", re.IGNORECASE)
+FAILURE = frozenset(["last_type", "last_value", "last_traceback", "last_exc"])  # of `sys`, set by pytest
 # Globals of the standard library that are set when they are first asked for.
 LAZY = frozenset(["tempfile.tempdir", "mimetypes.inited", "mimetypes.encodings_map", "mimetypes.types_map"])
 
@@ -113,6 +114,8 @@ class Differences:
             return now is MISSING or bool(configuration(now))
         if facet is GLOBALS and type(now) is types.ModuleType and then is MISSING:
             return False  # a submodule was imported: that is told of `sys.modules`
+        if facet is GLOBALS and root == "sys" and key in FAILURE:
+            return False
         if facet is GLOBALS and record.level == STANDARD and type(key) is str:
             lazy = (key.startswith("_") and root != "builtins") or "%s.%s" % (root, key) in LAZY
             return not ((lazy and (then is None or then is MISSING)) or _CACHE.search(key))

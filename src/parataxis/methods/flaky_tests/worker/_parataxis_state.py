@@ -36,6 +36,7 @@ from _parataxis_objects import (
     globals_of,
     modules,
 )
+from _parataxis_shared import SharedFixtures
 from _parataxis_system import (
     CONTEXT,
     DESCRIPTOR,
@@ -56,9 +57,12 @@ MOST = 50
 
 
 class State:
-    """`roots`: folders whose files are state; the first is the project's. `ignore`: files and folders that are not."""
+    """`roots`: folders whose files are state; the first is the project's. `ignore`: files and folders that are not.
 
-    def __init__(self, roots: list[str], ignore: list[str] | None = None) -> None:
+    items: pytest's, whose shared fixtures are state as well.
+    """
+
+    def __init__(self, roots: list[str], ignore: list[str] | None = None, items: list[Any] | None = None) -> None:
         self.settings = settings()
         collector = _gc[0]()
         _gc[1]()
@@ -68,6 +72,7 @@ class State:
             self.walk.modules()
             self._well_known()
             self.files = Files(roots, ignore or [])
+            self.fixtures = SharedFixtures(items or [])
             self.context, self.threads, self.descriptors = context_variables(), threads(), descriptors()
         finally:
             if collector:
@@ -106,7 +111,7 @@ class State:
         finally:
             if collector:
                 _gc[2]()
-        found += self._context() + self._files() + self._left_running()
+        found += self._context() + self._files() + self._left_running() + self.fixtures.changes()
         return sorted(found, key=lambda change: change.rank)[:MOST]
 
     def record(self, held_in: str, place: Any) -> Record:

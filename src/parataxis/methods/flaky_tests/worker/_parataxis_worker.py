@@ -214,7 +214,7 @@ class _Orders:
         sequences = [[self.places[i] for i in sequence] for sequence in command["probes"]]
         views = Views(self.settings["private"], self.layer) if self._overlay(command) else None
         prober = Prober(self.session, sequences, table, command["limits"]["probes"], views, record.beat)
-        before = self.state.State(self.settings["private"]) if command.get("look") else None
+        before = self._state() if command.get("look") else None
 
         def after(position: int) -> None:
             if command.get("each"):
@@ -228,6 +228,9 @@ class _Orders:
             prober.probe(0)
         self.session.run(places, record, after)
 
+    def _state(self) -> Any:
+        return self.state.State(self.settings["private"], items=self.session.items)
+
     def _undo_each(self, before: Any, prober: Prober, folder: str) -> None:
         changes = before.changes()[:MOST_CHANGES]
         for row, change in enumerate(changes, 1):
@@ -239,7 +242,7 @@ class _Orders:
 
     def _trace(self, command: dict[str, Any], places: list[int | None], record: Record, folder: str) -> None:
         """Run the order with each line looked at, for the lines that leave the changes in these holders."""
-        before = self.state.State(self.settings["private"])
+        before = self._state()
         trace = self.trace.Trace(before, command["trace"])
 
         def after(position: int) -> None:
