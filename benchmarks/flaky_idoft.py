@@ -108,7 +108,7 @@ def main() -> None:
             one.nodeid.partition("[")[0] for one in report.findings if one.kind is not Kind.NOT_FLAKY or one.rate_below
         }
         found = {name for name, kind in kinds.items() if kind is Kind.OD}
-        missed, always = (tests & passing) - found, tests - passing - found
+        missed, always = (tests & passing) - found, tests - passing - found  # all of them are collected
         row = [each.tests, each.orders, *map(len, (tests, tests & found, always, missed, found - tests))]
         total = [a + b for a, b in zip(total, row, strict=True)]
         print(f"| {project.name} {project.sha[:7]} | {' | '.join(map(str, row))} |")

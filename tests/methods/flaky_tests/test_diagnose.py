@@ -222,15 +222,50 @@ def test_a_shared_fixture_that_is_not_as_it_was_set_up_is_what_a_culprit_leaves(
         assert short(chain.tests) == ["test_add"]
         assert short(chain.undone_by) == ["test_elsewhere"]
         told = {change.name: change for change in chain.changes}
-        assert [*told] == ["fixture test_a.py::basket", "fixture test_a.py::connection", "test_a.OPEN"]
+        assert {*told} == {"fixture test_a.py::basket", "fixture test_a.py::connection", "test_a.OPEN"}
+        assert chain.cause is told["fixture test_a.py::basket"]
         basket = told["fixture test_a.py::basket"]
-        assert (basket.shown, basket.after) == (True, "[1], kept for the module")
+        assert (basket.shown, basket.after, basket.where) == (True, "[1], kept for the module", "test_a.py:8")
         assert told["fixture test_a.py::connection"].shown
         assert f"with this undone, it {word} again" in " ".join(explanation(found))
     assert fix(victim).startswith(
-        "In test_a.py::test_add: change a copy of what the fixture gives, or give the fixture"
+        "In test_a.py::test_add: put back what it changes of the fixture, or give the fixture"
     )
     assert fix(brittle).startswith("In test_a.py::test_sum: set up, in a fixture, what it now owes to test_a.py::test_")
+
+
+LASTING = """import os, pytest, shutil, tempfile
+KEPT = []
+@pytest.fixture(scope="session")
+def _folder():
+    place = tempfile.mkdtemp()
+    yield place
+    shutil.rmtree(place)
+@pytest.fixture(scope="session")
+def other(): return object()
+@pytest.fixture(scope="session")
+def boxes(): return ["session"]
+"""
+KEEPS = """import os, pytest
+KEPT = []
+exec("def made(): return 1", made := {"__name__": None})
+made = pytest.fixture(made["made"])
+@pytest.fixture(scope="module")
+def boxes(boxes): return [*boxes, "module"]
+def test_keeps(_folder, other): KEPT.append(_folder)
+def test_kept(): assert KEPT and os.path.isdir(KEPT[0])
+def test_fills(boxes, made): boxes.append("more")
+def test_finds(boxes): assert len(boxes) == 2
+"""
+
+
+def test_no_fixture_is_blamed_for_the_teardown_of_another_or_for_what_overrides_it(written, warm):
+    """One removes a folder for good, after which every probe ends otherwise; one is built on its namesake."""
+    with laboratory([written(conftest=LASTING, test_a=KEEPS).root], timeout=60.0) as lab:
+        kept, finds = found_in(lab, "::test_kept"), found_in(lab, "::test_finds")
+    shown = [{change.name for change in found.chains[0].changes if change.shown} for found in (kept, finds)]
+    assert shown == [{"test_a.KEPT", "fixture _folder"}, {"fixture test_a.py::boxes", "fixture boxes"}]
+    assert finds.chains[0].cause.name == "fixture test_a.py::boxes"
 
 
 HANGS = """import threading

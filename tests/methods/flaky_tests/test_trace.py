@@ -121,12 +121,12 @@ def colour():
     os.environ["GONE"] = "2"  # os.environ['GONE']
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # fixture shared
 def shared(monkeypatch_of_module):
     monkeypatch_of_module.setenv("SHARED", "1")  # os.environ['SHARED']
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # fixture monkeypatch_of_module
 def monkeypatch_of_module():
     with pytest.MonkeyPatch.context() as patch:
         yield patch

@@ -13,7 +13,7 @@ import numpy as np
 from parataxis.methods.flaky_tests.chance import explain_chance
 from parataxis.methods.flaky_tests.classes import SHUFFLED
 from parataxis.methods.flaky_tests.diagnose import diagnose
-from parataxis.methods.flaky_tests.diagnosis import Dependence, Diagnosis
+from parataxis.methods.flaky_tests.diagnosis import Chain, Dependence, Diagnosis
 from parataxis.methods.flaky_tests.lab import Lab
 from parataxis.methods.flaky_tests.order_tests import order_test
 from parataxis.methods.flaky_tests.outcomes import FAILING, PASSING, Run
@@ -35,6 +35,7 @@ def by_chance(
     that always ends one way alone, and always the other in one of the orders, the culprits are looked for.
     """
     for test in tests:
+        lab.tell = lambda done, of: None
         nodeid, before = lab.head.ids[test], lab.forks
         tell(f"{nodeid}: how often it fails, by order")
         alone, note, telling = _rates(lab, test, runs)
@@ -52,8 +53,8 @@ def by_chance(
                 )
         found = Diagnosis(nodeid, Dependence.CHANCE, alone, "", hints=tuple(hints), notes=(note,))
         for who in diagnose(lab, [test] if telling else [], telling, tell):
-            if who.chains:
-                found = replace(who, hints=found.hints, notes=(note, *who.notes))
+            if chains := tuple(chain for chain in who.chains if _decides(lab, chain, test, alone)):
+                found = replace(who, chains=chains, hints=found.hints, notes=(note, *who.notes))
         yield replace(found, forks=lab.forks - before)
 
 
@@ -73,25 +74,36 @@ def _rates(lab: Lab, test: int, runs: Sequence[Run] = ()) -> tuple[str, str, lis
         return alone, f"in one interpreter it ends alike each time, whatever the order: fails {counts}", []
     p = float(order_test(failures, times).p[0])
     says = "depends on the order (NDOD)" if p < ALPHA else "does not visibly depend on the order (NDOI)"
-    deciding = [orders[name] for name, each in ends.items() if set(each) <= {*otherwise}]
-    steady = not set(alone) & {*otherwise}
-    telling = [run for run in runs if steady and any(_ends_with(run, test, order) for order in deciding)]
+    if not set(alone).isdisjoint(otherwise):
+        deciding = []
+    else:
+        deciding = [(orders[name], each[0]) for name, each in ends.items() if set(each) <= {*otherwise}]
+    telling = [_run(lab, test, number, order, end) for number, (order, end) in enumerate(deciding)]
     return alone, f"its failure rate {says}: fails {counts}, p = {p:.2g}", telling
 
 
-def _ends_with(run: Run, test: int, order: tuple[int, ...]) -> bool:
-    return test in run.order and run.order[: run.order.index(test) + 1][-len(order) :] == order
+def _run(lab: Lab, test: int, number: int, order: tuple[int, ...], end: str) -> Run:
+    """As a hunt would have kept it."""
+    outcomes = "".join(end if place == test else "-" for place in range(len(lab.head.ids)))
+    return Run(0, "random", number, order, outcomes)
+
+
+def _decides(lab: Lab, chain: Chain, test: int, alone: str) -> bool:
+    """Whether after these tests, here and in a fresh interpreter, it always ends otherwise than alone: by no chance."""
+    otherwise = FAILING if alone[0] in PASSING else PASSING
+    order = (*map(lab.head.ids.index, chain.tests), test)
+    return chain.cold in (*otherwise, "") and set("".join(lab.last([order] * REPEATS))) <= {*otherwise}
 
 
 def _shown(runs: Sequence[Run], test: int, otherwise: str) -> Run | None:
-    """Of the shuffled orders, the one in which it most often ended otherwise than alone, and the shortest such."""
+    """The shuffled order in which it most often ended otherwise than alone; of these the one run most, the shortest."""
     groups: dict[tuple[int, str], list[Run]] = {}
     for run in runs:
         if run.kind in (*SHUFFLED, "replay") and run.outcomes[test] in PASSING + FAILING:
             groups.setdefault((run.iteration, run.of or run.name), []).append(run)
     share = {name: sum(run.outcomes[test] in otherwise for run in same) / len(same) for name, same in groups.items()}
-    best = max(groups, key=lambda name: (share[name], -groups[name][0].order.index(test), name), default=None)
-    return groups[best][0] if best and share[best] else None
+    told = [(share[name], len(same), -same[0].order.index(test), name) for name, same in groups.items() if share[name]]
+    return groups[max(told)[-1]][0] if told else None
 
 
 def _orders(lab: Lab, test: int, shown: Run | None) -> dict[str, tuple[int, ...]]:
@@ -100,12 +112,12 @@ def _orders(lab: Lab, test: int, shown: Run | None) -> dict[str, tuple[int, ...]
     whole = {"in file order": tuple(range(test + 1)), "in reverse": tuple(range(test, n))[::-1]}
     if shown:
         whole[f"in {shown.name}"] = shown.order[: shown.order.index(test) + 1]
+    named = {order: name for name, order in reversed(whole.items()) if order != (test,)}  # each once, by its first name
     orders: dict[str, tuple[int, ...]] = {}
-    for name, order in whole.items():
-        if order != (test,) and order not in orders.values():
-            end = _end_of(lab, order)
-            short = f" (its last {len(end)} tests)" if len(end) < len(order) else ""
-            orders[name + short] = end
+    for order, name in reversed(named.items()):
+        end = _end_of(lab, order)
+        short = f" (its last {len(end)} tests)" if len(end) < len(order) else ""
+        orders[name + short] = end
     return orders
 
 

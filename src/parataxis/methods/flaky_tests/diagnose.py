@@ -334,7 +334,9 @@ class Case:
         shown = [end in PASSING + FAILING and not self.differs(end) for end in ends]
         rows = sorted(zip(done.changes, shown, strict=True), key=lambda row: not row[1])[:CHANGES]
         lines = self._lines(done, [row for row, _ in rows])
-        return tuple(Change.from_row(row, lines.get((row["kind"], row["name"]), ""), shown) for row, shown in rows)
+        return tuple(
+            Change.from_row(row, lines.get((row["kind"], row["name"]), row["where"]), shown) for row, shown in rows
+        )
 
     def _lines(self, done: Done, rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str]:
         """File and line of what an order has changed, by kind and name, from the same order traced.

@@ -19,7 +19,7 @@ OF_CHANGE = {
     "locale": "put back `locale.setlocale(category)` as it was, in a fixture's teardown",
     "umask": "put back what `os.umask` returned, in a fixture's teardown",
     "default timeout": "put back `socket.getdefaulttimeout()` as it was, in a fixture's teardown",
-    "fixture": "change a copy of what the fixture gives, or give the fixture the scope of a function",
+    "fixture": "put back what it changes of the fixture, or give the fixture the scope of a function",
     "files": "write below `tmp_path`; change to it with `monkeypatch.chdir` if the code writes to the current folder",
     "threads": "join what was started, in a fixture's teardown",
 }

@@ -51,7 +51,10 @@ Holder = Any  # (list of a `State`, place in it): what holds a thing, by the sam
 
 
 class Change:
-    """One thing that is other than it was. `held`: its holders, each with the token of a key that differs."""
+    """One thing that is other than it was. `held`: its holders, each with the token of a key that differs.
+
+    where: file:line, if it is known without a trace.
+    """
 
     def __init__(
         self,
@@ -63,9 +66,10 @@ class Change:
         steps: list[Callable[[], Any]],
         held: list[tuple[Holder, Any]],
         again: Callable[[], Any] | None = None,
+        where: str = "",
     ) -> None:
         self.kind, self.name, self.before, self.after, self.rank = kind, name, then, now, rank
-        self.steps, self.held, self._again = steps, held, again
+        self.steps, self.held, self._again, self.where = steps, held, again, where
 
     def undo(self) -> bool:
         """Put it back as it was; tells whether that could be done."""
@@ -82,7 +86,7 @@ class Change:
         return self._again is None or self._again() is not False
 
     def to_row(self) -> dict[str, Any]:
-        row = {n: getattr(self, n) for n in ("kind", "name", "before", "after")}
+        row = {n: getattr(self, n) for n in ("kind", "name", "before", "after", "where")}
         return {**row, "holders": list(dict.fromkeys(holder for holder, _ in self.held))}
 
 

@@ -70,6 +70,12 @@ class Prober:
                 self.table.put(row, column, self._outcome(column, undo))
             self.beat()
 
+    def ends_as_before(self) -> bool:
+        """Whether the probes of row 0 end again as they did."""
+        before = self.table.lines()[0]
+        self.probe(0)
+        return self.table.lines()[0] == before
+
     def _outcome(self, column: int, undo: Callable[[], None] | None) -> str:
         sequence = self.sequences[column]
         self.record.clear()

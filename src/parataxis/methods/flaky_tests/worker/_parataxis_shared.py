@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from _parataxis_differences import FILES, Change
+from _parataxis_differences import NOISE, Change
 from _parataxis_names import short
 
 
 class SharedFixtures:
-    """Those that tests ask for, and which of them had a value."""
+    """Those of the suite that a signature asks for, and which of them had a value.
 
-    def __init__(self, items: list[Any]) -> None:
+    root: the project's folder, and a separator.
+    """
+
+    def __init__(self, items: list[Any], root: str) -> None:
         self._session = items[0].session if items else None
-        known: dict[int, Any] = {}
+        self._known: dict[int, tuple[Any, Any, str]] = {}
         for item in items:
             for several in getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).values():
-                known.update({id(definition): definition for definition in several})
-        self._known = [(each, each.cached_result) for each in known.values() if _is_shared(each)]
+                for each in several:
+                    if id(each) not in self._known and each.scope != "function" and (line := _line(each.func, root)):
+                        self._known[id(each)] = (each, each.cached_result, line)
 
     def changes(self) -> list[Change]:
-        """Those that were set up since, what is built on others before these.
+        """Those that were set up since; what is built on others, and what overrides another, before these.
 
         To undo one is to tear it down, with all that is built on it.
         """
-        values = [(each, then, each.cached_result) for each, then in self._known]
-        changed = [each for each, then, now in values if now is not None and now is not then]
-        names = {each.argname: each for each in changed}
+        changed = [
+            (each, line)
+            for each, then, line in self._known.values()
+            if each.cached_result is not None and each.cached_result is not then
+        ]
+        names = {each.argname: each for each, _ in changed}
         found = []
-        for each in sorted(changed, key=lambda each: -len(_needs(each, names))):
+        for each, line in sorted(changed, key=lambda pair: (-len(_needs(pair[0], names)), -len(pair[0].baseid or ""))):
+            value, _, error = each.cached_result
             name = "fixture " + "::".join(filter(None, [each.baseid, each.argname]))
-            kept = "%s, kept for the %s" % (short(each.cached_result[0]), each.scope)
-            undo = partial(each.finish, SimpleNamespace(node=self._session))
-            found.append(Change("fixture", name, "(not set up)", kept, FILES, [undo], []))
+            kept = "%s, kept for the %s" % (short(value) if error is None else "it failed", each.scope)
+            undo = partial(_tear_down, each, self._session)
+            found.append(Change("fixture", name, "(not set up)", kept, NOISE, [undo], [], where=line))
         return found
 
 
-def _is_shared(definition: Any) -> bool:
-    """pytest's own make no difference to anybody; nor do those by which it runs `setUpClass` and the like."""
-    own = getattr(definition.func, "__module__", "").startswith("_pytest.")
-    return definition.scope != "function" and not own and not definition.argname.startswith("_")
+def _tear_down(definition: Any, session: Any) -> None:
+    try:
+        definition.finish(SimpleNamespace(node=session, config=session.config))
+    finally:
+        definition.cached_result = None  # a hook that fails must not leave what is torn down
+
+
+def _line(function: Any, root: str) -> str:
+    """file:line of a function of the suite's own, or ""."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    file = str(getattr(code, "co_filename", ""))
+    if not file.startswith(root) or "site-packages" in file:
+        return ""
+    return "%s:%d" % (file[len(root) :], code.co_firstlineno)  # type: ignore[union-attr]
 
 
 def _needs(definition: Any, known: dict[str, Any]) -> set[str]:

@@ -72,7 +72,7 @@ class State:
             self.walk.modules()
             self._well_known()
             self.files = Files(roots, ignore or [])
-            self.fixtures = SharedFixtures(items or [])
+            self.fixtures = SharedFixtures(items or [], self.owners.root)
             self.context, self.threads, self.descriptors = context_variables(), threads(), descriptors()
         finally:
             if collector:
@@ -111,8 +111,9 @@ class State:
         finally:
             if collector:
                 _gc[2]()
-        found += self._context() + self._files() + self._left_running() + self.fixtures.changes()
-        return sorted(found, key=lambda change: change.rank)[:MOST]
+        found += self._context() + self._files() + self._left_running()
+        shared = self.fixtures.changes()[:MOST]  # the last to be undone: what a teardown does may outlive the fork
+        return sorted(found, key=lambda change: change.rank)[: MOST - len(shared)] + shared
 
     def record(self, held_in: str, place: Any) -> Record:
         """A holder that a change has named, read anew."""
