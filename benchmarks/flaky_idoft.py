@@ -104,11 +104,11 @@ def main() -> None:
             continue
         report = Report.read(asked.folder / each.folder / "hunt")
         kinds = {one.nodeid.partition("[")[0]: one.kind for one in report.flaky}
-        passing = {
-            one.nodeid.partition("[")[0] for one in report.findings if one.kind is not Kind.NOT_FLAKY or one.rate_below
-        }
-        found = {name for name, kind in kinds.items() if kind is Kind.OD}
-        missed, always = (tests & passing) - found, tests - passing - found  # all of them are collected
+        found = {one.nodeid.partition("[")[0] for one in report.flaky if one.kind is Kind.OD}
+        passing = {one.nodeid.partition("[")[0] for one in report.findings if one.rate_below} | kinds.keys()
+        failing = {one.nodeid.partition("[")[0] for one in report.findings if one.same.failures}
+        always = (tests & failing) - passing
+        missed = tests - found - always
         row = [each.tests, each.orders, *map(len, (tests, tests & found, always, missed, found - tests))]
         total = [a + b for a, b in zip(total, row, strict=True)]
         print(f"| {project.name} {project.sha[:7]} | {' | '.join(map(str, row))} |")

@@ -74,11 +74,9 @@ def _rates(lab: Lab, test: int, runs: Sequence[Run] = ()) -> tuple[str, str, lis
         return alone, f"in one interpreter it ends alike each time, whatever the order: fails {counts}", []
     p = float(order_test(failures, times).p[0])
     says = "depends on the order (NDOD)" if p < ALPHA else "does not visibly depend on the order (NDOI)"
-    if not set(alone).isdisjoint(otherwise):
-        deciding = []
-    else:
-        deciding = [(orders[name], each[0]) for name, each in ends.items() if set(each) <= {*otherwise}]
-    telling = [_run(lab, test, number, order, end) for number, (order, end) in enumerate(deciding)]
+    steady = set(alone).isdisjoint(otherwise)
+    deciding = [name for name, each in ends.items() if steady and set(each) <= {*otherwise}]
+    telling = [_run(lab, test, number, orders[name], ends[name][0]) for number, name in enumerate(deciding)]
     return alone, f"its failure rate {says}: fails {counts}, p = {p:.2g}", telling
 
 

@@ -19,12 +19,12 @@ class SharedFixtures:
 
     def __init__(self, items: list[Any], root: str) -> None:
         self._session = items[0].session if items else None
-        self._known: dict[int, tuple[Any, Any, str]] = {}
+        known: dict[int, Any] = {}
         for item in items:
             for several in getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {}).values():
-                for each in several:
-                    if id(each) not in self._known and each.scope != "function" and (line := _line(each.func, root)):
-                        self._known[id(each)] = (each, each.cached_result, line)
+                known.update({id(each): each for each in several if each.scope != "function"})
+        lines = [(each, _line(each.func, root)) for each in known.values()]
+        self._known = [(each, each.cached_result, line) for each, line in lines if line]
 
     def changes(self) -> list[Change]:
         """Those that were set up since; what is built on others, and what overrides another, before these.
@@ -33,7 +33,7 @@ class SharedFixtures:
         """
         changed = [
             (each, line)
-            for each, then, line in self._known.values()
+            for each, then, line in self._known
             if each.cached_result is not None and each.cached_result is not then
         ]
         names = {each.argname: each for each, _ in changed}
@@ -56,11 +56,11 @@ def _tear_down(definition: Any, session: Any) -> None:
 
 def _line(function: Any, root: str) -> str:
     """file:line of a function of the suite's own, or ""."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code: Any = getattr(inspect.unwrap(function), "__code__", None)
     file = str(getattr(code, "co_filename", ""))
     if not file.startswith(root) or "site-packages" in file:
         return ""
-    return "%s:%d" % (file[len(root) :], code.co_firstlineno)  # type: ignore[union-attr]
+    return "%s:%d" % (file[len(root) :], code.co_firstlineno)
 
 
 def _needs(definition: Any, known: dict[str, Any]) -> set[str]:
